@@ -1,0 +1,52 @@
+GO ?= go
+CACHE := .cache
+export GOWORK := off
+
+SOURCES := $(shell find main.go filter -name '*.go' ! -name '*_test.go' ! -path '*/wasmhost/*') go.mod go.sum
+WASM := GOOS=wasip1 GOARCH=wasm
+
+bearerauth.wasm: $(SOURCES)
+	@mkdir -p $(CACHE)
+	$(WASM) $(GO) build -buildmode=c-shared -trimpath -buildvcs=false -ldflags='-s -w' -o $(CACHE)/raw.wasm .
+	$(GO) run ./filter/internal/exports $(CACHE)/raw.wasm $@
+
+.PHONY: demo test unit e2e check fmt clean
+
+## demo: run envoy.yaml in a real Envoy and show what it answers (ARGS=--check: exit by itself)
+demo: bearerauth.wasm
+	$(GO) run -C e2e ./demo $(ARGS)
+
+## test: everything, a real Envoy included
+test: unit e2e
+
+## unit: all that needs no Envoy
+unit: bearerauth.wasm
+	$(GO) test ./...
+	$(GO) test -C e2e -count=1 ./...ema
+
+# Without an Envoy its tests are skipped; whichenvoy says so where nobody can miss it,
+# since go test hides what passing packages print.
+e2e: bearerauth.wasm
+	@$(GO) run -C e2e ./whichenvoy || test -z "$$CI"
+	$(GO) test -C e2e -count=1 ./...
+
+## check: format, vet and staticcheck, for the host and for Wasm
+check: $(CACHE)/bin/staticcheck $(CACHE)/bin/gofumpt
+	@unformatted=$$($(CACHE)/bin/gofumpt -l .); test -z "$$unformatted" || { echo "not gofumpt-formatted (make fmt):"; echo "$$unformatted"; exit 1; }
+	$(GO) vet ./... && $(WASM) $(GO) vet . ./filter/ ./filter/policy && $(GO) vet -C e2e ./...
+	$(CACHE)/bin/staticcheck ./...
+	$(WASM) $(CACHE)/bin/staticcheck . ./filter/ ./filter/policy
+	cd e2e && ../$(CACHE)/bin/staticcheck ./...
+
+fmt: $(CACHE)/bin/gofumpt
+	$(CACHE)/bin/gofumpt -w .
+
+# The tools have a module file of their own, so that none of them is a dependency of the filter.
+$(CACHE)/bin/staticcheck: PACKAGE = honnef.co/go/tools/cmd/staticcheck
+$(CACHE)/bin/gofumpt: PACKAGE = mvdan.cc/gofumpt
+$(CACHE)/bin/%: .ci/tools.mod .ci/tools.sum
+	@mkdir -p $(@D)
+	$(GO) build -modfile=.ci/tools.mod -o $@ $(PACKAGE)
+
+clean:
+	rm -rf bearerauth.wasm $(CACHE)

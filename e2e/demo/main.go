@@ -1,0 +1,127 @@
+// Demo runs the repository's envoy.yaml in a real Envoy, shows what it answers
+// to a table of requests, and stays until Ctrl-C.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"bearerauth/e2e/envoy"
+)
+
+const (
+	listener   = "demo"
+	configPort = 8080
+	// direct_response.body_format, which shows the demo's answers
+	neededMinor = 37
+)
+
+func main() {
+	check := flag.Bool("check", false, "run the table, say whether all is as expected, and exit 0 or 1")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "demo: wanted no arguments but --check, got %q\n", flag.Args())
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
+	bad, err := run(ctx, os.Stdout, mode{stay: !*check, keepPort: !*check})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+	}
+	if err != nil || bad > 0 && *check {
+		stop()
+		os.Exit(1)
+	}
+}
+
+type mode struct {
+	stay     bool // until the context ends
+	keepPort bool // if it is free
+}
+
+// run returns how many answers were not as expected.
+func run(ctx context.Context, w io.Writer, m mode) (bad int, err error) {
+	root, err := envoy.Root()
+	if err != nil {
+		return 0, err
+	}
+	config, err := bootstrap(root)
+	if err != nil {
+		return 0, err
+	}
+	binary, err := envoy.Find()
+	if err != nil {
+		return 0, err
+	}
+	if !binary.AtLeast(1, neededMinor) {
+		return 0, fmt.Errorf("wanted Envoy 1.%d or later, got %s from %s (%s)", neededMinor, binary.Version, binary.Origin, binary.Path)
+	}
+	if !m.keepPort || !free(configPort) {
+		if m.keepPort {
+			fmt.Fprintf(w, "Port %d is taken, so Envoy listens on another one.\n", configPort)
+		}
+		if config, err = envoy.FreePorts(config, configPort); err != nil {
+			return 0, fmt.Errorf("envoy.yaml: %w", err)
+		}
+	}
+	p, err := envoy.Start(ctx, envoy.Options{Binary: binary, Config: config, Dir: root, LogLevel: "warning"})
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if stopped := p.Stop(); stopped != nil {
+			err = errors.Join(err, stopped)
+		}
+	}()
+	address, err := p.Listener(listener)
+	if err != nil {
+		return 0, err
+	}
+	fmt.Fprintf(w, "Envoy %s (%s) runs envoy.yaml with bearerauth.wasm.\n\n", binary.Version, binary.Origin)
+	answers := ask(ctx, address, examples)
+	if ctx.Err() != nil {
+		return 0, errors.New("interrupted")
+	}
+	report(w, address, answers)
+	bad = failed(answers)
+	fmt.Fprintf(w, "\ndemo: %s\n", verdict(len(answers)-bad, bad))
+	if !m.stay {
+		return bad, nil
+	}
+	fmt.Fprintf(w, "\nEnvoy stays at http://%s, its admin interface at %s.\nPress Ctrl-C to stop it.\n", address, p.AdminURL())
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(w, "\nStopping Envoy.")
+		return bad, nil
+	case <-p.Done():
+		return bad, errors.New("envoy ended by itself")
+	}
+}
+
+func bootstrap(root string) (string, error) {
+	if _, err := os.Stat(filepath.Join(root, "bearerauth.wasm")); err != nil {
+		return "", fmt.Errorf("wanted bearerauth.wasm in the repository (`make` builds it): %w", err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "envoy.yaml"))
+	return string(text), err
+}
+
+func free(port int) bool {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
+}

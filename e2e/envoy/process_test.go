@@ -1,0 +1,219 @@
+package envoy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+const wait = 20 * time.Second
+
+// listenerYAML answers every path with a text.
+func listenerYAML(name, text string) string {
+	return fmt.Sprintf(`
+  - name: %s
+    address: {socket_address: {address: 127.0.0.1, port_value: 10000}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: %[1]s
+          access_log:
+          - name: envoy.access_loggers.stdout
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
+              log_format: {text_format_source: {inline_string: "access %%REQ(:PATH)%% %%RESPONSE_CODE%%\n"}}
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              routes:
+              - match: {prefix: "/"}
+                direct_response: {status: 200, body: {inline_string: %q}}
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+`, name, text)
+}
+
+func static(t *testing.T, listeners ...string) string {
+	t.Helper()
+	config, err := FreePorts("static_resources:\n  listeners:"+strings.Join(listeners, ""), 10000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+func get(t *testing.T, address, path string) string {
+	t.Helper()
+	response, err := http.Get("http://" + address + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+func TestRunServesOnFreePorts(t *testing.T) {
+	t.Parallel()
+	p := Run(t, Options{
+		Config:      static(t, listenerYAML("one", "first"), listenerYAML("two", "second")),
+		Concurrency: 2,
+	})
+	if got := get(t, Address(t, p, "one"), "/a"); got != "first" {
+		t.Errorf("listener one: wanted first, got %q", got)
+	}
+	if got := get(t, Address(t, p, "two"), "/b"); got != "second" {
+		t.Errorf("listener two: wanted second, got %q", got)
+	}
+	if _, err := p.WaitStat("http.one.downstream_rq_2xx", AtLeast(1), wait); err != nil {
+		t.Error(err)
+	}
+	series, err := p.Prometheus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = `envoy_http_downstream_rq_xx{envoy_response_code_class="2",envoy_http_conn_manager_prefix="two"}`
+	if series[name] != 1 {
+		t.Errorf("prometheus %s: wanted 1, got %v", name, series[name])
+	}
+	if _, err := p.Log.Wait(`^access /b 200$`, wait); err != nil {
+		t.Error(err)
+	}
+	if _, err := p.Listener("three"); err == nil || !strings.Contains(err.Error(), `"three"`) {
+		t.Errorf("listener three: wanted an error that names it, got %v", err)
+	}
+	if err := p.Stop(); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+	if code := p.ExitCode(); code != 0 {
+		t.Errorf("exit code: wanted 0, got %d", code)
+	}
+}
+
+func TestStartRefusesABadBootstrap(t *testing.T) {
+	t.Parallel()
+	bad := strings.Replace(static(t, listenerYAML("one", "x")), "stat_prefix", "stat_perfix", 1)
+	begin := time.Now()
+	_, err := Start(t.Context(), Options{Binary: Need(t), Config: bad})
+	var exit *ExitError
+	if !errors.As(err, &exit) {
+		t.Fatalf("wanted an ExitError, got %v", err)
+	}
+	if exit.Code != 1 || !strings.Contains(err.Error(), "stat_perfix") {
+		t.Errorf("wanted code 1 and the log to name stat_perfix, got %d, %v", exit.Code, err)
+	}
+	if took := time.Since(begin); took > 30*time.Second {
+		t.Errorf("wanted an early failure, took %v", took)
+	}
+	err = Validate(t.Context(), Options{Config: bad})
+	if !errors.As(err, &exit) || exit.Code != 1 {
+		t.Errorf("validate: wanted an ExitError with code 1, got %v", err)
+	}
+	if err := Validate(t.Context(), Options{Config: static(t, listenerYAML("one", "x"))}); err != nil {
+		t.Errorf("validate: %v", err)
+	}
+}
+
+func TestListenerFileUpdatesARunningEnvoy(t *testing.T) {
+	t.Parallel()
+	first, err := FreePorts(listenerYAML("one", "before"), 10000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := NewListenerFile(t.TempDir(), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Run(t, Options{Config: "node: {id: test, cluster: test}" + file.Bootstrap()})
+	address := Address(t, p, "one")
+	if got := get(t, address, "/"); got != "before" {
+		t.Fatalf("wanted before, got %q", got)
+	}
+
+	if err := file.Write(strings.Replace(first, "stat_prefix", "stat_perfix", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.WaitStat("listener_manager.lds.update_rejected", AtLeast(1), wait); err != nil {
+		t.Error(err)
+	}
+	if got := get(t, address, "/"); got != "before" {
+		t.Errorf("after a refused update: wanted before, got %q", got)
+	}
+
+	if err := file.Write(strings.Replace(first, "before", "after", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.WaitStat("listener_manager.lds.update_success", AtLeast(2), wait); err != nil {
+		t.Fatal(err)
+	}
+	// Workers take the new listener over a moment after the main thread did.
+	for deadline := time.Now().Add(wait); ; {
+		got := get(t, Address(t, p, "one"), "/")
+		if got == "after" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("wanted after, got %q", got)
+		}
+	}
+
+	if err := file.Write(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.WaitStat("listener_manager.total_listeners_active", Exactly(0), wait); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStartTellsWhatWasNeverReady(t *testing.T) {
+	t.Parallel()
+	// A control plane that never answers keeps Envoy from being ready.
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		conn, err := silent.Accept()
+		cancel() // Envoy waits for its control plane now
+		if err == nil {
+			_, _ = io.Copy(io.Discard, conn)
+			conn.Close()
+		}
+	}()
+	_, port, _ := net.SplitHostPort(silent.Addr().String())
+	config := fmt.Sprintf(`
+node: {id: test, cluster: test}
+dynamic_resources:
+  lds_config:
+    resource_api_version: V3
+    api_config_source: {api_type: REST, transport_api_version: V3, cluster_names: [xds], refresh_delay: 60s, request_timeout: 60s}
+static_resources:
+  clusters:
+  - name: xds
+    load_assignment: {cluster_name: xds, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %s}}}}]}]}
+`, port)
+	p, err := Start(ctx, Options{Binary: Need(t), Config: config})
+	if err == nil {
+		_ = p.Stop()
+		t.Fatal("wanted an error")
+	}
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "wanted envoy to be ready") {
+		t.Errorf("wanted an error about readiness, got %v", err)
+	}
+}

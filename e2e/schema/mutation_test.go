@@ -1,0 +1,260 @@
+package schema
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"bearerauth/filter/policy"
+)
+
+// parserOnlyMessages begin what only the parser can find wrong, in JSON that
+// readers read alike. Each has to come up among the mutations.
+var parserOnlyMessages = []string{
+	"duplicate token: ",
+	"can never apply: ",
+	"want a header of its own: ",
+	"want a header that the filter does not set itself",
+	"want one of the providers, got ",
+	"want a time after not_before",
+	"want a regular expression (RE2)",
+	"want an IPv6 address in brackets and nothing else",
+	"want a text of 1 to 1024 bytes", // a schema counts characters
+}
+
+// hostileStrings take the place of every string: each is wrong, or a border
+// case, somewhere.
+var hostileStrings = []string{
+	"", " ", "x", "X", "a b", "a/b", "a.b", "ä", "\u0080", "\u0000", "\t", "\n", "\u007f", "\U0001F600", `"`, `\`, "%", "-", "_",
+	"sub", "scope", "token", "deny", "optional", "anonymous", "insecure_presence_only", "static", "clients",
+	"GET", "get", "Get", "PURGE", "purge", "host", "Host", "HOST", "te", "te_", "cookie", "keep_alive", "x-envoy-a", "x_envoy_a", "x-envoy", ":path",
+	"/", "//", "/a", "/a/", "/a//", "/a/.", "/a/..", "/%2e", "/%2E./a", "/...", "/a?", "/a#", "/a;b", `/a\`, "/a b", "/a%20b", "/%", "/%1", "/%1f", "/%7f", "/%7F", "/%80",
+	"/%23", "/%25", "/%2f", "/%2F", "/%3b", "/%3F", "/%5c", "/%2a", "/%24", "/%3e", "/%5B", "/%C3%A4", "/%c3", "/%c3ä", "/%E0%9F%BF", "/%ED%9F%BF", "/%ED%A0%80", "/%F4%8F%BF%BF", "/%F4%90%80%80", "/%f1%80%80%80", "/ä",
+	"/*", "/{*}", "/**", "/{**}", "/**/", "/*/a", "/a*", "/***", "/{a}", "/{*", "/[", "/<", "/^", "/`", "/|", "/'(),", "/:@!$&+=",
+	"*", "*.", "*.a", "*.a.", "a.", ".a", "a..b", "a:1", "*.*.a", "[::1]", "[::]", "[:]", "[1::2::3]", "[::ffff:192.0.2.1]", "[fe80::1%a]", "[1:2:3:4:5:6:7:8]", "[1:2:3:4:5:6:7:8:9]", "[12345::]", "::1", "[]",
+	"(", ")", "a)|(b", "[", `\Qa`, "(?=a)", "(?i)a", ".*",
+	"2030-01-31T00:00:00Z", "2030-02-30T00:00:00Z", "2030-01-31t00:00:00z", "2030-01-31T00:00:00+23:59", "2030-01-31T00:00:00-24:00", "2030-01-31T00:00:00,5Z", "2030-01-31T00:00:00.5Z",
+	"2030-01-31T1:00:00Z", "2016-12-31T23:59:60Z", "1969-12-31T23:59:59Z", "1970-01-01T00:00:00+23:00", "0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z",
+	strings.Repeat("a", 63), strings.Repeat("a", 64), strings.Repeat("a", 65), strings.Repeat("a", 128), strings.Repeat("a", 129), strings.Repeat("a", 1024), strings.Repeat("a", 1025),
+	strings.Repeat("é", 600), strings.Repeat("a.", 126) + "a", strings.Repeat("a.", 127) + "a", "*" + strings.Repeat(".a", 126) + "a", "*" + strings.Repeat(".a", 127),
+	strings.Repeat("0", 63), strings.Repeat("0", 64) + " ", strings.Repeat("A", 64), strings.Repeat("g", 64), strings.Repeat("é", 64),
+	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+}
+
+// wrongValues take the place of every value.
+var wrongValues = []any{
+	nil, true, false, 0.0, 1.5, "x", "",
+	[]any{},
+	[]any{nil},
+	[]any{""},
+	[]any{"x"},
+	[]any{"x", "x"},
+	[]any{0.0},
+	[]any{[]any{}},
+	[]any{map[string]any{}},
+	map[string]any{},
+	map[string]any{"x": "x"},
+	map[string]any{"": "x"},
+	map[string]any{"x": nil},
+	map[string]any{"x": map[string]any{}},
+}
+
+// members are added to every object.
+var members = map[string][]any{
+	"unknown":                           {true},
+	"access":                            {"token", "deny", "optional", "anonymous", "insecure_presence_only"},
+	"providers":                         {[]any{"clients"}, []any{"people"}},
+	"scopes":                            {[]any{"a"}, []any{"a", "a"}},
+	"insecure_forward_unverified_token": {true, false},
+	"forward_authorization":             {true, false},
+	"details":                           {map[string]any{}, map[string]any{"forbidden": "x"}},
+	"rules":                             {[]any{map[string]any{}}, []any{map[string]any{}, map[string]any{}}},
+	"path":                              {"/added"},
+	"path_prefix":                       {"/added"},
+	"path_template":                     {"/added/*"},
+	"path_regex":                        {"/added.*"},
+	"methods":                           {[]any{"GET"}},
+	"hosts":                             {[]any{"added.example"}},
+	"present":                           {true, false},
+	"equal":                             {"x", ""},
+	"regex":                             {"x", ""},
+	"subject_header":                    {"x-auth-token", "x-added"},
+	"token_header":                      {"x-auth-token"},
+	"headers":                           {[]any{map[string]any{"name": "X_Auth_Token", "present": true}}},
+	"query":                             {[]any{map[string]any{"name": "a", "present": true}}},
+	"not_before":                        {"2030-01-31T00:00:00Z", "2150-01-01T00:00:00Z"},
+	"expires":                           {"2030-01-31T00:00:00Z", "1980-01-01T00:00:00Z"},
+	"attributes":                        {map[string]any{"a": "b"}, map[string]any{}},
+	"subject":                           {"added"},
+}
+
+// variants are what takes the place of v. Those strings that do not hang on v
+// are for the first value of a kind only: more of the same would take most of
+// the time.
+func variants(v any, first bool) []any {
+	list := slices.Clone(wrongValues)
+	switch v := v.(type) {
+	case string:
+		if first {
+			for _, s := range hostileStrings {
+				list = append(list, s)
+			}
+		}
+		list = append(list, strings.ToUpper(v), strings.ToLower(v), " "+v, v+" ", v+"\n", v+"x", "x"+v, v+"é", v+"/", "*"+v, v+"%", v+v)
+	case bool:
+		list = append(list, !v)
+	case []any:
+		for i := range v {
+			list = append(list,
+				append(slices.Clone(v), v[i]),
+				slices.Delete(slices.Clone(v), i, i+1),
+				slices.Insert(slices.Clone(v), 0, v[i]))
+			if object, ok := v[i].(map[string]any); ok {
+				similar := maps.Clone(object)
+				similar["subject"] = "somebody else"
+				list = append(list, append(slices.Clone(v), similar))
+			}
+		}
+		reversed := slices.Clone(v)
+		slices.Reverse(reversed)
+		list = append(list, reversed)
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			without := maps.Clone(v)
+			delete(without, name)
+			list = append(list, without)
+			for _, other := range []string{
+				strings.ToUpper(name), strings.ReplaceAll(name, "s", "ſ"), strings.ReplaceAll(name, "k", "\u212a"),
+				name + " ", name + "s", strings.ReplaceAll(name, "_", "-"), "", strings.Repeat("n", 64), strings.Repeat("n", 65),
+			} {
+				renamed := maps.Clone(without)
+				renamed[other] = v[name]
+				list = append(list, renamed)
+			}
+		}
+		for name, values := range members {
+			for _, value := range values {
+				with := maps.Clone(v)
+				with[name] = value
+				list = append(list, with)
+			}
+		}
+	}
+	return list
+}
+
+// mutation walks documents and calls visit after each single change.
+type mutation struct {
+	seen  map[string]bool // the kinds of strings that have been replaced by all hostileStrings
+	visit func()
+}
+
+// value changes v, which stands at a path without indexes and chosen names; set
+// puts another value in its place.
+func (m *mutation) value(at string, v any, set func(any)) {
+	for _, other := range variants(v, !m.seen[at]) {
+		set(other)
+		m.visit()
+	}
+	set(v)
+	switch v := v.(type) {
+	case string:
+		m.seen[at] = true
+	case []any:
+		for i := range v {
+			m.value(at+"[]", v[i], func(other any) { v[i] = other })
+		}
+	case map[string]any:
+		chosen := at == ".providers" || strings.HasSuffix(at, ".attributes")
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			inner := at + "." + name
+			if chosen {
+				inner = at + ".*"
+			}
+			m.value(inner, v[name], func(other any) { v[name] = other })
+		}
+	}
+}
+
+// parserOnlyMessage says that only the parser can find this wrong, and keeps in met
+// what came up.
+func parserOnlyMessage(message string, met map[string]bool) bool {
+	for _, only := range parserOnlyMessages {
+		if strings.HasPrefix(message, only) {
+			met[only] = true
+			return true
+		}
+	}
+	return false
+}
+
+// compare judges one document by schema and parser.
+func compare(t *testing.T, s *jsonschema.Schema, met map[string]bool, doc any) {
+	t.Helper()
+	config, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = policy.Parse(config)
+	invalid := s.Validate(doc)
+	switch {
+	case err == nil && invalid != nil:
+		t.Errorf("stricter than the parser: %v\n%s", invalid, short(config))
+	case err != nil && invalid == nil:
+		var all *policy.ConfigError
+		if !errors.As(err, &all) {
+			t.Fatal(err)
+		}
+		for _, p := range all.Problems {
+			if !parserOnlyMessage(p.Message, met) {
+				t.Errorf("the schema does not see %s: %s\n%s", p.Path, p.Message, short(config))
+			}
+		}
+	}
+}
+
+func short(config []byte) string {
+	const most = 2000
+	if len(config) > most {
+		return string(config[:most]) + "…"
+	}
+	return string(config)
+}
+
+// TestMutations changes every value of every valid file in every way that the
+// lists above know. What the schema refuses then, the parser refuses, and the
+// other way round but for parserOnlyMessages.
+func TestMutations(t *testing.T) {
+	t.Parallel()
+	s := compile(t)
+	met := map[string]bool{}
+	seen := map[string]bool{}
+	for _, f := range files(t, "valid") {
+		t.Run(f.name, func(t *testing.T) {
+			var doc any
+			if err := json.Unmarshal(f.content, &doc); err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			m := mutation{seen: seen, visit: func() {
+				n++
+				compare(t, s, met, doc)
+			}}
+			m.value("", doc, func(other any) { doc = other })
+			if n < 100 {
+				t.Errorf("%d mutations only", n)
+			}
+			t.Log(n, "mutations")
+		})
+	}
+	for _, only := range parserOnlyMessages {
+		if !met[only] {
+			t.Errorf("no mutation is refused for %q", only)
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package schema
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"bearerauth/filter/policy"
+)
+
+const (
+	schemaFile = "../../config.schema.json"
+	corpus     = "../../testdata/config"
+)
+
+// parserOnly are the invalid files that the schema accepts, and why it cannot
+// know better. The list is exact.
+var parserOnly = map[string]string{
+	"detail_long_bytes":                 "the limit is in bytes, a schema counts characters",
+	"document_invalid_utf8":             "JSON readers put U+FFFD in place of wrong bytes",
+	"document_lone_surrogate":           "JSON readers put U+FFFD in place of half a pair",
+	"document_overlong_utf8":            "JSON readers put U+FFFD in place of wrong bytes",
+	"duplicate_deep":                    "JSON readers keep one of the two",
+	"duplicate_member":                  "JSON readers keep one of the two",
+	"duplicate_member_escaped":          "JSON readers keep one of the two",
+	"duplicate_provider":                "JSON readers keep one of the two",
+	"expires_at_not_before":             "two members are compared",
+	"expires_before_not_before":         "two members are compared",
+	"headers_own_case":                  "a rule and the headers at the top are compared",
+	"headers_own_claim":                 "a rule and the headers at the top are compared",
+	"headers_own_same":                  "a rule and the headers at the top are compared",
+	"headers_own_underscore":            "a rule and the headers at the top are compared",
+	"headers_regex_quote":               "the syntax of RE2",
+	"headers_regex_unbalanced":          "the syntax of RE2",
+	"headers_regex_wrong":               "the syntax of RE2",
+	"hosts_ipv6_short":                  "the syntax of IPv6 addresses",
+	"hosts_ipv6_wrong":                  "the syntax of IPv6 addresses",
+	"own_header_twice":                  "members are compared",
+	"own_header_twice_claims":           "members are compared",
+	"own_header_twice_underscore":       "members are compared",
+	"path_regex_backreference":          "the syntax of RE2",
+	"path_regex_lookahead":              "the syntax of RE2",
+	"path_regex_open":                   "the syntax of RE2",
+	"path_regex_quote":                  "the syntax of RE2",
+	"path_regex_repeat":                 "the syntax of RE2",
+	"path_regex_unbalanced":             "the syntax of RE2",
+	"query_regex_quote":                 "the syntax of RE2",
+	"query_regex_unbalanced":            "the syntax of RE2",
+	"query_regex_wrong":                 "the syntax of RE2",
+	"rule_providers_case":               "a rule and the providers are compared",
+	"rule_providers_unknown":            "a rule and the providers are compared",
+	"token_duplicate":                   "tokens are compared by one member",
+	"token_duplicate_in_other_provider": "tokens are compared by one member",
+	"unreachable_all_path_prefix":       "rules are compared",
+	"unreachable_behind_all":            "rules are compared",
+	"unreachable_behind_all_twice":      "rules are compared",
+	"unreachable_behind_third":          "rules are compared",
+	"unreachable_equal":                 "rules are compared",
+	"unreachable_equal_other_access":    "rules are compared",
+	"unreachable_equal_spelling":        "rules are compared",
+	"unreachable_fewer_headers":         "rules are compared",
+	"unreachable_fewer_query":           "rules are compared",
+	"unreachable_host_any":              "rules are compared",
+	"unreachable_host_case":             "rules are compared",
+	"unreachable_host_ipv6":             "rules are compared",
+	"unreachable_host_wildcard":         "rules are compared",
+	"unreachable_host_wildcards":        "rules are compared",
+	"unreachable_methods":               "rules are compared",
+	"unreachable_methods_any":           "rules are compared",
+	"unreachable_prefix_exact":          "rules are compared",
+	"unreachable_prefix_prefix":         "rules are compared",
+	"unreachable_prefix_same_path":      "rules are compared",
+	"unreachable_prefix_slash":          "rules are compared",
+	"unreachable_same_condition_regex":  "rules are compared",
+	"unreachable_same_regex":            "rules are compared",
+	"unreachable_template_any":          "rules are compared",
+	"unreachable_template_exact":        "rules are compared",
+	"unreachable_template_prefix":       "rules are compared",
+	"unreachable_template_template":     "rules are compared",
+}
+
+func compile(tb testing.TB) *jsonschema.Schema {
+	tb.Helper()
+	c := jsonschema.NewCompiler()
+	// Not every editor asserts formats; this is the stricter way.
+	c.AssertFormat()
+	// Compile validates the schema against the meta-schema that it names.
+	s, err := c.Compile(schemaFile)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if s.DraftVersion != 2020 {
+		tb.Fatalf("draft %d, want 2020-12", s.DraftVersion)
+	}
+	return s
+}
+
+type file struct {
+	name    string
+	content []byte
+}
+
+func files(tb testing.TB, kind string) []file {
+	tb.Helper()
+	paths, err := filepath.Glob(filepath.Join(corpus, kind, "*.json"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if len(paths) == 0 {
+		tb.Fatalf("no %s files in %s", kind, corpus)
+	}
+	list := make([]file, len(paths))
+	for i, path := range paths {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		list[i] = file{strings.TrimSuffix(filepath.Base(path), ".json"), content}
+	}
+	return list
+}
+
+func TestValidFiles(t *testing.T) {
+	t.Parallel()
+	s := compile(t)
+	for _, f := range files(t, "valid") {
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(f.content))
+		if err != nil {
+			t.Errorf("%s: %v", f.name, err)
+			continue
+		}
+		if err := s.Validate(doc); err != nil {
+			t.Errorf("%s: %v", f.name, err)
+		}
+	}
+}
+
+func TestInvalidFiles(t *testing.T) {
+	t.Parallel()
+	s := compile(t)
+	seen := map[string]bool{}
+	for _, f := range files(t, "invalid") {
+		seen[f.name] = true
+		if _, err := policy.Parse(f.content); err == nil {
+			t.Errorf("%s: the parser accepts it", f.name)
+		}
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(f.content))
+		refused := err != nil || s.Validate(doc) != nil
+		if reason, listed := parserOnly[f.name]; listed == refused {
+			t.Errorf("%s: refused by the schema %t, listed for the parser alone %t %s", f.name, refused, listed, reason)
+		}
+	}
+	for name := range parserOnly {
+		if !seen[name] {
+			t.Errorf("%s is listed for the parser alone, and there is no such file", name)
+		}
+	}
+}

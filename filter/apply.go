@@ -1,0 +1,70 @@
+//go:build wasm
+
+package filter
+
+import "bearerauth/filter/policy"
+
+// subjectProperty becomes the filter state wasm.bearerauth.sub. One path
+// element: the host joins several with NUL, and nothing can read that.
+const subjectProperty = "bearerauth.sub"
+
+// apply is the one place where a verdict becomes host calls. Whatever is not
+// plainly an Allow that the host carried out denies.
+func apply(id uint32, s stream, v policy.Verdict) action {
+	switch v := v.(type) {
+	case *policy.Allow:
+		if v == nil || !v.Reason.Allows() || !publish(s.plugin, v.Identity) || !change(v) {
+			return fail(id, s)
+		}
+		s.plugin.metrics.count(v.Reason)
+		s.progress = allowed
+		streams[id] = s
+		return actionContinue
+	case *policy.Deny:
+		if v == nil {
+			return fail(id, s)
+		}
+		// The subject is for the access log only: the refusal stands without it.
+		_ = publish(s.plugin, v.Identity)
+		return deny(id, s, v)
+	}
+	return fail(id, s)
+}
+
+// change edits the request's headers. Removals come first, so that what the
+// filter sets is the only header of its name.
+func change(a *policy.Allow) bool {
+	for _, name := range a.Remove {
+		if !removeHeader(name) {
+			return false
+		}
+	}
+	for _, h := range a.Set {
+		if !setHeader(h[0], h[1]) {
+			return false
+		}
+	}
+	return true
+}
+
+func publish(p *plugin, id *policy.Identity) bool {
+	if id == nil || id.Subject == "" || !p.policy.SubjectFilterState {
+		return true
+	}
+	return setProperty(subjectProperty, id.Subject)
+}
+
+var details = func() (all [policy.NumReasons]string) {
+	for reason := range policy.Reason(policy.NumReasons) {
+		all[reason] = "bearerauth_denied{" + reason.String() + "}"
+	}
+	return all
+}()
+
+// replyDetails is what %RESPONSE_CODE_DETAILS% shows of a refusal.
+func replyDetails(reason policy.Reason) string {
+	if int(reason) >= len(details) {
+		reason = policy.ReasonInternal
+	}
+	return details[reason]
+}

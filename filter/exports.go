@@ -1,0 +1,55 @@
+//go:build wasm
+
+package filter
+
+//lint:file-ignore U1000 the host calls these
+
+import "unsafe"
+
+// These exports take the place of the SDK's for the callbacks of every request:
+// the build renames own_x to proxy_on_x and drops the SDK's export of that name
+// (internal/exports). What concerns plugins goes on to the SDK.
+
+//go:linkname sdkContextCreate github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm/internal.proxyOnContextCreate
+func sdkContextCreate(id, parent uint32)
+
+//go:linkname sdkDelete github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm/internal.proxyOnDelete
+func sdkDelete(id uint32)
+
+//go:wasmexport own_context_create
+func ownContextCreate(id, parent uint32) {
+	if parent == 0 {
+		sdkContextCreate(id, 0)
+		return
+	}
+	createStream(id, parent)
+}
+
+//go:wasmexport own_request_headers
+func ownRequestHeaders(id uint32, _, _ int32) int32 { return int32(onRequestHeaders(id)) }
+
+//go:wasmexport own_request_body
+func ownRequestBody(id uint32, _, _ int32) int32 { return int32(onRequestBody(id)) }
+
+//go:wasmexport own_request_trailers
+func ownRequestTrailers(id uint32, _ int32) int32 { return int32(onRequestTrailers(id)) }
+
+//go:wasmexport own_delete
+func ownDelete(id uint32) {
+	if p, ok := plugins[id]; ok {
+		p.metrics.flush()
+		delete(plugins, id)
+		sdkDelete(id)
+		return
+	}
+	deleteStream(id)
+}
+
+//go:wasmexport own_memory_allocate
+func ownMemoryAllocate(size uint32) unsafe.Pointer { return allocate(size) }
+
+// The SDK speaks 0.2.0. Version 0.2.1 adds proxy_get_log_level, so that no
+// debug line is written for nobody, and changes nothing else.
+//
+//go:wasmexport proxy_abi_version_0_2_1
+func abiVersion() {}

@@ -1,0 +1,83 @@
+package filter_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"bearerauth/filter/internal/wasmhost"
+)
+
+const modulePath = "../bearerauth.wasm"
+
+// module is compiled once for all tests; each has its own VM.
+var module = sync.OnceValues(func() (*wasmhost.Module, error) {
+	wasm, err := os.ReadFile(modulePath)
+	if err != nil {
+		return nil, fmt.Errorf("want the built module, run make first: %w", err)
+	}
+	return wasmhost.Compile(context.Background(), wasm)
+})
+
+func startVM(t *testing.T, options wasmhost.Options) *wasmhost.VM {
+	t.Helper()
+	m, err := module()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.StartVM(t, options)
+}
+
+func startPlugin(t *testing.T, vm *wasmhost.VM, config string) *wasmhost.Plugin {
+	t.Helper()
+	p, ok := vm.NewPlugin([]byte(config))
+	if !ok {
+		t.Fatalf("the plugin refused to start: %v", vm.Logs())
+	}
+	return p
+}
+
+// oneToken is a configuration in which one token opens everything.
+func oneToken(token, subject string) string {
+	return fmt.Sprintf(`{
+		"subject_header": "x-auth-subject",
+		"providers": {"clients": {"type": "static", "tokens": [{"sha256": "%x", "subject": %q}]}},
+		"rules": [{"match": {"path": "/open"}, "access": "anonymous"}]
+	}`, sha256.Sum256([]byte(token)), subject)
+}
+
+func request(path, authorization string, more ...[2]string) [][2]string {
+	pairs := [][2]string{{":method", "GET"}, {":scheme", "http"}, {":authority", "test.example"}, {":path", path}}
+	if authorization != "" {
+		pairs = append(pairs, [2]string{"authorization", authorization})
+	}
+	return append(pairs, more...)
+}
+
+func header(pairs [][2]string, name string) string {
+	var values []string
+	for _, pair := range pairs {
+		if pair[0] == name {
+			values = append(values, pair[1])
+		}
+	}
+	return strings.Join(values, " | ")
+}
+
+func wantReply(t *testing.T, s *wasmhost.Stream, status int, reason string) {
+	t.Helper()
+	if s.Outcome() != wasmhost.Replied || s.Reply() == nil {
+		t.Fatalf("%s, want a reply with %d (%s)", s.Outcome(), status, reason)
+	}
+	if s.Upstream() != nil {
+		t.Fatal("the request went upstream, too")
+	}
+	r := s.Reply()
+	if want := "bearerauth_denied{" + reason + "}"; r.Status != status || r.Details != want {
+		t.Fatalf("got %d %s, want %d %s", r.Status, r.Details, status, want)
+	}
+}

@@ -1,0 +1,52 @@
+package filter
+
+import (
+	"encoding/binary"
+	"unsafe"
+)
+
+// decodePairs reads a header map as the host serialises it: the number of
+// pairs, the sizes of each name and value, then each with a NUL behind it. The
+// strings borrow buf. A map that does not add up is refused.
+func decodePairs(pairs [][2]string, buf []byte) ([][2]string, bool) {
+	pairs = pairs[:0]
+	if len(buf) < 4 {
+		// No header at all.
+		return pairs, len(buf) == 0
+	}
+	n := int(binary.LittleEndian.Uint32(buf))
+	if n < 0 || n > (len(buf)-4)/10 {
+		return pairs, false
+	}
+	sizes := buf[4 : 4+8*n]
+	data := buf[4+8*n:]
+	for range n {
+		nameSize := int(binary.LittleEndian.Uint32(sizes))
+		valueSize := int(binary.LittleEndian.Uint32(sizes[4:]))
+		sizes = sizes[8:]
+		if nameSize < 0 || valueSize < 0 || nameSize > len(data)-2 || valueSize > len(data)-2-nameSize {
+			return pairs, false
+		}
+		pairs = append(pairs, [2]string{borrow(data[:nameSize]), borrow(data[nameSize+1 : nameSize+1+valueSize])})
+		data = data[nameSize+valueSize+2:]
+	}
+	return pairs, true
+}
+
+// appendPairs serialises a header map for the host.
+func appendPairs(buf []byte, pairs [][2]string) []byte {
+	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(pairs)))
+	for i := range pairs {
+		buf = binary.LittleEndian.AppendUint32(buf, uint32(len(pairs[i][0])))
+		buf = binary.LittleEndian.AppendUint32(buf, uint32(len(pairs[i][1])))
+	}
+	for i := range pairs {
+		buf = append(buf, pairs[i][0]...)
+		buf = append(buf, 0)
+		buf = append(buf, pairs[i][1]...)
+		buf = append(buf, 0)
+	}
+	return buf
+}
+
+func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

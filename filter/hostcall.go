@@ -1,0 +1,126 @@
+//go:build wasm
+
+package filter
+
+import (
+	"time"
+	"unsafe"
+
+	"bearerauth/filter/policy"
+)
+
+// The host calls of every request are imports of our own: the SDK's allocate
+// for each value, pass no response code details, and lack the log level.
+
+//go:wasmimport env proxy_get_header_map_pairs
+func hostGetPairs(mapType int32, data, size unsafe.Pointer) int32
+
+//go:wasmimport env proxy_remove_header_map_value
+func hostRemove(mapType int32, name unsafe.Pointer, nameSize int32) int32
+
+//go:wasmimport env proxy_replace_header_map_value
+func hostReplace(mapType int32, name unsafe.Pointer, nameSize int32, value unsafe.Pointer, valueSize int32) int32
+
+//go:wasmimport env proxy_set_property
+func hostSetProperty(path unsafe.Pointer, pathSize int32, value unsafe.Pointer, valueSize int32) int32
+
+//go:wasmimport env proxy_send_local_response
+func hostReply(status uint32, details unsafe.Pointer, detailsSize int32, body unsafe.Pointer, bodySize int32,
+	headers unsafe.Pointer, headersSize int32, grpcStatus int32) int32
+
+//go:wasmimport env proxy_get_log_level
+func hostLogLevel(level unsafe.Pointer) int32
+
+//go:wasmimport env proxy_get_current_time_nanoseconds
+func hostTime(nanoseconds unsafe.Pointer) int32
+
+const (
+	statusOK = 0
+
+	mapRequestHeaders  = 0
+	mapRequestTrailers = 1
+
+	levelDebug = 1
+)
+
+// The host writes what it returns into memory that it asks us for. Within a
+// request that is this buffer, used again and again: nothing in it outlives the
+// callback.
+var (
+	buffer     [64 << 10]byte
+	bufferUsed uint32
+	borrowing  bool
+
+	pairs      = make([][2]string, 0, 64)
+	replyPairs []byte
+
+	// Out parameters: on the stack they would escape to the heap at each call.
+	outData  unsafe.Pointer
+	outSize  uint32
+	outNanos uint64
+	outLevel uint32
+)
+
+func allocate(size uint32) unsafe.Pointer {
+	if !borrowing || size > uint32(len(buffer))-bufferUsed {
+		return unsafe.Pointer(unsafe.SliceData(make([]byte, max(size, 1))))
+	}
+	at := unsafe.Pointer(&buffer[bufferUsed])
+	bufferUsed += (size + 7) &^ 7
+	return at
+}
+
+func getPairs(mapType int32) ([][2]string, bool) {
+	outData, outSize = nil, 0
+	bufferUsed, borrowing = 0, true
+	status := hostGetPairs(mapType, unsafe.Pointer(&outData), unsafe.Pointer(&outSize))
+	borrowing = false
+	if status != statusOK {
+		return nil, false
+	}
+	var ok bool
+	pairs, ok = decodePairs(pairs, unsafe.Slice((*byte)(outData), outSize))
+	return pairs, ok
+}
+
+func requestHeaders() ([][2]string, bool)  { return getPairs(mapRequestHeaders) }
+func requestTrailers() ([][2]string, bool) { return getPairs(mapRequestTrailers) }
+
+func data(s string) unsafe.Pointer { return unsafe.Pointer(unsafe.StringData(s)) }
+
+func removeHeader(name string) bool {
+	return hostRemove(mapRequestHeaders, data(name), int32(len(name))) == statusOK
+}
+
+func removeTrailer(name string) bool {
+	return hostRemove(mapRequestTrailers, data(name), int32(len(name))) == statusOK
+}
+
+func setHeader(name, value string) bool {
+	return hostReplace(mapRequestHeaders, data(name), int32(len(name)), data(value), int32(len(value))) == statusOK
+}
+
+func setProperty(name, value string) bool {
+	return hostSetProperty(data(name), int32(len(name)), data(value), int32(len(value))) == statusOK
+}
+
+func reply(d *policy.Deny) bool {
+	details := replyDetails(d.Reason)
+	replyPairs = appendPairs(replyPairs[:0], d.Headers)
+	return hostReply(d.Status, data(details), int32(len(details)),
+		unsafe.Pointer(unsafe.SliceData(d.Body)), int32(len(d.Body)),
+		unsafe.Pointer(unsafe.SliceData(replyPairs)), int32(len(replyPairs)), d.GRPCStatus) == statusOK
+}
+
+// now panics, and so denies, where the host gives no time: no value would be
+// safe for both ends of a token's validity.
+func now() time.Time {
+	if hostTime(unsafe.Pointer(&outNanos)) != statusOK {
+		panic("the host gives no time")
+	}
+	return time.Unix(0, int64(outNanos))
+}
+
+func logsDebug() bool {
+	return hostLogLevel(unsafe.Pointer(&outLevel)) == statusOK && outLevel <= levelDebug
+}

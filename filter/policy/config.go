@@ -1,0 +1,201 @@
+package policy
+
+import "sort"
+
+// Parse reads a plugin configuration. Its error is a *ConfigError with every
+// problem found; then there is no Policy.
+func Parse(config []byte) (*Policy, error) {
+	var problems problems
+	root := readDocument(config, &problems)
+	if root == nil {
+		return nil, problems.err()
+	}
+	p := &Policy{}
+	p.read(&object{node: root, problems: &problems})
+	if err := problems.err(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Policy) read(o *object) {
+	p.realm = o.checked("realm", "bearerauth", wantHeaderText)
+	p.format = bodyFormat(o.choice("body_format", bodyFormatNames...))
+	p.rejectNonCanonical = o.choice("non_canonical_paths", "judge", "reject") == 1
+	details := readDetails(o, defaultDetails)
+	p.forwardAuthorization = o.boolean("forward_authorization", false)
+	p.SubjectFilterState = o.boolean("subject_filter_state", true)
+	p.readOwnHeaders(o)
+	p.readProviders(o)
+	p.readRules(o, details)
+	p.fallback = &rule{
+		forwardAuthorization: p.forwardAuthorization,
+		refusals:             newRefusals(p.realm, p.format, details, nil),
+	}
+	o.done()
+}
+
+// readOwnHeaders reads the names of the headers that the filter sets, and so owns.
+func (p *Policy) readOwnHeaders(o *object) {
+	own := func(name, path string) string {
+		if name == "" {
+			return ""
+		}
+		for _, other := range p.own {
+			if sameHeader(name, other) {
+				o.problems.add(path, "want a header of its own: "+name+" is set for something else, too")
+			}
+		}
+		p.own = append(p.own, name)
+		return name
+	}
+	p.subjectHeader = own(o.checked("subject_header", "", wantOwnHeader), o.at("subject_header"))
+	p.tokenHeader = own(o.checked("token_header", "", wantOwnHeader), o.at("token_header"))
+	for _, item := range o.array("claim_headers") {
+		c := asObject(item, o.problems)
+		if c == nil {
+			continue
+		}
+		claim := c.checked("claim", "", wantClaimName)
+		if !c.has("claim") {
+			c.wrong("claim", "want the name of a claim")
+		}
+		header := c.checked("header", "", wantOwnHeader)
+		if !c.has("header") {
+			c.wrong("header", "want a header name in lower case")
+		}
+		c.done()
+		p.claimHeaders = append(p.claimHeaders, claimHeader{claim, own(header, c.at("header"))})
+	}
+}
+
+// claimHeader tells the upstream one claim of the verified token.
+type claimHeader struct{ claim, header string }
+
+// readDetails reads the texts of refusals that replace those given.
+func readDetails(o *object, details [numDetails]string) [numDetails]string {
+	n := o.get("details")
+	if n == nil {
+		return details
+	}
+	d := asObject(n, o.problems)
+	if d == nil {
+		return details
+	}
+	for i, name := range detailNames {
+		if name != "" {
+			details[i] = d.checked(name, details[i], wantDetail)
+		}
+	}
+	d.done()
+	return details
+}
+
+func (p *Policy) readProviders(o *object) {
+	n := o.get("providers")
+	if n == nil {
+		o.wrong("providers", "want an object with at least one provider")
+		return
+	}
+	providers := asObject(n, o.problems)
+	if providers == nil {
+		return
+	}
+	if len(providers.members) == 0 {
+		providers.problems.add(providers.path, "want at least one provider, got an empty object")
+	}
+	// A Struct has lost the order of its members, so it may not count.
+	members := append([]member(nil), providers.members...)
+	sort.Slice(members, func(i, j int) bool { return members[i].name < members[j].name })
+	for _, m := range members {
+		if want := wantName(m.name); want != "" {
+			o.problems.add(m.value.path, want)
+		}
+		index := len(p.providers)
+		p.providers = append(p.providers, m.name)
+		provider := asObject(m.value, o.problems)
+		if provider == nil {
+			continue
+		}
+		if !provider.has("type") {
+			provider.wrong("type", "want one of static")
+		}
+		provider.choice("type", "static")
+		p.readStaticProvider(provider, index, m.name)
+	}
+}
+
+func (p *Policy) provider(name string) int {
+	for i := range p.providers {
+		if p.providers[i] == name {
+			return i
+		}
+	}
+	return -1
+}
+
+func (p *Policy) wantProvider(name string) string {
+	if p.provider(name) < 0 {
+		return "want one of the providers, got " + quote(name)
+	}
+	return ""
+}
+
+func (p *Policy) readRules(o *object, details [numDetails]string) {
+	for _, item := range o.array("rules") {
+		r := asObject(item, o.problems)
+		if r == nil {
+			continue
+		}
+		before := len(o.problems.list)
+		rule := p.readRule(r, details)
+		rule.path = item.path
+		if len(o.problems.list) > before {
+			// What a broken rule would match is unknown.
+			continue
+		}
+		for _, earlier := range p.rules {
+			if earlier.match.covers(&rule.match) {
+				o.problems.add(item.path, "can never apply: "+earlier.path+" matches whatever this rule matches and comes first")
+				break
+			}
+		}
+		p.rules = append(p.rules, rule)
+	}
+}
+
+func (p *Policy) readRule(o *object, details [numDetails]string) *rule {
+	r := &rule{name: o.checked("name", "", wantName)}
+	if n := o.get("match"); n != nil {
+		if m := asObject(n, o.problems); m != nil {
+			r.match = p.readMatch(m)
+		}
+	}
+	r.access = access(o.choice("access", accessNames...))
+	r.forwardAuthorization = o.boolean("forward_authorization", p.forwardAuthorization)
+	if names := o.strings("providers", p.wantProvider); o.has("providers") {
+		r.providers = make([]bool, len(p.providers))
+		for _, name := range names {
+			r.providers[p.provider(name)] = true
+		}
+	}
+	r.scopes = o.strings("scopes", wantScope)
+	r.forwardUnverified = o.boolean("insecure_forward_unverified_token", false)
+	details = readDetails(o, details)
+	o.done()
+	if !r.access.verifies() {
+		for _, name := range []string{"providers", "scopes"} {
+			if o.has(name) {
+				o.wrong(name, `want no such member in a rule with access `+quote(accessNames[r.access])+": no token is verified")
+			}
+		}
+	}
+	if o.has("insecure_forward_unverified_token") && r.access != accessAnonymous && r.access != accessPresenceOnly {
+		o.wrong("insecure_forward_unverified_token", "want it only in a rule with access anonymous or insecure_presence_only")
+	}
+	if o.has("forward_authorization") && r.access == accessDeny {
+		o.wrong("forward_authorization", "want no such member in a rule with access deny: nothing is forwarded")
+	}
+	r.refusals = newRefusals(p.realm, p.format, details, r.scopes)
+	return r
+}

@@ -1,0 +1,139 @@
+package policy
+
+import "strings"
+
+// maxTokenBytes bounds the work that a stranger can cause.
+const maxTokenBytes = 16 << 10
+
+// credentialKind is what the Authorization header holds.
+type credentialKind uint8
+
+// The zero kind refuses.
+const (
+	credentialMalformed credentialKind = iota
+	credentialSeveral                  // more than one method or header line
+	credentialNone                     // nothing, another scheme, or an empty token
+	credentialBearer
+)
+
+// credential borrows its token from the request.
+type credential struct {
+	kind  credentialKind
+	token string // well-formed b64token; only with credentialBearer
+	// named: some part of the header names the Bearer scheme, well-formed or
+	// not, so that an upstream may find a token there.
+	named bool
+}
+
+// readCredential reads the Authorization header as RFC 6750 section 2.1 and
+// RFC 9110 sections 11.4 and 5.5 have it, and nothing else: no copy of it in
+// another header counts (RFC 9110 section 11.7).
+func readCredential(r *Request) credential {
+	value, lines := "", 0
+	named := false
+	for i := range r.Headers {
+		if r.Headers[i][0] == "authorization" {
+			value = r.Headers[i][1]
+			lines++
+			named = named || namesBearer(value)
+		}
+	}
+	switch {
+	case lines == 0:
+		return credential{kind: credentialNone}
+	case lines > 1:
+		// Never the first or the last of them: the upstream may read the other.
+		return credential{kind: credentialSeveral, named: named}
+	case !named:
+		return credential{kind: credentialNone}
+	}
+	value = trimOWS(value)
+	if len(value) < len("bearer") || !equalFoldASCII(value[:len("bearer")], "bearer") {
+		// Envoy joins several lines with a comma: "Basic x,Bearer y".
+		return credential{kind: credentialSeveral, named: true}
+	}
+	rest := value[len("bearer"):]
+	if rest == "" {
+		return credential{kind: credentialNone, named: true}
+	}
+	token := strings.TrimLeft(rest, " ")
+	if len(token) == len(rest) || !isB64Token(token) || len(token) > maxTokenBytes {
+		if strings.IndexByte(rest, ',') >= 0 {
+			return credential{kind: credentialSeveral, named: true}
+		}
+		return credential{kind: credentialMalformed, named: true}
+	}
+	if hasQueryToken(r.Path) {
+		return credential{kind: credentialSeveral, named: true}
+	}
+	return credential{kind: credentialBearer, token: token, named: true}
+}
+
+// namesBearer reports whether any comma-separated element of an Authorization
+// value starts with the Bearer scheme. Quotes are not honoured: an upstream
+// that joins or splits lines would not honour them either.
+func namesBearer(value string) bool {
+	for {
+		element, rest, more := strings.Cut(value, ",")
+		element = trimOWS(element)
+		if len(element) >= len("bearer") && equalFoldASCII(element[:len("bearer")], "bearer") &&
+			(len(element) == len("bearer") || !isTchar(element[len("bearer")])) {
+			return true
+		}
+		if !more {
+			return false
+		}
+		value = rest
+	}
+}
+
+// hasQueryToken reports an access_token parameter: beside the header it is a
+// second method (RFC 6750 section 2).
+func hasQueryToken(path string) bool {
+	_, query, ok := strings.Cut(path, "?")
+	if !ok {
+		return false
+	}
+	query, _, _ = strings.Cut(query, "#")
+	for more := true; more; {
+		var pair string
+		pair, query, more = strings.Cut(query, "&")
+		name, _, _ := strings.Cut(pair, "=")
+		if name == "access_token" || (strings.IndexByte(name, '%') >= 0 && unescapeLenient(name) == "access_token") {
+			return true
+		}
+	}
+	return false
+}
+
+// unescapeLenient decodes the escapes that are well-formed and keeps the rest.
+func unescapeLenient(s string) string {
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			hi, lo := hexDigit(s[i+1]), hexDigit(s[i+2])
+			if hi >= 0 && lo >= 0 {
+				b = append(b, byte(hi<<4|lo))
+				i += 2
+				continue
+			}
+		}
+		b = append(b, s[i])
+	}
+	return string(b)
+}
+
+// isB64Token: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
+func isB64Token(s string) bool {
+	i := 0
+	for i < len(s) && isB64Char(s[i]) {
+		i++
+	}
+	if i == 0 {
+		return false
+	}
+	for i < len(s) && s[i] == '=' {
+		i++
+	}
+	return i == len(s)
+}

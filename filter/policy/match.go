@@ -1,0 +1,197 @@
+package policy
+
+// match is a conjunction: what it does not mention it does not ask. Of the
+// methods and of the hosts one must be met, of the conditions all.
+//
+// A request can be ambiguous: its path, its authority, several lines of one
+// header. A rule that opens asks opens: every reading matches. A rule that
+// requires something asks binds: some reading does. A rule that binds but does
+// not settle has been met by one reading of a host, header or query only, and
+// must not keep the rules behind it from being asked.
+type match struct {
+	path    *pathPattern
+	methods []string
+	hosts   []hostPattern
+	headers []condition
+	query   []condition
+}
+
+// noPath is the reading of a request without a path. No pattern matches it.
+const noPath = ""
+
+// requestView is a request as the rules look at it. It belongs to one request
+// and one goroutine.
+type requestView struct {
+	request *Request
+	path    requestPath
+	parsed  bool
+}
+
+func newRequestView(r *Request) requestView { return requestView{request: r} }
+
+func (v *requestView) requestPath() *requestPath {
+	if !v.parsed {
+		v.parsed = true
+		if v.request.HasPath {
+			v.path = parsePath(v.request.Path)
+		}
+	}
+	return &v.path
+}
+
+// readings are the readings of the path to ask about, one at least: noPath
+// stands for a request without a path.
+func (v *requestView) readings() []string { return v.requestPath().readings() }
+
+// canonicalPath says that the path has one reading, or that there is none to
+// be read.
+func (v *requestView) canonicalPath() bool {
+	return !v.request.HasPath || v.requestPath().canonical()
+}
+
+// crowdedPath says that the path has more readings than are listed: a
+// requirement may bind one that nobody will ask about, so refuse the request.
+func (v *requestView) crowdedPath() bool { return v.requestPath().crowded }
+
+// opens says that the match holds under every reading of the request. No
+// opening applies to a request without a path or with a suspect one.
+func (m *match) opens(v *requestView) bool {
+	if !v.request.HasPath || v.requestPath().suspect || !m.certain(v) {
+		return false
+	}
+	if m.path != nil {
+		for _, reading := range v.readings() {
+			if !m.path.match(reading) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// binds says that the match holds for this reading of the path under some
+// reading of the rest.
+func (m *match) binds(v *requestView, reading string) bool {
+	if m.path != nil && !m.path.match(reading) || !m.takesMethod(v.request.Method) {
+		return false
+	}
+	if len(m.hosts) > 0 && !m.bindsHost(v.request.Authority) {
+		return false
+	}
+	for i := range m.headers {
+		if !m.headers[i].bindsHeader(v.request.Headers) {
+			return false
+		}
+	}
+	for i := range m.query {
+		if !m.query[i].bindsQuery(v.requestPath()) {
+			return false
+		}
+	}
+	return true
+}
+
+// settles says that the match holds for this reading of the path under every
+// reading of the rest.
+func (m *match) settles(v *requestView, reading string) bool {
+	return (m.path == nil || m.path.match(reading)) && m.certain(v)
+}
+
+// certain judges all but the path.
+func (m *match) certain(v *requestView) bool {
+	if !m.takesMethod(v.request.Method) {
+		return false
+	}
+	if len(m.hosts) > 0 && !m.opensHost(v.request.Authority) {
+		return false
+	}
+	for i := range m.headers {
+		if !m.headers[i].opensHeader(v.request.Headers) {
+			return false
+		}
+	}
+	for i := range m.query {
+		if !m.query[i].opensQuery(v.requestPath()) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *match) takesMethod(method string) bool {
+	return len(m.methods) == 0 || contains(m.methods, method)
+}
+
+func (m *match) opensHost(authority string) bool {
+	host, ok := plainHost(authority)
+	if !ok {
+		return false
+	}
+	for i := range m.hosts {
+		if m.hosts[i].match(host) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *match) bindsHost(authority string) bool {
+	for i := range m.hosts {
+		if m.hosts[i].bindsHost(authority) {
+			return true
+		}
+	}
+	return false
+}
+
+// covers says that whatever other matches is matched here too. Where it cannot
+// know, as with regular expressions that differ, it says no.
+func (m *match) covers(other *match) bool {
+	if m.path != nil && (other.path == nil || !m.path.covers(other.path)) {
+		return false
+	}
+	if len(m.methods) > 0 {
+		if len(other.methods) == 0 {
+			return false
+		}
+		for _, method := range other.methods {
+			if !contains(m.methods, method) {
+				return false
+			}
+		}
+	}
+	if len(m.hosts) > 0 {
+		if len(other.hosts) == 0 {
+			return false
+		}
+		for i := range other.hosts {
+			if !m.coversHost(&other.hosts[i]) {
+				return false
+			}
+		}
+	}
+	return coversConditions(m.headers, other.headers) && coversConditions(m.query, other.query)
+}
+
+func (m *match) coversHost(other *hostPattern) bool {
+	for i := range m.hosts {
+		if m.hosts[i].covers(other) {
+			return true
+		}
+	}
+	return false
+}
+
+// coversConditions wants each condition to be among the others.
+func coversConditions(conditions, others []condition) bool {
+	for i := range conditions {
+		found := false
+		for k := range others {
+			found = found || conditions[i].same(&others[k])
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}

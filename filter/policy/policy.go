@@ -1,0 +1,234 @@
+// Package policy decides who gets in. It is pure: configuration and time are
+// arguments, what it needs or wants done it returns.
+package policy
+
+import (
+	"strings"
+	"time"
+)
+
+// Policy is a compiled configuration. It never changes, and any number of
+// requests can be decided by it.
+type Policy struct {
+	// SubjectFilterState: the subject of a verified token becomes filter state.
+	SubjectFilterState bool
+
+	realm                string
+	format               bodyFormat
+	rejectNonCanonical   bool
+	forwardAuthorization bool
+	subjectHeader        string
+	tokenHeader          string
+	claimHeaders         []claimHeader
+	own                  []string // every header that the filter sets
+	providers            []string // their names, sorted
+	static               staticTokens
+	rules                []*rule
+	fallback             *rule // for requests that no rule matches: a valid token of any provider
+}
+
+// State is what changes from request to request. One State serves one request
+// at a time.
+type State struct {
+	allow Allow
+	bind  []*rule
+}
+
+// NewState returns the empty state.
+func (p *Policy) NewState() *State { return &State{} }
+
+// Decide says whether a request passes. The verdict holds until the next Decide
+// with the same state.
+func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
+	view := newRequestView(r)
+	grpc := isGRPC(r)
+	j := p.judge(&view, s.bind)
+	s.bind = j.bind
+	if view.crowdedPath() || p.rejectNonCanonical && !view.canonicalPath() {
+		return p.anyRule(&j).refusals.get(ReasonNonCanonicalPath, grpc)
+	}
+	if len(j.bind) == 0 && j.opening == nil {
+		return Internal
+	}
+	// Nothing that a client sends changes what is forbidden.
+	for _, rule := range j.bind {
+		if rule.access == accessDeny {
+			return rule.refusals.get(ReasonForbidden, grpc)
+		}
+	}
+	c := readCredential(r)
+	if len(j.bind) == 0 {
+		switch o := j.opening; o.access {
+		case accessAnonymous:
+			return p.pass(s, r, o, ReasonAnonymous, c)
+		case accessPresenceOnly:
+			if c.kind != credentialBearer {
+				return o.refusals.get(c.kind.reason(), grpc)
+			}
+			return p.pass(s, r, o, ReasonPresenceOnly, c)
+		case accessOptional:
+			if c.kind == credentialNone {
+				return p.pass(s, r, o, ReasonOptionalMissing, c)
+			}
+		}
+		j.add(j.opening)
+		s.bind = j.bind
+	}
+	first := j.bind[0]
+	if c.kind != credentialBearer {
+		return first.refusals.get(c.kind.reason(), grpc)
+	}
+	token, reason := p.static.verify(c.token, now)
+	if token == nil {
+		return first.refusals.get(reason, grpc)
+	}
+	for _, rule := range j.bind {
+		if !rule.accepts(token.provider) {
+			return rule.refusals.get(ReasonOtherProvider, grpc)
+		}
+	}
+	for _, rule := range j.bind {
+		if !token.identity.hasScopes(rule.scopes) {
+			d := *rule.refusals.get(ReasonInsufficientScope, grpc)
+			d.Identity = &token.identity
+			return &d
+		}
+	}
+	return p.passVerified(s, r, j.bind, &token.identity, c)
+}
+
+// anyRule is a rule to take the texts of a refusal from.
+func (p *Policy) anyRule(j *judgement) *rule {
+	if len(j.bind) > 0 {
+		return j.bind[0]
+	}
+	if j.opening != nil {
+		return j.opening
+	}
+	return p.fallback
+}
+
+func (k credentialKind) reason() Reason {
+	switch k {
+	case credentialNone:
+		return ReasonMissing
+	case credentialSeveral:
+		return ReasonSeveralCredentials
+	case credentialMalformed:
+		return ReasonMalformed
+	}
+	return ReasonInternal
+}
+
+// pass lets a request through without a verified token.
+func (p *Policy) pass(s *State, r *Request, o *rule, reason Reason, c credential) *Allow {
+	a := p.newAllow(s, r, reason)
+	// An upstream that finds a Bearer credential may take it for verified.
+	if c.named && !(o.forwardUnverified && o.forwardAuthorization) {
+		a.Remove = append(a.Remove, "authorization")
+	}
+	if o.forwardUnverified && p.tokenHeader != "" && c.kind == credentialBearer {
+		a.Set = append(a.Set, [2]string{p.tokenHeader, c.token})
+	}
+	return a
+}
+
+func (p *Policy) passVerified(s *State, r *Request, bind []*rule, id *Identity, c credential) *Allow {
+	a := p.newAllow(s, r, ReasonTokenValid)
+	a.Identity = id
+	forward := true
+	for _, rule := range bind {
+		forward = forward && rule.forwardAuthorization
+	}
+	if !forward {
+		a.Remove = append(a.Remove, "authorization")
+	}
+	if p.subjectHeader != "" && id.Subject != "" {
+		a.Set = append(a.Set, [2]string{p.subjectHeader, id.Subject})
+	}
+	if p.tokenHeader != "" {
+		a.Set = append(a.Set, [2]string{p.tokenHeader, c.token})
+	}
+	for _, h := range p.claimHeaders {
+		if value := id.claim(h.claim); value != "" {
+			a.Set = append(a.Set, [2]string{h.header, value})
+		}
+	}
+	return a
+}
+
+// newAllow starts with the removal of what a client sent under our names.
+func (p *Policy) newAllow(s *State, r *Request, reason Reason) *Allow {
+	a := &s.allow
+	a.Reason = reason
+	a.Identity = nil
+	a.Set = a.Set[:0]
+	a.Remove = p.AppendForged(a.Remove[:0], r.Headers)
+	return a
+}
+
+// AppendForged appends the names of those headers or trailers in pairs that
+// only the filter may set, as they stand there: an upstream that maps headers
+// to variables reads x_auth_subject as x-auth-subject.
+func (p *Policy) AppendForged(names []string, pairs [][2]string) []string {
+	if len(p.own) == 0 {
+		return names
+	}
+	for i := range pairs {
+		name := pairs[i][0]
+		for _, own := range p.own {
+			if sameHeader(name, own) && !contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// OwnsHeaders reports whether the filter sets any header.
+func (p *Policy) OwnsHeaders() bool { return len(p.own) > 0 }
+
+// sameHeader compares header names in any case and with _ for -.
+func sameHeader(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := 0; i < len(a); i++ {
+		if foldHeader(a[i]) != foldHeader(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func foldHeader(c byte) byte {
+	switch {
+	case c == '_':
+		return '-'
+	case c >= 'A' && c <= 'Z':
+		return c | 0x20
+	}
+	return c
+}
+
+func contains(list []string, s string) bool {
+	for _, have := range list {
+		if have == s {
+			return true
+		}
+	}
+	return false
+}
+
+// isGRPC recognises a gRPC request as Envoy does, by its content type.
+func isGRPC(r *Request) bool {
+	const grpc = "application/grpc"
+	for i := range r.Headers {
+		if r.Headers[i][0] == "content-type" {
+			value := r.Headers[i][1]
+			return strings.HasPrefix(value, grpc) &&
+				(len(value) == len(grpc) || value[len(grpc)] == '+' || value[len(grpc)] == ';')
+		}
+	}
+	return false
+}

@@ -1,0 +1,120 @@
+package policy
+
+// Reason says why a request was let through or refused. It is a closed list:
+// the status, the challenge, the log's word, the access log's details and the
+// metric's label all come from the one table below.
+type Reason uint8
+
+// The zero Reason is a failure of the filter itself, so that what was never
+// decided denies.
+const (
+	ReasonInternal Reason = iota
+	ReasonMissing
+	ReasonMalformed
+	ReasonSeveralCredentials
+	ReasonNonCanonicalPath
+	ReasonUnknownToken
+	ReasonOtherProvider
+	ReasonNotYetValid
+	ReasonExpired
+	ReasonInsufficientScope
+	ReasonForbidden
+	ReasonTokenValid
+	ReasonAnonymous
+	ReasonOptionalMissing
+	ReasonPresenceOnly
+
+	NumReasons int = iota
+)
+
+// The kinds of refusal, each with a text that a configuration can replace.
+const (
+	detailInternal = iota
+	detailMissingToken
+	detailInvalidRequest
+	detailInvalidToken
+	detailInsufficientScope
+	detailForbidden
+
+	numDetails
+)
+
+var (
+	detailNames = [numDetails]string{
+		"", "missing_token", "invalid_request", "invalid_token", "insufficient_scope", "forbidden",
+	}
+	defaultDetails = [numDetails]string{
+		"Internal error", "Not authenticated", "Malformed credentials",
+		"Invalid authentication credentials", "Insufficient scope", "Forbidden",
+	}
+)
+
+// outcome is what follows from a Reason. The zero outcome is a 500.
+type outcome struct {
+	word        string
+	allows      bool
+	status      uint32
+	grpcStatus  int32  // google.rpc.Code, for gRPC requests
+	detail      int    // which text the body has
+	challenges  bool   // with WWW-Authenticate
+	code        string // RFC 6750 section 3.1; "" where no credentials were sent
+	description string // RFC 6750 error_description
+}
+
+// What an attacker could learn from, like whether a token is unknown or belongs
+// elsewhere, has one description; the reason itself goes to log and metric only.
+const invalidToken = "The access token is invalid"
+
+var outcomes = [NumReasons]outcome{
+	ReasonInternal: {word: "internal", status: 500, grpcStatus: 13, detail: detailInternal},
+	ReasonMissing:  {word: "missing", status: 401, grpcStatus: 16, detail: detailMissingToken, challenges: true},
+	ReasonMalformed: {
+		word: "malformed", status: 400, grpcStatus: 16, detail: detailInvalidRequest, challenges: true,
+		code: "invalid_request", description: "The credentials are malformed",
+	},
+	ReasonSeveralCredentials: {
+		word: "several_credentials", status: 400, grpcStatus: 16, detail: detailInvalidRequest, challenges: true,
+		code: "invalid_request", description: "The request has more than one set of credentials",
+	},
+	ReasonNonCanonicalPath: {
+		word: "non_canonical_path", status: 400, grpcStatus: 16, detail: detailInvalidRequest, challenges: true,
+		code: "invalid_request", description: "The path is not in canonical form",
+	},
+	ReasonUnknownToken: {
+		word: "unknown_token", status: 401, grpcStatus: 16, detail: detailInvalidToken, challenges: true,
+		code: "invalid_token", description: invalidToken,
+	},
+	ReasonOtherProvider: {
+		word: "other_provider", status: 401, grpcStatus: 16, detail: detailInvalidToken, challenges: true,
+		code: "invalid_token", description: invalidToken,
+	},
+	ReasonNotYetValid: {
+		word: "not_yet_valid", status: 401, grpcStatus: 16, detail: detailInvalidToken, challenges: true,
+		code: "invalid_token", description: invalidToken,
+	},
+	ReasonExpired: {
+		word: "expired", status: 401, grpcStatus: 16, detail: detailInvalidToken, challenges: true,
+		code: "invalid_token", description: "The access token expired",
+	},
+	ReasonInsufficientScope: {
+		word: "insufficient_scope", status: 403, grpcStatus: 7, detail: detailInsufficientScope, challenges: true,
+		code: "insufficient_scope", description: "The access token lacks a scope that the request needs",
+	},
+	// No token would help: a challenge would send the client in circles.
+	ReasonForbidden:       {word: "forbidden", status: 403, grpcStatus: 7, detail: detailForbidden},
+	ReasonTokenValid:      {word: "token_valid", allows: true},
+	ReasonAnonymous:       {word: "anonymous", allows: true},
+	ReasonOptionalMissing: {word: "optional_missing", allows: true},
+	ReasonPresenceOnly:    {word: "presence_only", allows: true},
+}
+
+// String is the reason's word in logs, metrics and response code details.
+func (r Reason) String() string {
+	if int(r) >= NumReasons {
+		return "internal"
+	}
+	return outcomes[r].word
+}
+
+// Allows reports whether requests pass for this reason.
+func (r Reason) Allows() bool { return int(r) < NumReasons && outcomes[r].allows }

@@ -1,0 +1,35 @@
+package policy
+
+// Request is what the policy sees of one HTTP request: the header pairs as the
+// host gave them, several lines of one name as several pairs, names in lower
+// case. It borrows the strings: it is valid only during one call.
+type Request struct {
+	Method    string
+	Scheme    string
+	Authority string // host and perhaps port, from :authority
+	Path      string // :path with query and whatever else the client sent
+	HasPath   bool   // CONNECT has none
+	Headers   [][2]string
+}
+
+// NewRequest reads the pseudo-headers out of the pairs.
+func NewRequest(pairs [][2]string) Request {
+	r := Request{Headers: pairs}
+	for i := range pairs {
+		name, value := pairs[i][0], pairs[i][1]
+		if len(name) == 0 || name[0] != ':' {
+			continue
+		}
+		switch name {
+		case ":method":
+			r.Method = value
+		case ":scheme":
+			r.Scheme = value
+		case ":authority":
+			r.Authority = value
+		case ":path":
+			r.Path, r.HasPath = value, true
+		}
+	}
+	return r
+}

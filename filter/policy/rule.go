@@ -1,0 +1,87 @@
+package policy
+
+// access is what a rule asks of the requests that it matches. The zero value
+// asks most.
+type access int
+
+const (
+	accessToken access = iota
+	accessDeny
+	accessOptional
+	accessAnonymous
+	accessPresenceOnly
+)
+
+var accessNames = []string{"token", "deny", "optional", "anonymous", "insecure_presence_only"}
+
+// opens reports whether requests can pass without a verified token.
+func (a access) opens() bool { return a != accessToken && a != accessDeny }
+
+// verifies reports whether a token, where there is one, is verified.
+func (a access) verifies() bool { return a == accessToken || a == accessOptional }
+
+// rule is one compiled rule.
+type rule struct {
+	name                 string
+	path                 string // in the configuration
+	match                match
+	access               access
+	providers            []bool // by provider index; nil: any
+	scopes               []string
+	forwardAuthorization bool
+	forwardUnverified    bool
+	refusals             *refusals
+}
+
+func (r *rule) accepts(provider int) bool {
+	return r.providers == nil || r.providers[provider]
+}
+
+// judgement is which rules decide over a request. Where its path has one
+// reading that is one rule. Otherwise every reading brings the first rule that
+// matches it, and all of those bind: the upstream may follow any of them.
+type judgement struct {
+	opening *rule   // nil, or the one rule by which the request may pass unverified
+	bind    []*rule // requirements, all of which must hold
+}
+
+// judge finds the rules for a request; scratch is reused for the result.
+//
+// An opening applies only if every reading matches it. Where only some do, it
+// leaves the request to the rules behind it, except that an optional rule still
+// binds those readings: its providers and scopes may be stricter than theirs.
+func (p *Policy) judge(v *requestView, scratch []*rule) judgement {
+	j := judgement{bind: scratch[:0]}
+	for _, reading := range v.readings() {
+		p.judgeReading(&j, v, reading)
+	}
+	return j
+}
+
+func (p *Policy) judgeReading(j *judgement, v *requestView, reading string) {
+	for _, r := range p.rules {
+		if r.access.opens() && r.match.opens(v) {
+			j.opening = r
+			return
+		}
+		if r.access.opens() && r.access != accessOptional {
+			continue
+		}
+		if r.match.binds(v, reading) {
+			j.add(r)
+			if r.match.settles(v, reading) {
+				return
+			}
+		}
+	}
+	j.add(p.fallback)
+}
+
+func (j *judgement) add(r *rule) {
+	for _, have := range j.bind {
+		if have == r {
+			return
+		}
+	}
+	j.bind = append(j.bind, r)
+}

@@ -1,0 +1,89 @@
+package policy
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"bearerauth/filter/scenario"
+)
+
+// TestScenarios tells the stories to the core, with nothing around it.
+func TestScenarios(t *testing.T) {
+	t.Parallel()
+	stories, err := scenario.Load("../../testdata/scenarios")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, story := range stories {
+		t.Run(story.Name, func(t *testing.T) {
+			t.Parallel()
+			p, err := Parse(story.Config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			state := p.NewState()
+			for i := range story.Requests {
+				request := &story.Requests[i]
+				t.Run(request.Name, func(t *testing.T) { tellCore(t, p, state, request) })
+			}
+		})
+	}
+}
+
+func tellCore(t *testing.T, p *Policy, state *State, request *scenario.Request) {
+	pairs := request.Pairs()
+	r := NewRequest(pairs)
+	e := &request.Expect
+	var identity *Identity
+	switch v := p.Decide(state, time.Now(), &r).(type) {
+	case *Allow:
+		if e.Status != 200 || v.Reason.String() != e.Reason {
+			t.Fatalf("allowed (%s), want %d (%s)", v.Reason, e.Status, e.Reason)
+		}
+		if err := e.CheckUpstream(applyTo(pairs, v)); err != nil {
+			t.Error(err)
+		}
+		identity = v.Identity
+	case *Deny:
+		if int(v.Status) != e.Status || v.Reason.String() != e.Reason {
+			t.Fatalf("denied with %d (%s), want %d (%s)", v.Status, v.Reason, e.Status, e.Reason)
+		}
+		if got := header(v.Headers, "www-authenticate"); e.Challenge != nil && got != *e.Challenge {
+			t.Errorf("challenge %q, want %q", got, *e.Challenge)
+		}
+		if e.Body != nil && string(v.Body) != *e.Body {
+			t.Errorf("body %q, want %q", v.Body, *e.Body)
+		}
+		identity = v.Identity
+	default:
+		t.Fatalf("verdict %v", v)
+	}
+	subject := ""
+	if identity != nil && p.SubjectFilterState {
+		subject = identity.Subject
+	}
+	if e.Subject != nil && subject != *e.Subject {
+		t.Errorf("subject %q, want %q", subject, *e.Subject)
+	}
+}
+
+func applyTo(pairs [][2]string, a *Allow) [][2]string {
+	var after [][2]string
+	for _, pair := range pairs {
+		if !contains(a.Remove, pair[0]) {
+			after = append(after, pair)
+		}
+	}
+	return append(after, a.Set...)
+}
+
+func header(pairs [][2]string, name string) string {
+	var values []string
+	for _, pair := range pairs {
+		if pair[0] == name {
+			values = append(values, pair[1])
+		}
+	}
+	return strings.Join(values, " | ")
+}

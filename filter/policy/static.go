@@ -1,0 +1,172 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"strconv"
+	"time"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// staticToken is one configured token: its digest, never the token.
+type staticToken struct {
+	digest    [sha256.Size]byte
+	provider  int // index in Policy.providers
+	identity  Identity
+	notBefore time.Time // zero: no bound
+	expires   time.Time // zero: no bound
+	next      int32     // the next token with the same first eight octets, -1: none
+}
+
+// staticTokens finds a token among any number of them in the same time.
+//
+// The look-up goes by the first eight octets of the token's SHA-256 through a
+// map that hashes with a random seed, and compares the whole digest in constant
+// time after it. What its timing can tell is whether eight octets of a digest
+// are in the table, and to choose those a client would have to invert SHA-256.
+type staticTokens struct {
+	byPrefix map[uint64]int32
+	tokens   []staticToken
+	paths    []string // where each stands in the configuration
+}
+
+func digestPrefix(d *[sha256.Size]byte) uint64 { return binary.LittleEndian.Uint64(d[:8]) }
+
+// add returns the path of the token that has the same digest already, or "".
+func (s *staticTokens) add(t staticToken, path string) (duplicate string) {
+	if s.byPrefix == nil {
+		s.byPrefix = map[uint64]int32{}
+	}
+	if i := s.find(&t.digest); i >= 0 {
+		return s.paths[i]
+	}
+	key := digestPrefix(&t.digest)
+	t.next = -1
+	if first, ok := s.byPrefix[key]; ok {
+		t.next = first
+	}
+	s.byPrefix[key] = int32(len(s.tokens))
+	s.tokens = append(s.tokens, t)
+	s.paths = append(s.paths, path)
+	return ""
+}
+
+// find returns the index of the token with this digest, or -1.
+func (s *staticTokens) find(digest *[sha256.Size]byte) int {
+	i, ok := s.byPrefix[digestPrefix(digest)]
+	if !ok {
+		return -1
+	}
+	for ; i >= 0; i = s.tokens[i].next {
+		if subtle.ConstantTimeCompare(s.tokens[i].digest[:], digest[:]) == 1 {
+			return int(i)
+		}
+	}
+	return -1
+}
+
+// verify returns the token's entry, or nil and why it is refused.
+func (s *staticTokens) verify(token string, now time.Time) (*staticToken, Reason) {
+	// The hash does not keep or change its input, so the copy is saved.
+	digest := sha256.Sum256(unsafe.Slice(unsafe.StringData(token), len(token)))
+	i := s.find(&digest)
+	if i < 0 {
+		return nil, ReasonUnknownToken
+	}
+	t := &s.tokens[i]
+	if !t.notBefore.IsZero() && now.Before(t.notBefore) {
+		return nil, ReasonNotYetValid
+	}
+	if !t.expires.IsZero() && !now.Before(t.expires) {
+		return nil, ReasonExpired
+	}
+	return t, ReasonTokenValid
+}
+
+// readStaticProvider reads a provider of type "static" into the policy's table.
+func (p *Policy) readStaticProvider(o *object, provider int, name string) {
+	items := o.array("tokens")
+	if !o.has("tokens") {
+		o.problems.add(o.at("tokens"), "want an array of tokens")
+	}
+	for _, item := range items {
+		t := asObject(item, o.problems)
+		if t == nil {
+			continue
+		}
+		token := staticToken{provider: provider}
+		digest := t.checked("sha256", "", wantDigest)
+		if !t.has("sha256") {
+			t.wrong("sha256", "want the SHA-256 of the token as 64 lower-case hex digits")
+		}
+		token.identity = Identity{
+			Provider:   name,
+			Subject:    t.checked("subject", "", wantHeaderText),
+			Scopes:     t.strings("scopes", wantScope),
+			Attributes: readAttributes(t),
+		}
+		token.notBefore = t.time("not_before")
+		token.expires = t.time("expires")
+		if !token.notBefore.IsZero() && !token.expires.IsZero() && !token.notBefore.Before(token.expires) {
+			t.wrong("expires", "want a time after not_before")
+		}
+		t.done()
+		if digest == "" {
+			continue
+		}
+		decodeDigest(&token.digest, digest)
+		if other := p.static.add(token, t.at("sha256")); other != "" {
+			t.wrong("sha256", "duplicate token: the same digest is at "+other)
+		}
+	}
+	o.done()
+}
+
+func readAttributes(t *object) map[string]string {
+	n := t.get("attributes")
+	if n == nil {
+		return nil
+	}
+	o := asObject(n, t.problems)
+	if o == nil {
+		return nil
+	}
+	attributes := make(map[string]string, len(o.members))
+	for _, m := range o.members {
+		if want := wantAttributeName(m.name); want != "" {
+			o.problems.add(m.value.path, want)
+			continue
+		}
+		attributes[m.name] = checkedString(m.value, o.problems, "", wantHeaderText)
+	}
+	if len(o.members) == 0 {
+		o.problems.add(o.path, "want at least one attribute, got an empty object")
+	}
+	return attributes
+}
+
+func wantDigest(s string) string {
+	if n := utf8.RuneCountInString(s); n != 2*sha256.Size {
+		return "want 64 lower-case hex digits, got " + strconv.Itoa(n) + " characters"
+	}
+	for _, c := range s {
+		if c >= utf8.RuneSelf || hexDigit(byte(c)) < 0 || c >= 'A' && c <= 'F' {
+			return "want 64 lower-case hex digits, got " + strconv.QuoteRune(c) + " among them"
+		}
+	}
+	if s == emptyDigest {
+		return "this is the SHA-256 of nothing: want that of a token (was the token variable empty?)"
+	}
+	return ""
+}
+
+// emptyDigest is what `printf %s "$UNSET" | sha256sum` gives.
+const emptyDigest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+func decodeDigest(dst *[sha256.Size]byte, s string) {
+	for i := range dst {
+		dst[i] = byte(hexDigit(s[2*i])<<4 | hexDigit(s[2*i+1]))
+	}
+}

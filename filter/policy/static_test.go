@@ -1,0 +1,99 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+)
+
+func digestOf(token string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(token))) }
+
+func TestStaticTokensValidity(t *testing.T) {
+	t.Parallel()
+	at := func(s string) time.Time {
+		v, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	var s staticTokens
+	add := func(token string, notBefore, expires time.Time) {
+		entry := staticToken{notBefore: notBefore, expires: expires}
+		decodeDigest(&entry.digest, digestOf(token))
+		if s.add(entry, token) != "" {
+			t.Fatal("duplicate")
+		}
+	}
+	add("always", time.Time{}, time.Time{})
+	add("bounded", at("2030-01-01T00:00:00Z"), at("2030-02-01T00:00:00+01:00"))
+	for _, c := range []struct {
+		token, now string
+		want       Reason
+	}{
+		{"always", "1970-01-01T00:00:00Z", ReasonTokenValid},
+		{"always", "2999-01-01T00:00:00Z", ReasonTokenValid},
+		{"bounded", "2029-12-31T23:59:59.999999999Z", ReasonNotYetValid},
+		{"bounded", "2030-01-01T00:00:00Z", ReasonTokenValid},
+		{"bounded", "2030-01-31T22:59:59.999999999Z", ReasonTokenValid},
+		{"bounded", "2030-01-31T23:00:00Z", ReasonExpired},
+		{"", "2030-01-15T00:00:00Z", ReasonUnknownToken},
+		{"alway", "2030-01-15T00:00:00Z", ReasonUnknownToken},
+		{"alwayss", "2030-01-15T00:00:00Z", ReasonUnknownToken},
+		// The digest in the configuration is no credential.
+		{digestOf("always"), "2030-01-15T00:00:00Z", ReasonUnknownToken},
+	} {
+		entry, got := s.verify(c.token, at(c.now))
+		if got != c.want || (entry != nil) != (c.want == ReasonTokenValid) {
+			t.Errorf("%q at %s: got %s, want %s", c.token, c.now, got, c.want)
+		}
+	}
+}
+
+// Two digests that share their first eight octets are still two tokens.
+func TestStaticTokensSamePrefix(t *testing.T) {
+	t.Parallel()
+	var s staticTokens
+	for i := range byte(3) {
+		var entry staticToken
+		entry.digest[31] = i
+		entry.provider = int(i)
+		if other := s.add(entry, strconv.Itoa(int(i))); other != "" {
+			t.Fatalf("%d is a duplicate of %s", i, other)
+		}
+	}
+	for i := range byte(3) {
+		digest := [32]byte{31: i}
+		if got := s.find(&digest); got != int(i) {
+			t.Errorf("found %d, want %d", got, i)
+		}
+	}
+	if got := s.find(&[32]byte{31: 3}); got != -1 {
+		t.Errorf("found %d for a digest that is not there", got)
+	}
+	if other := s.add(staticToken{digest: [32]byte{31: 1}}, "again"); other != "1" {
+		t.Errorf("duplicate of %q, want 1", other)
+	}
+}
+
+func BenchmarkStaticVerify(b *testing.B) {
+	for _, n := range []int{10, 10_000} {
+		var s staticTokens
+		for i := range n {
+			var entry staticToken
+			decodeDigest(&entry.digest, digestOf("token-"+strconv.Itoa(i)))
+			s.add(entry, "")
+		}
+		token := "token-" + strconv.Itoa(n/2)
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if entry, _ := s.verify(token, time.Time{}); entry == nil {
+					b.Fatal("refused")
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,122 @@
+// Package scenario reads the request stories of testdata/scenarios. Three
+// drivers tell them: the core natively, the built module on wazero, and a real
+// Envoy. A story holds only what all of them must agree on.
+package scenario
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Story is one configuration and the requests that it judges.
+type Story struct {
+	Name     string          `json:"-"`
+	About    string          `json:"about"`
+	Config   json.RawMessage `json:"config"`
+	Requests []Request       `json:"requests"`
+}
+
+// Request is one request and what must come of it.
+type Request struct {
+	Name      string      `json:"name"`
+	Method    string      `json:"method"`    // GET by default
+	Authority string      `json:"authority"` // test.example by default
+	Path      string      `json:"path"`      // as in :path, / by default
+	Headers   [][2]string `json:"headers"`
+	// NotInEnvoy says why no client can get this request through Envoy's codec.
+	NotInEnvoy string `json:"not_in_envoy"`
+	Expect     Expect `json:"expect"`
+}
+
+// Expect is what must come of a request.
+type Expect struct {
+	Status    int                `json:"status"` // 200: the request reaches the upstream
+	Reason    string             `json:"reason"`
+	Challenge *string            `json:"challenge"` // whole WWW-Authenticate; absent from the story: not looked at, "": none
+	Body      *string            `json:"body"`
+	Upstream  map[string]*string `json:"upstream"` // request headers that the upstream sees; null: none of that name
+	Subject   *string            `json:"subject"`  // filter state; "": none
+}
+
+// Load reads every story below dir, which may not be empty.
+func Load(dir string) ([]Story, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, errors.New("want scenarios in " + dir + ", found none")
+	}
+	var stories []Story
+	for _, file := range files {
+		story, err := read(file)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		stories = append(stories, story)
+	}
+	return stories, nil
+}
+
+func read(file string) (Story, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return Story{}, err
+	}
+	defer f.Close()
+	s := Story{Name: strings.TrimSuffix(filepath.Base(file), ".json")}
+	d := json.NewDecoder(f)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return Story{}, err
+	}
+	if len(s.Requests) == 0 {
+		return Story{}, errors.New("want at least one request")
+	}
+	for i := range s.Requests {
+		r := &s.Requests[i]
+		for _, field := range []struct {
+			value *string
+			byDef string
+		}{{&r.Method, "GET"}, {&r.Authority, "test.example"}, {&r.Path, "/"}} {
+			if *field.value == "" {
+				*field.value = field.byDef
+			}
+		}
+		if r.Name == "" || r.Expect.Status == 0 || r.Expect.Reason == "" {
+			return Story{}, fmt.Errorf("requests[%d]: want a name, and status and reason to expect", i)
+		}
+	}
+	return s, nil
+}
+
+// Pairs is the header map that a filter sees.
+func (r *Request) Pairs() [][2]string {
+	pairs := [][2]string{
+		{":method", r.Method}, {":scheme", "http"}, {":authority", r.Authority}, {":path", r.Path},
+	}
+	return append(pairs, r.Headers...)
+}
+
+// CheckUpstream says what is wrong with the header map that an upstream got.
+func (e *Expect) CheckUpstream(pairs [][2]string) error {
+	for name, want := range e.Upstream {
+		var got []string
+		for _, pair := range pairs {
+			if strings.EqualFold(pair[0], name) {
+				got = append(got, pair[1])
+			}
+		}
+		switch {
+		case want == nil && len(got) > 0:
+			return fmt.Errorf("the upstream got %s: %q, want none", name, got)
+		case want != nil && (len(got) != 1 || got[0] != *want):
+			return fmt.Errorf("the upstream got %s: %q, want %q once", name, got, *want)
+		}
+	}
+	return nil
+}
