@@ -8,27 +8,21 @@ import "bearerauth/filter/policy"
 // element: the host joins several with NUL, and nothing can read that.
 const subjectProperty = "bearerauth.sub"
 
-// apply is the one place where a verdict becomes host calls. Whatever is not
-// plainly an Allow that the host carried out denies.
+// apply is the one place where a verdict becomes host calls.
 func apply(id uint32, s stream, v policy.Verdict) action {
-	switch v := v.(type) {
-	case *policy.Allow:
-		if v == nil || !v.Reason.Allows() || !publish(s.plugin, v.Identity) || !change(v) {
-			return fail(id, s)
-		}
-		s.plugin.metrics.count(v.Reason)
-		s.progress = allowed
-		streams[id] = s
-		return actionContinue
-	case *policy.Deny:
-		if v == nil {
-			return fail(id, s)
-		}
+	allow, refusal := settle(v)
+	if refusal != nil {
 		// The subject is for the access log only: the refusal stands without it.
-		_ = publish(s.plugin, v.Identity)
-		return deny(id, s, v)
+		_ = publish(s.plugin, refusal.Identity)
+		return deny(id, s, refusal)
 	}
-	return fail(id, s)
+	if !publish(s.plugin, allow.Identity) || !change(allow) {
+		return fail(id, s)
+	}
+	s.plugin.metrics.count(allow.Reason)
+	s.progress = allowed
+	streams[id] = s
+	return actionContinue
 }
 
 // change edits the request's headers. Removals come first, so that what the
@@ -52,19 +46,4 @@ func publish(p *plugin, id *policy.Identity) bool {
 		return true
 	}
 	return setProperty(subjectProperty, id.Subject)
-}
-
-var details = func() (all [policy.NumReasons]string) {
-	for reason := range policy.Reason(policy.NumReasons) {
-		all[reason] = "bearerauth_denied{" + reason.String() + "}"
-	}
-	return all
-}()
-
-// replyDetails is what %RESPONSE_CODE_DETAILS% shows of a refusal.
-func replyDetails(reason policy.Reason) string {
-	if int(reason) >= len(details) {
-		reason = policy.ReasonInternal
-	}
-	return details[reason]
 }

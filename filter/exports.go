@@ -37,7 +37,7 @@ func ownRequestTrailers(id uint32, _ int32) int32 { return int32(onRequestTraile
 //go:wasmexport own_delete
 func ownDelete(id uint32) {
 	if p, ok := plugins[id]; ok {
-		p.metrics.flush()
+		p.end()
 		delete(plugins, id)
 		sdkDelete(id)
 		return

@@ -96,6 +96,16 @@ func (p *plugin) OnTick() {
 	p.resend()
 }
 
+// end tells the host what was counted since the last tick.
+func (p *plugin) end() {
+	defer func() {
+		if recovered := recover(); recovered != nil {
+			logPanic("plugin end", recovered)
+		}
+	}()
+	p.metrics.flush()
+}
+
 // logPanic leaves a trace of what must not happen. The text of a runtime error
 // holds indices and types, never what was worked on.
 func logPanic(where string, recovered any) {

@@ -78,6 +78,16 @@ func TestRefusedReply(t *testing.T) {
 			t.Fatalf("%s %+v after the trap, want the host's 503", next.Outcome(), next.Reply())
 		}
 	})
+	t.Run("no way to the stream", func(t *testing.T) {
+		t.Parallel()
+		vm, plugin, s, refusal := start(t)
+		refusal.Lift()
+		way := vm.RefuseNth("proxy_set_effective_context", 0, wasmhost.BadArgument)
+		plugin.Tick()
+		if way.Count() == 0 || vm.Trapped() == nil || s.Upstream() != nil {
+			t.Fatalf("refused %d, trapped %v", way.Count(), vm.Trapped())
+		}
+	})
 	t.Run("the client left", func(t *testing.T) {
 		t.Parallel()
 		_, plugin, s, _ := start(t)
@@ -117,6 +127,59 @@ func TestBodyAndTrailers(t *testing.T) {
 	}
 	if subject := header(got.Headers, "x-auth-subject"); subject != "alice" {
 		t.Errorf("subject %q", subject)
+	}
+}
+
+// TestRefusedTrailerCalls: trailers that could not be read or cleaned never go on.
+func TestRefusedTrailerCalls(t *testing.T) {
+	t.Parallel()
+	for _, call := range []string{"proxy_get_header_map_pairs", "proxy_remove_header_map_value"} {
+		t.Run(call, func(t *testing.T) {
+			t.Parallel()
+			vm := startVM(t, wasmhost.Options{})
+			plugin := startPlugin(t, vm, oneToken("fake-token", "alice"))
+			s := plugin.NewStream()
+			s.RequestHeaders(request("/", "Bearer fake-token"), false)
+			refusal := vm.RefuseNth(call, 0, wasmhost.InternalFailure)
+			if got := s.RequestTrailers([][2]string{{"x-auth-subject", "root"}}); got != wasmhost.Pause {
+				t.Errorf("action %v, want pause", got)
+			}
+			if refusal.Count() == 0 || len(s.Upstream().Trailers) > 0 || s.Reply() == nil || s.Reply().Status != 500 {
+				t.Errorf("refused %d, trailers %v, reply %+v", refusal.Count(), s.Upstream().Trailers, s.Reply())
+			}
+		})
+	}
+}
+
+// TestRefusedOutsideRequests: what a host refuses between requests costs logs
+// and counters, never a decision or the VM.
+func TestRefusedOutsideRequests(t *testing.T) {
+	t.Parallel()
+	for _, call := range []string{"proxy_increment_metric", "proxy_get_log_level", "proxy_log"} {
+		t.Run(call, func(t *testing.T) {
+			t.Parallel()
+			vm := startVM(t, wasmhost.Options{LogLevel: wasmhost.Debug})
+			plugin := startPlugin(t, vm, oneToken("fake-token", "alice"))
+			refusal := vm.RefuseNth(call, 0, wasmhost.InternalFailure)
+			for range 2 {
+				for authorization, want := range map[string]wasmhost.Outcome{"Bearer fake-token": wasmhost.Continued, "Bearer x": wasmhost.Replied} {
+					s := plugin.NewStream()
+					s.RequestHeaders(request("/", authorization), true)
+					if s.Outcome() != want {
+						t.Errorf("%q: %s, want %s", authorization, s.Outcome(), want)
+					}
+					s.End()
+				}
+				plugin.Tick()
+			}
+			plugin.Delete()
+			if err := vm.Trapped(); err != nil {
+				t.Error(err)
+			}
+			if refusal.Count() == 0 {
+				t.Error("the call was never made")
+			}
+		})
 	}
 }
 
