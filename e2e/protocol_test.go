@@ -183,6 +183,28 @@ func TestGRPC(t *testing.T) {
 	}
 }
 
+// TestUpgrade: nobody has the identity dropped behind Envoy.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	g := runGateway(t, listener{
+		config: oneToken("fake-token", "alice"), hcm: "upgrade_configs: [{upgrade_type: websocket}]",
+	}, envoy.Options{})
+	upgrade := func(connection string) wire.Request {
+		return wire.Request{Path: "/upgrade", Fields: append(bearer("fake-token"),
+			wire.Field{Name: "Connection", Value: connection}, wire.Field{Name: "Upgrade", Value: "websocket"})}
+	}
+	if r := g.http1(t, upgrade("Upgrade, X-Auth-Subject")); r.Status != 400 {
+		t.Errorf("status %d, want 400", r.Status)
+	}
+	if g.upstream.Saw("/upgrade") {
+		t.Error("the refused upgrade reached the upstream")
+	}
+	g.http1(t, upgrade("Upgrade"))
+	if _, err := g.upstream.Wait(func(r upstream.Request) bool { return r.Header.Get("X-Auth-Subject") == "alice" }, 10*time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestHead: a refusal has the challenge and no body.
 func TestHead(t *testing.T) {
 	t.Parallel()

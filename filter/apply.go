@@ -47,3 +47,18 @@ func publish(p *plugin, id *policy.Identity) bool {
 	}
 	return setProperty(subjectProperty, id.Subject)
 }
+
+var details = func() (all [policy.NumReasons]string) {
+	for reason := range policy.Reason(policy.NumReasons) {
+		all[reason] = "bearerauth_denied{" + reason.String() + "}"
+	}
+	return all
+}()
+
+// replyDetails is what %RESPONSE_CODE_DETAILS% shows of a refusal.
+func replyDetails(reason policy.Reason) string {
+	if int(reason) >= len(details) {
+		reason = policy.ReasonInternal
+	}
+	return details[reason]
+}

@@ -354,7 +354,8 @@ func TestGRPC(t *testing.T) {
 	}{
 		{"application/grpc", "", 401, 16},
 		{"application/grpc+proto", "Bearer x", 401, 16},
-		{"application/grpc;v=1", "Bearer a b", 400, 16},
+		{"application/grpc+json", "Bearer a b", 400, 16},
+		{"application/grpc;v=1", "", 401, -1},
 		{"application/grpc-web", "", 401, -1},
 		{"application/json", "", 401, -1},
 	} {

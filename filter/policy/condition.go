@@ -87,48 +87,71 @@ func (c *condition) holds(value string) bool {
 	case conditionEqual:
 		return value == c.value
 	case conditionRegex:
-		return c.expression.MatchString(value)
+		return len(value) <= maxRegexInput && c.expression.MatchString(value)
 	}
 	return false
 }
 
-// opensHeader wants every line of the header to hold. Names are compared octet
-// by octet: `x_tier` is not `x-tier`.
+// maxRegexInput bounds what an expression reads: RE2 takes linear time, but 60
+// KiB of it are a fifth of a second in Wasm. What is longer opens nothing and is
+// bound by every requirement.
+const maxRegexInput = 4096
+
+func (c *condition) binds(value string) bool {
+	return c.holds(value) || c.kind == conditionRegex && len(value) > maxRegexInput
+}
+
+// opensHeader wants every line of the header to hold. `x_tier` is not `x-tier`,
+// but where an upstream takes them for one, it must not say something else.
 func (c *condition) opensHeader(pairs [][2]string) bool {
 	found := false
 	for i := range pairs {
-		if equalFoldASCII(pairs[i][0], c.name) {
+		if sameHeader(pairs[i][0], c.name) {
 			if !c.holds(pairs[i][1]) {
 				return false
 			}
-			found = true
+			found = found || equalFoldASCII(pairs[i][0], c.name)
 		}
 	}
 	return found
 }
 
-// bindsHeader is content with one line, or one element of a list in a line.
+// bindsHeader is content with one line, one element of a list in a line, or all
+// lines joined (RFC 9110 section 5.3), whichever the upstream may look at.
 func (c *condition) bindsHeader(pairs [][2]string) bool {
+	lines := 0
 	for i := range pairs {
-		if equalFoldASCII(pairs[i][0], c.name) {
-			if c.holds(pairs[i][1]) {
+		if sameHeader(pairs[i][0], c.name) {
+			lines++
+			if c.binds(pairs[i][1]) {
 				return true
 			}
 			for element := range strings.SplitSeq(pairs[i][1], ",") {
-				if c.holds(trimOWS(element)) {
+				if c.binds(trimOWS(element)) {
 					return true
 				}
 			}
 		}
 	}
-	return c.kind == 0
+	return c.kind == 0 || lines > 1 && c.kind == conditionRegex && c.binds(joinLines(pairs, c.name))
+}
+
+func joinLines(pairs [][2]string, name string) string {
+	var lines []string
+	for i := range pairs {
+		if sameHeader(pairs[i][0], name) {
+			lines = append(lines, pairs[i][1])
+		}
+	}
+	return strings.Join(lines, ", ")
 }
 
 // opensQuery wants every parameter of the name to hold in every reading. The
 // name is not escaped (`%61dmin` is not everywhere `admin`), and what a
-// fragment, a broken escape or odd bytes do to a query nobody knows.
+// fragment, an escaped `?`, a broken escape or odd bytes do to a query nobody
+// knows.
 func (c *condition) opensQuery(p *requestPath) bool {
-	if p.fragment || hasOddBytes(p.query) || hasBrokenEscape(p.query) {
+	if p.fragment || p.late != nil || hasOddBytes(p.query) || hasBrokenEscape(p.query) {
 		return false
 	}
 	if strings.IndexByte(p.query, '%') >= 0 && hasOddBytes(string(decodeEvery(nil, p.query))) {
@@ -166,6 +189,11 @@ func (c *condition) opensPairs(query, separators string) bool {
 
 // bindsQuery is content with one parameter in one reading.
 func (c *condition) bindsQuery(p *requestPath) bool {
+	for _, query := range p.late {
+		if c.bindsPairs(query, "&") || c.bindsPairs(query, "&;") {
+			return true
+		}
+	}
 	query, _, _ := strings.Cut(p.query, "#")
 	return c.kind == 0 ||
 		c.bindsPairs(query, "&") || c.bindsPairs(query, "&;") ||
@@ -184,7 +212,7 @@ func (c *condition) bindsPairs(query, separators string) bool {
 		if names[0] != c.name && names[1] != c.name && names[2] != c.name {
 			continue
 		}
-		if c.holds(values[0]) || c.holds(values[1]) || c.holds(values[2]) {
+		if c.binds(values[0]) || c.binds(values[1]) || c.binds(values[2]) {
 			return true
 		}
 	}

@@ -21,7 +21,8 @@ type credential struct {
 	kind  credentialKind
 	token string // well-formed b64token; only with credentialBearer
 	// named: some part of the header names the Bearer scheme, well-formed or
-	// not, so that an upstream may find a token there.
+	// not, or has bytes that some strip, so that an upstream may find a token
+	// there.
 	named bool
 }
 
@@ -35,7 +36,7 @@ func readCredential(r *Request) credential {
 		if r.Headers[i][0] == "authorization" {
 			value = r.Headers[i][1]
 			lines++
-			named = named || namesBearer(value)
+			named = named || namesBearer(value) || hasStrayBytes(value)
 		}
 	}
 	switch {
@@ -46,6 +47,9 @@ func readCredential(r *Request) credential {
 		return credential{kind: credentialSeveral, named: named}
 	case !named:
 		return credential{kind: credentialNone}
+	case hasStrayBytes(value):
+		// No scheme has them. Python's str.split reads "\xa0Bearer x" as Bearer.
+		return credential{kind: credentialMalformed, named: true}
 	}
 	value = trimOWS(value)
 	if len(value) < len("bearer") || !equalFoldASCII(value[:len("bearer")], "bearer") {
@@ -87,6 +91,16 @@ func namesBearer(value string) bool {
 	}
 }
 
+// hasStrayBytes finds control and non-ASCII bytes; a tab is white space.
+func hasStrayBytes(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\t' && (s[i] < ' ' || s[i] > '~') {
+			return true
+		}
+	}
+	return false
+}
+
 // hasQueryToken reports an access_token parameter: beside the header it is a
 // second method (RFC 6750 section 2).
 func hasQueryToken(path string) bool {
@@ -95,9 +109,9 @@ func hasQueryToken(path string) bool {
 		return false
 	}
 	query, _, _ = strings.Cut(query, "#")
-	for more := true; more; {
+	for query != "" {
 		var pair string
-		pair, query, more = strings.Cut(query, "&")
+		pair, query = cutAny(query, "&;") // some take `;` for `&`
 		name, _, _ := strings.Cut(pair, "=")
 		if name == "access_token" || (strings.IndexByte(name, '%') >= 0 && unescapeLenient(name) == "access_token") {
 			return true

@@ -72,7 +72,7 @@ func (m *match) opens(v *requestView) bool {
 // binds says that the match holds for this reading of the path under some
 // reading of the rest.
 func (m *match) binds(v *requestView, reading string) bool {
-	if m.path != nil && !m.path.match(reading) || !m.takesMethod(v.request.Method) {
+	if m.path != nil && !m.path.match(reading) && !m.path.tooLong(reading) || !m.takesMethod(v.request.Method) {
 		return false
 	}
 	if len(m.hosts) > 0 && !m.bindsHost(v.request.Authority) {

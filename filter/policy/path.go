@@ -31,6 +31,7 @@ type requestPath struct {
 	one      [1]string // the only reading of a canonical path, kept here so that it costs no allocation
 	many     []string  // the readings of any other path
 	query    string    // behind the first `?`, a fragment included
+	late     []string  // queries behind a `?` that decoding brings out, see cutLateDelimiter
 	fragment bool      // there is a `#` somewhere: where the query begins and ends is a matter of taste
 	suspect  bool      // matches no opening in any reading
 	crowded  bool      // suspect, and not all readings are listed: refuse it
@@ -50,6 +51,11 @@ func parsePath(s string) requestPath {
 		p.many, p.crowded = allReadings(path)
 	}
 	p.suspect = p.crowded || isSuspectPath(path)
+	for _, reading := range p.many {
+		if _, behind, ok := strings.Cut(reading, "?"); ok {
+			p.late = append(p.late, behind, behind+"?"+query)
+		}
+	}
 	return p
 }
 

@@ -159,13 +159,18 @@ func parseLiteral(s string) (string, error) {
 	return string(literal), nil
 }
 
+// tooLong says that nobody knows whether the expression would match.
+func (p *pathPattern) tooLong(reading string) bool {
+	return p.expression != nil && len(reading) > maxRegexInput
+}
+
 // match judges one reading.
 func (p *pathPattern) match(reading string) bool {
 	if reading == "" || reading[0] != '/' {
 		return false
 	}
 	if p.expression != nil {
-		return p.expression.MatchString(reading)
+		return len(reading) <= maxRegexInput && p.expression.MatchString(reading)
 	}
 	rest, more := reading[1:], true
 	for _, want := range p.segments {

@@ -50,6 +50,9 @@ func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
 	if len(j.bind) == 0 && j.opening == nil {
 		return Internal
 	}
+	if p.connectionNamesOwn(r) {
+		return p.anyRule(&j).refusals.get(ReasonConnection, grpc)
+	}
 	// Nothing that a client sends changes what is forbidden.
 	for _, rule := range j.bind {
 		if rule.access == accessDeny {
@@ -60,18 +63,22 @@ func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
 	if len(j.bind) == 0 {
 		switch o := j.opening; o.access {
 		case accessAnonymous:
-			return p.pass(s, r, o, ReasonAnonymous, c)
+			return p.pass(s, r, &j, ReasonAnonymous, c)
 		case accessPresenceOnly:
 			if c.kind != credentialBearer {
 				return o.refusals.get(c.kind.reason(), grpc)
 			}
-			return p.pass(s, r, o, ReasonPresenceOnly, c)
+			return p.pass(s, r, &j, ReasonPresenceOnly, c)
 		case accessOptional:
 			if c.kind == credentialNone {
-				return p.pass(s, r, o, ReasonOptionalMissing, c)
+				return p.pass(s, r, &j, ReasonOptionalMissing, c)
 			}
 		}
-		j.add(j.opening)
+	}
+	if o := j.opening; o != nil && o.access != accessAnonymous {
+		// Also beside rules that bind other readings: a token that is enough for
+		// those need not be for this one.
+		j.add(o)
 		s.bind = j.bind
 	}
 	first := j.bind[0]
@@ -121,13 +128,14 @@ func (k credentialKind) reason() Reason {
 }
 
 // pass lets a request through without a verified token.
-func (p *Policy) pass(s *State, r *Request, o *rule, reason Reason, c credential) *Allow {
+func (p *Policy) pass(s *State, r *Request, j *judgement, reason Reason, c credential) *Allow {
 	a := p.newAllow(s, r, reason)
+	forward := j.opening.forwardUnverified && !j.withhold
 	// An upstream that finds a Bearer credential may take it for verified.
-	if c.named && !(o.forwardUnverified && o.forwardAuthorization) {
+	if c.named && !(forward && j.opening.forwardAuthorization) {
 		a.Remove = append(a.Remove, "authorization")
 	}
-	if o.forwardUnverified && p.tokenHeader != "" && c.kind == credentialBearer {
+	if forward && p.tokenHeader != "" && c.kind == credentialBearer {
 		a.Set = append(a.Set, [2]string{p.tokenHeader, c.token})
 	}
 	return a
@@ -185,8 +193,27 @@ func (p *Policy) AppendForged(names []string, pairs [][2]string) []string {
 	return names
 }
 
-// OwnsHeaders reports whether the filter sets any header.
-func (p *Policy) OwnsHeaders() bool { return len(p.own) > 0 }
+// connectionNamesOwn: a header that Connection names ends at the next hop (RFC
+// 9110 section 7.6.1), so a client could have the identity dropped on its way.
+// Envoy cleans Connection itself, except on upgrades.
+func (p *Policy) connectionNamesOwn(r *Request) bool {
+	if len(p.own) == 0 {
+		return false
+	}
+	for i := range r.Headers {
+		if r.Headers[i][0] != "connection" {
+			continue
+		}
+		for name := range strings.SplitSeq(r.Headers[i][1], ",") {
+			for _, own := range p.own {
+				if sameHeader(trimOWS(name), own) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
 
 // sameHeader compares header names in any case and with _ for -.
 func sameHeader(a, b string) bool {
@@ -220,14 +247,15 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// isGRPC recognises a gRPC request as Envoy does, by its content type.
+// isGRPC recognises a gRPC request exactly as Envoy does: to any other, Envoy
+// sends the body as it is.
 func isGRPC(r *Request) bool {
 	const grpc = "application/grpc"
 	for i := range r.Headers {
 		if r.Headers[i][0] == "content-type" {
 			value := r.Headers[i][1]
 			return strings.HasPrefix(value, grpc) &&
-				(len(value) == len(grpc) || value[len(grpc)] == '+' || value[len(grpc)] == ';')
+				(len(value) == len(grpc) || value[len(grpc)] == '+')
 		}
 	}
 	return false

@@ -13,6 +13,7 @@ const (
 	ReasonMalformed
 	ReasonSeveralCredentials
 	ReasonNonCanonicalPath
+	ReasonConnection
 	ReasonUnknownToken
 	ReasonOtherProvider
 	ReasonNotYetValid
@@ -79,6 +80,10 @@ var outcomes = [NumReasons]outcome{
 	ReasonNonCanonicalPath: {
 		word: "non_canonical_path", status: 400, grpcStatus: 16, detail: detailInvalidRequest, challenges: true,
 		code: "invalid_request", description: "The path is not in canonical form",
+	},
+	ReasonConnection: {
+		word: "connection_header", status: 400, grpcStatus: 16, detail: detailInvalidRequest, challenges: true,
+		code: "invalid_request", description: "The Connection header names a header that is set here",
 	},
 	ReasonUnknownToken: {
 		word: "unknown_token", status: 401, grpcStatus: 16, detail: detailInvalidToken, challenges: true,

@@ -43,13 +43,18 @@ func (r *rule) accepts(provider int) bool {
 type judgement struct {
 	opening *rule   // nil, or the one rule by which the request may pass unverified
 	bind    []*rule // requirements, all of which must hold
+	// withhold: some reading meets an anonymous rule that keeps unverified
+	// credentials from the upstream, whatever the opening says.
+	withhold bool
 }
 
 // judge finds the rules for a request; scratch is reused for the result.
 //
 // An opening applies only if every reading matches it. Where only some do, it
-// leaves the request to the rules behind it, except that an optional rule still
-// binds those readings: its providers and scopes may be stricter than theirs.
+// leaves the request to the rules behind it, except that a rule which asks for
+// anything still binds those readings, as one with access token does: what
+// stands behind it may ask for less. An optional rule can have providers and
+// scopes, and behind a presence-only one can be an anonymous one.
 func (p *Policy) judge(v *requestView, scratch []*rule) judgement {
 	j := judgement{bind: scratch[:0]}
 	for _, reading := range v.readings() {
@@ -64,7 +69,10 @@ func (p *Policy) judgeReading(j *judgement, v *requestView, reading string) {
 			j.opening = r
 			return
 		}
-		if r.access.opens() && r.access != accessOptional {
+		if r.access == accessAnonymous {
+			if !(r.forwardUnverified && r.forwardAuthorization) && r.match.binds(v, reading) {
+				j.withhold = true
+			}
 			continue
 		}
 		if r.match.binds(v, reading) {

@@ -1,0 +1,229 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// decide plays one configuration and some requests.
+func decide(t *testing.T, data []byte) (allowed, certain int) {
+	d := dice(data)
+	c := d.config()
+	var p *Policy
+	for rules := d.roll(5); ; rules-- {
+		parsed, err := Parse(c.json())
+		if last := len(c.rules) - 1; err != nil && last >= 0 && strings.Contains(err.Error(), "1 problem\n") && strings.Contains(err.Error(), "can never apply") {
+			c.rules[last].dead = true
+		} else if err != nil {
+			t.Fatalf("%v\n%s", err, c.json())
+		} else {
+			p = parsed
+		}
+		if rules == 0 {
+			break
+		}
+		c.rules = append(c.rules, d.rule())
+	}
+	state := p.NewState()
+	for range 8 {
+		r := d.request()
+		if v, isAllow := p.Decide(state, time.Unix(decideNow, 0), r).(*Allow); isAllow {
+			allowed++
+			checkAllow(t, c, r, v)
+		}
+		if checkVerdict(t, c, r, p.Decide(state, time.Unix(decideNow, 0), r)) {
+			certain++
+		}
+	}
+	return allowed, certain
+}
+
+// checkVerdict compares with what the oracle says in each world; certain, if
+// there is but one.
+func checkVerdict(t *testing.T, c *modelConfig, r *Request, v Verdict) (certain bool) {
+	t.Helper()
+	status, reason := 200, ""
+	switch v := v.(type) {
+	case *Allow:
+		reason = v.Reason.String()
+	case *Deny:
+		status, reason = int(v.Status), v.Reason.String()
+		checkRefusal(t, c, r, v)
+	default:
+		t.Fatalf("verdict %v", v)
+	}
+	kind, token := credentials(r.Headers, r.Path)
+	all := worlds(r)
+	plain := regexp.MustCompile(`^(/[a-z]+)+/?$`).MatchString(target(r.Path)) && regexp.MustCompile(`^[A-Za-z.]+[a-z](:[0-9]+)?$`).MatchString(r.Authority) &&
+		!strings.ContainsAny(r.Path, "%;#") && !strings.Contains(header(r.Headers, "x-tier"), ",") && r.HasPath
+	for i := range all {
+		rule := c.first(&all[i])
+		if rule != nil && rule.dead {
+			t.Fatalf("%+v can be reached\n%s\n%q", *rule, c.json(), r.Headers)
+		}
+		want, why, _ := c.says(rule, kind, token, time.Unix(decideNow, 0))
+		if status == 200 && want != 200 || want == 403 && why == "forbidden" && status != 403 && reason != "non_canonical_path" {
+			t.Fatalf("%d (%s) where the oracle says %d (%s) of %+v\n%s\n%q", status, reason, want, why, all[i], c.json(), r.Headers)
+		}
+		if certain = len(all) == 1 && plain; certain && (status != want || why != "" && reason != why) {
+			t.Fatalf("%d (%s), the oracle says %d (%s)\n%s\n%q", status, reason, want, why, c.json(), r.Headers)
+		}
+	}
+	if c.reject && r.HasPath && len(oraclePaths(r.Path)) > 1 && status != 400 {
+		t.Fatalf("%d for a path with several readings\n%s\n%q", status, c.json(), r.Headers)
+	}
+	return certain
+}
+
+// checkAllow looks at what the upstream gets.
+func checkAllow(t *testing.T, c *modelConfig, r *Request, v *Allow) {
+	t.Helper()
+	fail := func(what string) { t.Helper(); t.Fatalf("%s: %+v\n%s\n%q", what, v, c.json(), r.Headers) }
+	kind, text := credentials(r.Headers, r.Path)
+	all := worlds(r)
+	want := map[string]string{}
+	verified := v.Reason == ReasonTokenValid
+	if verified != (v.Identity != nil) {
+		fail("an identity without a verified token, or none with one")
+	}
+	forward := true
+	for i := range all {
+		if rule := c.first(&all[i]); rule == nil {
+			forward = forward && c.forward
+		} else if verified == (rule.access == "token" || rule.access == "optional") {
+			forward = forward && c.forwards(rule) && (verified || rule.unverified)
+		}
+	}
+	if verified {
+		i := slices.IndexFunc(c.tokens, func(t modelToken) bool { return t.text == text })
+		want[c.subjectHeader], want[c.claimHeader], want[c.tokenHeader] = c.tokens[i].subject, c.tokens[i].tier, text
+	} else if rule := c.first(&all[0]); len(all) == 1 && rule != nil && rule.unverified && kind == "bearer" {
+		want[c.tokenHeader] = text
+	}
+	for _, own := range []string{c.subjectHeader, c.tokenHeader, c.claimHeader} {
+		var got []string
+		for _, h := range applyTo(r.Headers, v) {
+			if own != "" && strings.ReplaceAll(strings.ToLower(h[0]), "_", "-") == strings.ReplaceAll(own, "_", "-") {
+				got = append(got, h[0]+"="+h[1])
+			}
+		}
+		if want[own] == "" && len(all) > 1 && own == c.tokenHeader && !verified {
+			continue // which of the worlds' rules forwards it the oracle cannot say
+		}
+		if len(got) > 1 || want[own] == "" && len(got) > 0 || want[own] != "" && (len(got) == 0 || got[0] != own+"="+want[own]) && own != "" {
+			fail("owned header " + own + " is " + strings.Join(got, ", "))
+		}
+	}
+	for _, h := range applyTo(r.Headers, v) {
+		if h[0] == "authorization" && !forward && (verified || oracleNamed.MatchString(h[1]) || oracleOdd.MatchString(h[1])) {
+			fail("the credential goes on")
+		}
+	}
+}
+
+var (
+	challengeForm = regexp.MustCompile(`^Bearer ([a-z_]+="([^"\\]|\\["\\])*")(, [a-z_]+="([^"\\]|\\["\\])*")*$`)
+	challengePart = regexp.MustCompile(`([a-z_]+)="((?:[^"\\]|\\["\\])*)"`)
+	textForm      = regexp.MustCompile(`^[ -~]+$`)
+	narrowForm    = regexp.MustCompile(`^[ !#-\[\]-~]+$`)
+)
+
+func checkRefusal(t *testing.T, c *modelConfig, r *Request, v *Deny) {
+	t.Helper()
+	fail := func(what string) { t.Helper(); t.Fatalf("%s: %+v\n%s\n%s\n%q", what, v, v.Body, c.json(), r.Headers) }
+	everything := append([]byte(nil), v.Body...)
+	for _, h := range v.Headers {
+		everything = append(append(append(everything, h[0]...), '\n'), h[1]...)
+	}
+	if bytes.Contains(everything, []byte("QZX")) || bytes.Contains(everything, []byte("forged")) {
+		fail("the refusal repeats what the client sent")
+	}
+	if v.Status == 500 || header(v.Headers, "cache-control") != "no-store" {
+		fail("internal, or may be cached")
+	}
+	challenge := header(v.Headers, "www-authenticate")
+	if (challenge == "") != (v.Reason == ReasonForbidden) || challenge != "" && !challengeForm.MatchString(challenge) {
+		fail("challenge")
+	}
+	seen := map[string]string{}
+	for _, part := range challengePart.FindAllStringSubmatch(challenge, -1) {
+		if _, again := seen[part[1]]; again || !textForm.MatchString(part[2]) || part[1] != "realm" && !narrowForm.MatchString(part[2]) {
+			fail("parameter " + part[1])
+		}
+		seen[part[1]] = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(part[2])
+	}
+	code := map[string]string{"missing": "", "insufficient_scope": "insufficient_scope"}[v.Reason.String()]
+	if v.Reason != ReasonMissing && v.Status != 403 {
+		code = map[uint32]string{400: "invalid_request", 401: "invalid_token"}[v.Status]
+	}
+	if challenge != "" && (seen["realm"] != c.realm || seen["error"] != code || code == "insufficient_scope" && seen["scope"] == "") {
+		fail("challenge for another reason")
+	}
+	kind := header(r.Headers, "content-type")
+	grpc := kind == "application/grpc" || kind == "application/grpc+proto"
+	if want := map[uint32]int32{400: 16, 401: 16, 403: 7}[v.Status]; grpc && v.GRPCStatus != want || !grpc && v.GRPCStatus != -1 {
+		fail("grpc-status")
+	}
+	var body struct {
+		Detail string `json:"detail"`
+		Status uint32 `json:"status"`
+	}
+	if asJSON := !grpc && c.format != "text"; asJSON != (json.Unmarshal(v.Body, &body) == nil) || len(v.Body) == 0 {
+		fail("body")
+	} else if asJSON && (body.Detail == "" || c.format == "problem" && body.Status != v.Status) {
+		fail("body")
+	}
+}
+
+// decideSeeds are rolls of the dice; all zeros is the dullest of them.
+func decideSeeds() [][]byte {
+	seeds := [][]byte{nil, make([]byte, 64), bytes.Repeat([]byte{1}, 300), bytes.Repeat([]byte{1, 2, 3, 5, 7}, 80)}
+	r := rand.New(rand.NewPCG(2, 3))
+	for range 40 {
+		seeds = append(seeds, randomBytes(r))
+	}
+	return seeds
+}
+
+func randomBytes(r *rand.Rand) []byte {
+	data := make([]byte, 300)
+	for i := range data {
+		data[i] = byte(r.Uint32())
+	}
+	return data
+}
+
+// FuzzDecide: only what the oracle lets through passes, where nobody can differ
+// about a request the answers agree, and neither refusals nor requests that
+// pass carry what they must not.
+func FuzzDecide(f *testing.F) {
+	seeds := decideSeeds()
+	if len(seeds) == 0 {
+		f.Fatal("no seeds")
+	}
+	for _, seed := range seeds {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { decide(t, data) })
+}
+
+// TestDecideOracle plays the same game with a fixed seed, and asks whether the
+// property says anything.
+func TestDecideOracle(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(7, 11))
+	allowed, certain := 0, 0
+	for range 600 {
+		a, c := decide(t, randomBytes(r))
+		allowed, certain = allowed+a, certain+c
+	}
+	if allowed < 300 || certain < 300 {
+		t.Errorf("%d allowed, %d beyond doubt", allowed, certain)
+	}
+}
