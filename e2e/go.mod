@@ -6,6 +6,9 @@ replace bearerauth => ../
 
 require (
 	bearerauth v0.0.0
+	github.com/c2sp/wycheproof v0.0.0-20260105152342-fca0d3ba9f12
+	github.com/go-jose/go-jose/v4 v4.1.9
+	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	golang.org/x/net v0.62.0
 	google.golang.org/protobuf v1.36.12

@@ -10,6 +10,9 @@ const subjectProperty = "bearerauth.sub"
 
 // apply is the one place where a verdict becomes host calls.
 func apply(id uint32, s stream, v policy.Verdict) action {
+	if w, ok := v.(*policy.Wait); ok && w != nil {
+		return park(id, s, w)
+	}
 	allow, refusal := settle(v)
 	if refusal != nil {
 		// The subject is for the access log only: the refusal stands without it.

@@ -34,6 +34,18 @@ func ownRequestBody(id uint32, _, _ int32) int32 { return int32(onRequestBody(id
 //go:wasmexport own_request_trailers
 func ownRequestTrailers(id uint32, _ int32) int32 { return int32(onRequestTrailers(id)) }
 
+//go:wasmexport own_http_call_response
+func ownHTTPCallResponse(pluginID, call uint32, headers, bodySize, _ int32) {
+	defer func() {
+		if recovered := recover(); recovered != nil {
+			logPanic("call response", recovered)
+		}
+	}()
+	if p, ok := plugins[pluginID]; ok {
+		p.onCallResponse(call, int(headers), int(bodySize))
+	}
+}
+
 //go:wasmexport own_delete
 func ownDelete(id uint32) {
 	if p, ok := plugins[id]; ok {

@@ -15,6 +15,9 @@ import (
 //go:wasmimport env proxy_get_header_map_pairs
 func hostGetPairs(mapType int32, data, size unsafe.Pointer) int32
 
+//go:wasmimport env proxy_get_header_map_value
+func hostGet(mapType int32, name unsafe.Pointer, nameSize int32, value, valueSize unsafe.Pointer) int32
+
 //go:wasmimport env proxy_remove_header_map_value
 func hostRemove(mapType int32, name unsafe.Pointer, nameSize int32) int32
 
@@ -28,6 +31,24 @@ func hostSetProperty(path unsafe.Pointer, pathSize int32, value unsafe.Pointer, 
 func hostReply(status uint32, details unsafe.Pointer, detailsSize int32, body unsafe.Pointer, bodySize int32,
 	headers unsafe.Pointer, headersSize int32, grpcStatus int32) int32
 
+//go:wasmimport env proxy_continue_stream
+func hostContinue(streamType int32) int32
+
+//go:wasmimport env proxy_set_effective_context
+func hostSetContext(id uint32) int32
+
+//go:wasmimport env proxy_http_call
+func hostHTTPCall(cluster unsafe.Pointer, clusterSize int32, headers unsafe.Pointer, headersSize int32,
+	body unsafe.Pointer, bodySize int32, trailers unsafe.Pointer, trailersSize int32,
+	timeoutMilliseconds uint32, id unsafe.Pointer) int32
+
+//go:wasmimport env proxy_get_buffer_bytes
+func hostGetBuffer(bufferType, start, size int32, data, dataSize unsafe.Pointer) int32
+
+//go:wasmimport env proxy_call_foreign_function
+func hostForeignFunction(name unsafe.Pointer, nameSize int32, argument unsafe.Pointer, argumentSize int32,
+	result, resultSize unsafe.Pointer) int32
+
 //go:wasmimport env proxy_get_log_level
 func hostLogLevel(level unsafe.Pointer) int32
 
@@ -39,6 +60,11 @@ const (
 
 	mapRequestHeaders  = 0
 	mapRequestTrailers = 1
+	mapCallHeaders     = 6
+
+	bufferCallBody = 4
+
+	streamRequest = 0
 
 	levelDebug = 1
 )
@@ -59,6 +85,7 @@ var (
 	outSize  uint32
 	outNanos uint64
 	outLevel uint32
+	outID    uint32
 )
 
 func allocate(size uint32) unsafe.Pointer {
@@ -83,8 +110,37 @@ func getPairs(mapType int32) ([][2]string, bool) {
 	return pairs, ok
 }
 
+// credentialHeaders reads the two headers that a policy without rules and
+// headers of its own looks at. Envoy joins several Authorization lines before
+// any filter sees them, so that the first is all there is.
+func credentialHeaders() ([][2]string, bool) {
+	bufferUsed = 0
+	authorization, ok := getHeader("authorization")
+	if !ok {
+		return nil, false
+	}
+	path, ok := getHeader(":path")
+	if !ok {
+		return nil, false
+	}
+	pairs = append(pairs[:0], [2]string{":path", path}, [2]string{"authorization", authorization})
+	return pairs, true
+}
+
+func getHeader(name string) (string, bool) {
+	outData, outSize = nil, 0
+	borrowing = true
+	status := hostGet(mapRequestHeaders, data(name), int32(len(name)), unsafe.Pointer(&outData), unsafe.Pointer(&outSize))
+	borrowing = false
+	if status != statusOK || outData == nil {
+		return "", false
+	}
+	return unsafe.String((*byte)(outData), outSize), true
+}
+
 func requestHeaders() ([][2]string, bool)  { return getPairs(mapRequestHeaders) }
 func requestTrailers() ([][2]string, bool) { return getPairs(mapRequestTrailers) }
+func callHeaders() ([][2]string, bool)     { return getPairs(mapCallHeaders) }
 
 func data(s string) unsafe.Pointer { return unsafe.Pointer(unsafe.StringData(s)) }
 
@@ -102,6 +158,50 @@ func setHeader(name, value string) bool {
 
 func setProperty(name, value string) bool {
 	return hostSetProperty(data(name), int32(len(name)), data(value), int32(len(value))) == statusOK
+}
+
+func continueRequest() bool { return hostContinue(streamRequest) == statusOK }
+
+func setContext(id uint32) bool { return hostSetContext(id) == statusOK }
+
+// httpCall begins an outbound request. The host answers, or says that there is
+// no answer, through own_http_call_response; its timeout is the host's business.
+func httpCall(cluster string, headers [][2]string, timeout time.Duration) (id uint32, ok bool) {
+	callPairs := appendPairs(nil, headers)
+	none := appendPairs(nil, nil)
+	status := hostHTTPCall(data(cluster), int32(len(cluster)),
+		unsafe.Pointer(unsafe.SliceData(callPairs)), int32(len(callPairs)), nil, 0,
+		unsafe.Pointer(unsafe.SliceData(none)), int32(len(none)),
+		uint32(timeout.Milliseconds()), unsafe.Pointer(&outID))
+	return outID, status == statusOK
+}
+
+// callBody returns the body of the answer under way, in memory of its own.
+func callBody(size int) ([]byte, bool) {
+	if size == 0 {
+		return nil, true
+	}
+	outData, outSize = nil, 0
+	if hostGetBuffer(bufferCallBody, 0, int32(size), unsafe.Pointer(&outData), unsafe.Pointer(&outSize)) != statusOK {
+		return nil, false
+	}
+	return unsafe.Slice((*byte)(outData), outSize), true
+}
+
+// foreignFunction calls a function of the host's own. The result is good until
+// the next host call.
+func foreignFunction(name string, argument []byte) ([]byte, bool) {
+	outData, outSize = nil, 0
+	// Behind what the buffer holds: the token is there, and still needed.
+	borrowing = true
+	status := hostForeignFunction(data(name), int32(len(name)),
+		unsafe.Pointer(unsafe.SliceData(argument)), int32(len(argument)),
+		unsafe.Pointer(&outData), unsafe.Pointer(&outSize))
+	borrowing = false
+	if status != statusOK || outData == nil {
+		return nil, status == statusOK
+	}
+	return unsafe.Slice((*byte)(outData), outSize), true
 }
 
 func reply(d *policy.Deny) bool {

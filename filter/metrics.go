@@ -13,6 +13,8 @@ import (
 type metrics struct {
 	counters [policy.NumReasons]proxywasm.MetricCounter
 	pending  [policy.NumReasons]uint64
+	fetches  [2]proxywasm.MetricCounter // failed, succeeded
+	fetched  [2]uint64
 	defined  bool
 }
 
@@ -27,7 +29,18 @@ func (m *metrics) define() {
 		m.counters[reason] = proxywasm.DefineCounterMetric(
 			"decision=.=" + decision + ";.;reason=.=" + reason.String() + ";.;bearerauth_requests_total")
 	}
+	for i, result := range []string{"failure", "success"} {
+		m.fetches[i] = proxywasm.DefineCounterMetric("result=.=" + result + ";.;bearerauth_key_fetches_total")
+	}
 	m.defined = true
+}
+
+func (m *metrics) countFetch(success bool) {
+	if success {
+		m.fetched[1]++
+	} else {
+		m.fetched[0]++
+	}
 }
 
 func (m *metrics) count(reason policy.Reason) {
@@ -45,6 +58,12 @@ func (m *metrics) flush() {
 		if n := m.pending[reason]; n > 0 {
 			m.pending[reason] = 0
 			m.counters[reason].Increment(n)
+		}
+	}
+	for i := range m.fetched {
+		if n := m.fetched[i]; n > 0 {
+			m.fetched[i] = 0
+			m.fetches[i].Increment(n)
 		}
 	}
 }

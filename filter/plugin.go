@@ -9,8 +9,11 @@
 package filter
 
 import (
+	"crypto/rand"
+	"os"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
 	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm/types"
@@ -18,8 +21,14 @@ import (
 	"bearerauth/filter/policy"
 )
 
-// tickMilliseconds is how often counters are flushed and the log level is read.
-const tickMilliseconds = 1000
+// How often counters are flushed and the log level is read; and while a request
+// waits, or at the start, when keys are to be fetched.
+const (
+	idleTick    = 1000 // milliseconds
+	waitingTick = 50
+
+	sweepEvery = time.Minute
+)
 
 type vmContext struct{ types.DefaultVMContext }
 
@@ -27,7 +36,7 @@ type vmContext struct{ types.DefaultVMContext }
 func NewVMContext() types.VMContext { return &vmContext{} }
 
 func (*vmContext) NewPluginContext(id uint32) types.PluginContext {
-	p := &plugin{id: id}
+	p := &plugin{id: id, parked: map[uint32]parked{}, calls: map[uint32]policy.Call{}}
 	plugins[id] = p
 	return p
 }
@@ -45,6 +54,12 @@ type plugin struct {
 	metrics metrics
 	debug   bool     // whether the host logs debug lines
 	unsent  []uint32 // streams whose refusal the host did not take
+
+	parked  map[uint32]parked      // requests that wait, by stream
+	calls   map[uint32]policy.Call // under way, by the host's id
+	refused []policy.Call          // that the host would not begin
+	tick    uint32                 // milliseconds between ticks
+	swept   time.Time
 }
 
 // OnPluginStart refuses a configuration with any problem, and Envoy with it the
@@ -62,7 +77,7 @@ func (p *plugin) OnPluginStart(int) (status types.OnPluginStartStatus) {
 		// The host says "not found" for an empty configuration.
 		config = nil
 	}
-	parsed, err := policy.Parse(config)
+	parsed, err := policy.ParseWith(config, os.LookupEnv)
 	if err != nil {
 		for _, line := range strings.Split(err.Error(), "\n") {
 			proxywasm.LogCritical(line)
@@ -70,12 +85,18 @@ func (p *plugin) OnPluginStart(int) (status types.OnPluginStartStatus) {
 		return types.OnPluginStartStatusFailed
 	}
 	p.metrics.define()
-	if err := proxywasm.SetTickPeriodMilliSeconds(tickMilliseconds); err != nil {
-		proxywasm.LogCritical("the host refused a timer: " + err.Error())
+	host := policy.Host{Verify: verifySignature, Knows: testHost()}
+	if _, err := rand.Read(host.Random[:]); err != nil {
+		proxywasm.LogCritical("the host gives no random numbers: " + err.Error())
+		return types.OnPluginStartStatusFailed
+	}
+	// The first tick comes soon: no callouts are possible before it.
+	if !p.tickEvery(waitingTick) {
+		proxywasm.LogCritical("the host refused a timer")
 		return types.OnPluginStartStatusFailed
 	}
 	p.debug = logsDebug()
-	p.policy, p.state = parsed, parsed.NewState()
+	p.policy, p.state = parsed, parsed.NewState(host)
 	return types.OnPluginStartStatusOK
 }
 
@@ -91,9 +112,35 @@ func (p *plugin) OnTick() {
 			}
 		}
 	}()
+	if p.policy == nil {
+		return
+	}
 	p.debug = logsDebug()
 	p.metrics.flush()
 	p.resend()
+	at := now()
+	p.learnRefused(at)
+	p.fetch(at)
+	p.wakeLate(at)
+	_ = setContext(p.id)
+	if at.Sub(p.swept) >= sweepEvery {
+		p.swept = at
+		p.state.Sweep(at)
+	}
+	if len(p.parked) == 0 && len(p.refused) == 0 {
+		p.tickEvery(idleTick)
+	}
+}
+
+func (p *plugin) tickEvery(milliseconds uint32) bool {
+	if p.tick == milliseconds {
+		return true
+	}
+	if proxywasm.SetTickPeriodMilliSeconds(milliseconds) != nil {
+		return false
+	}
+	p.tick = milliseconds
+	return true
 }
 
 // end tells the host what was counted since the last tick.

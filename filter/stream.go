@@ -3,6 +3,8 @@
 package filter
 
 import (
+	"time"
+
 	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
 
 	"bearerauth/filter/policy"
@@ -24,6 +26,7 @@ const (
 	allowed
 	replied
 	unsent // refused, but the host did not take the reply
+	waiting
 )
 
 // stream is one HTTP request. The zero stream belongs to no plugin and denies.
@@ -39,7 +42,12 @@ func createStream(id, pluginID uint32) {
 	streams[id] = stream{plugin: plugins[pluginID]}
 }
 
-func deleteStream(id uint32) { delete(streams, id) }
+func deleteStream(id uint32) {
+	if s := streams[id]; s.plugin != nil {
+		delete(s.plugin.parked, id)
+	}
+	delete(streams, id)
+}
 
 // onRequestHeaders decides over a request.
 func onRequestHeaders(id uint32) (a action) {
@@ -54,12 +62,31 @@ func onRequestHeaders(id uint32) (a action) {
 	if p == nil || p.policy == nil {
 		return fail(id, s)
 	}
+	at := now()
+	if p.policy.NeedsOnlyCredential() {
+		// Two small reads instead of all headers. What they let through, all
+		// headers would let through; any other verdict is asked for again.
+		if pairs, ok := credentialHeaders(); ok {
+			if allow, ok := p.decide(pairs, at).(*policy.Allow); ok {
+				return apply(id, s, allow)
+			}
+		}
+	}
 	pairs, ok := requestHeaders()
 	if !ok {
 		return fail(id, s)
 	}
+	a = apply(id, s, p.decide(pairs, at))
+	if a == actionPause && len(p.parked) > 0 {
+		p.fetch(at)
+	}
+	return a
+}
+
+func (p *plugin) decide(pairs [][2]string, at time.Time) policy.Verdict {
 	r := policy.NewRequest(pairs)
-	return apply(id, s, p.policy.Decide(p.state, now(), &r))
+	r.MayWait = len(p.parked) < maxParked
+	return p.policy.Decide(p.state, at, &r)
 }
 
 // onRequestBody holds the body back until the verdict is in, and for good after
@@ -140,12 +167,12 @@ func (p *plugin) resend() {
 		if !ok {
 			continue
 		}
-		if err := proxywasm.SetEffectiveContext(id); err != nil || !reply(policy.Internal) {
+		if !setContext(id) || !reply(policy.Internal) {
 			panic("the host takes no reply")
 		}
 		s.progress = replied
 		streams[id] = s
 	}
 	p.unsent = nil
-	_ = proxywasm.SetEffectiveContext(p.id)
+	_ = setContext(p.id)
 }

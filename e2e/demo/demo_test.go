@@ -26,6 +26,8 @@ func TestFaults(t *testing.T) {
 	ok := example{"/", "Bearer x", 200, `{"token":"x"}`, ""}
 	missing := example{"/", "", 401, notAuthenticated, ""}
 	wrong := example{"/", "Bearer x", 401, notAuthenticated, "invalid_token"}
+	expired := example{"/", "Bearer x", 401, notAuthenticated, "invalid_token: b"}
+	scope := example{"/", "Bearer x", 403, notAuthenticated, "insufficient_scope"}
 	tests := []struct {
 		name       string
 		example    example
@@ -47,6 +49,10 @@ func TestFaults(t *testing.T) {
 		{"two challenges", missing, 401, notAuthenticated, []string{`Bearer realm="a"`, `Bearer realm="a"`}, "wanted one WWW-Authenticate"},
 		{"a code too many", missing, 401, notAuthenticated, []string{`Bearer realm="a", error="invalid_token"`}, "wanted error code"},
 		{"with its code", wrong, 401, notAuthenticated, []string{`Bearer realm="a", error="invalid_token", error_description="b"`}, ""},
+		{"with its description", expired, 401, notAuthenticated, []string{`Bearer realm="a", error="invalid_token", error_description="b"`}, ""},
+		{"another description", expired, 401, notAuthenticated, []string{`Bearer realm="a", error="invalid_token", error_description="c"`}, "wanted the description"},
+		{"a scope as wanted", scope, 403, notAuthenticated, []string{`Bearer realm="a", error="insufficient_scope"`}, ""},
+		{"a scope without a challenge", scope, 403, notAuthenticated, nil, "wanted one WWW-Authenticate"},
 		{"without its code", wrong, 401, notAuthenticated, []string{`Bearer realm="a", error_description="b"`}, "wanted error code"},
 	}
 	for _, tt := range tests {
@@ -140,6 +146,11 @@ func TestDemo(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "\ndemo: "+verdict(len(examples), 0)) {
 		t.Errorf("wanted %s, got:\n%s", verdict(len(examples), 0), out.String())
+	}
+	for name, token := range tokens() {
+		if !strings.Contains(out.String(), "\n  "+name+"="+token+"\n") {
+			t.Errorf("wanted the token %s to try, got:\n%s", name, out.String())
+		}
 	}
 	for _, e := range examples {
 		got, err := wire.HTTP2(ctx, address, wire.Request{Path: e.path, Host: address, Fields: e.authorizationField()})

@@ -8,10 +8,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -98,6 +100,10 @@ func run(ctx context.Context, w io.Writer, m mode) (bad int, err error) {
 	fmt.Fprintf(w, "\ndemo: %s\n", verdict(len(answers)-bad, bad))
 	if !m.stay {
 		return bad, nil
+	}
+	fmt.Fprintf(w, "\nThe tokens of the table, good for an hour from now:\n\n")
+	for _, name := range slices.Sorted(maps.Keys(tokens())) {
+		fmt.Fprintf(w, "  %s=%s\n", name, tokens()[name])
 	}
 	fmt.Fprintf(w, "\nEnvoy stays at http://%s, its admin interface at %s.\nPress Ctrl-C to stop it.\n", address, p.AdminURL())
 	select {

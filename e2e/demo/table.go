@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"reflect"
 	"regexp"
 	"strings"
@@ -13,13 +14,16 @@ import (
 // example is one line of the demo: a request and what it has to answer.
 type example struct {
 	path          string
-	authorization string // "" means that the request has no such header
+	authorization string // "" means that the request has no such header; $NAME is one of tokens
 	status        int
 	body          string // JSON, compared as such
-	code          string // RFC 6750's error code in the challenge, "" for none
+	code          string // RFC 6750's error code in the challenge, "" for none; after ": " its description
 }
 
-const notAuthenticated = `{"detail":"Not authenticated"}`
+const (
+	notAuthenticated = `{"detail":"Not authenticated"}`
+	invalidToken     = `{"detail":"Invalid authentication credentials"}`
+)
 
 var examples = []example{
 	{"/items/", "Bearer abc123", 200, `{"token":"abc123"}`, ""},
@@ -43,13 +47,26 @@ var examples = []example{
 	{"/protected", "", 401, notAuthenticated, ""},
 	{"/protected", "Basic YTpi", 401, notAuthenticated, ""},
 	{"/protected", "Bearer", 401, notAuthenticated, ""},
+
+	{"/jwt/me", "Bearer $TOKEN", 200, `{"subject":"carol","tier":"gold"}`, ""},
+	{"/jwt/me", "Bearer $EXPIRED", 401, invalidToken, "invalid_token: The access token expired"},
+	{"/jwt/me", "Bearer $FORGED", 401, invalidToken, "invalid_token: The access token is invalid"},
+	{"/jwt/me", "Bearer expected_token", 401, invalidToken, "invalid_token"},
+	{"/jwt/me", "", 401, notAuthenticated, ""},
+
+	{"/jwt/admin", "Bearer $ADMIN", 200, `{"message":"Welcome, dave"}`, ""},
+	{"/jwt/admin", "Bearer $TOKEN", 403, `{"detail":"Insufficient scope"}`, "insufficient_scope"},
 }
 
 // curl is the same request for a reader's terminal.
 func (e example) curl(address string) string {
 	command := "curl -i http://" + address + e.path
 	if e.authorization != "" {
-		command += fmt.Sprintf(" -H 'Authorization: %s'", e.authorization)
+		quote := "'"
+		if strings.Contains(e.authorization, "$") {
+			quote = `"` // the reader's shell knows the token by its name
+		}
+		command += " -H " + quote + "Authorization: " + e.authorization + quote
 	}
 	return command
 }
@@ -62,7 +79,8 @@ func (e example) authorizationField() []wire.Field {
 	if e.authorization == "" {
 		return nil
 	}
-	return []wire.Field{{Name: "Authorization", Value: e.authorization}}
+	value := os.Expand(e.authorization, func(name string) string { return tokens()[name] })
+	return []wire.Field{{Name: "Authorization", Value: value}}
 }
 
 // RFC 6750 section 3 wants at least one parameter after the scheme.
@@ -81,7 +99,7 @@ func (e example) faults(got *wire.Response) []string {
 		fault("wanted body %s, got %q", e.body, got.Body)
 	}
 	challenges := got.Header.Values("WWW-Authenticate")
-	if e.status != 401 {
+	if e.status != 401 && e.code == "" {
 		if len(challenges) != 0 {
 			fault("wanted no WWW-Authenticate, got %q", challenges)
 		}
@@ -95,8 +113,12 @@ func (e example) faults(got *wire.Response) []string {
 	if m := challengeCode.FindStringSubmatch(challenges[0]); m != nil {
 		code = m[1]
 	}
-	if code != e.code {
-		fault("wanted error code %q in the challenge, got %q", e.code, challenges[0])
+	wantedCode, description, _ := strings.Cut(e.code, ": ")
+	if code != wantedCode {
+		fault("wanted error code %q in the challenge, got %q", wantedCode, challenges[0])
+	}
+	if description != "" && !strings.Contains(challenges[0], `error_description="`+description+`"`) {
+		fault("wanted the description %q in the challenge, got %q", description, challenges[0])
 	}
 	return faults
 }

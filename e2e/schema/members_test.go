@@ -74,7 +74,10 @@ func TestMembers(t *testing.T) {
 		"":                 {`{"unknown":0}`, "unknown"},
 		"details":          {`{"details":{"unknown":0}}`, "details.unknown"},
 		"claim_header":     {`{"claim_headers":[{"unknown":0}]}`, "claim_headers[0].unknown"},
-		"provider":         {`{"providers":{"a":{"unknown":0}}}`, "providers.a.unknown"},
+		"static_provider":  {`{"providers":{"a":{"unknown":0}}}`, "providers.a.unknown"},
+		"jwt_provider":     {`{"providers":{"a":{"type":"jwt","jwks_uri":"","unknown":0}}}`, "providers.a.unknown"},
+		"matcher":          {`{"providers":{"a":{"type":"jwt","subjects":[{"unknown":0}]}}}`, "providers.a.subjects[0].unknown"},
+		"required_claim":   {`{"providers":{"a":{"type":"jwt","required_claims":[{"unknown":0}]}}}`, "providers.a.required_claims[0].unknown"},
 		"token":            {`{"providers":{"a":{"tokens":[{"unknown":0}]}}}`, "providers.a.tokens[0].unknown"},
 		"rule":             {`{"rules":[{"unknown":0}]}`, "rules[0].unknown"},
 		"match":            {`{"rules":[{"match":{"unknown":0}}]}`, "rules[0].match.unknown"},
@@ -101,14 +104,23 @@ func TestMembers(t *testing.T) {
 
 func TestEnums(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ object, member, config, path string }{
-		{"", "body_format", `{"body_format":"?"}`, "body_format"},
-		{"", "non_canonical_paths", `{"non_canonical_paths":"?"}`, "non_canonical_paths"},
-		{"provider", "type", `{"providers":{"a":{"type":"?"}}}`, "providers.a.type"},
-		{"rule", "access", `{"rules":[{"access":"?"}]}`, "rules[0].access"},
+	root := rawSchema(t)
+	defs := root["$defs"].(map[string]any)
+	for _, c := range []struct {
+		object               any
+		member, config, path string
+	}{
+		{root, "body_format", `{"body_format":"?"}`, "body_format"},
+		{root, "non_canonical_paths", `{"non_canonical_paths":"?"}`, "non_canonical_paths"},
+		{defs["provider"], "type", `{"providers":{"a":{"type":"?"}}}`, "providers.a.type"},
+		{defs["jwt_provider"], "algorithms", `{"providers":{"a":{"type":"jwt","algorithms":["?"]}}}`, "providers.a.algorithms[0]"},
+		{defs["rule"], "access", `{"rules":[{"access":"?"}]}`, "rules[0].access"},
 	} {
 		var words []string
-		property := closed(t)[c.object]["properties"].(map[string]any)[c.member].(map[string]any)
+		property := c.object.(map[string]any)["properties"].(map[string]any)[c.member].(map[string]any)
+		if items, ok := property["items"].(map[string]any); ok {
+			property = items
+		}
 		for _, word := range property["enum"].([]any) {
 			words = append(words, word.(string))
 		}

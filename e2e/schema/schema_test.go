@@ -39,6 +39,58 @@ var parserOnly = map[string]string{
 	"headers_regex_wrong":               "the syntax of RE2",
 	"hosts_ipv6_short":                  "the syntax of IPv6 addresses",
 	"hosts_ipv6_wrong":                  "the syntax of IPv6 addresses",
+	"jwt_algorithms_absent_rsa":         "the algorithms and the keys are compared",
+	"jwt_algorithms_not_served":         "the algorithms and the keys are compared",
+	"jwt_algorithms_not_served_jwks":    "the algorithms and the keys are compared",
+	"jwt_issuer_long_bytes":             "the limit is in bytes, a schema counts characters",
+	"jwt_jwk_ec_swapped":                "the mathematics of keys",
+	"jwt_jwk_ed_off_curve":              "the mathematics of keys",
+	"jwt_jwk_ed_zero":                   "the mathematics of keys",
+	"jwt_jwk_rsa_even":                  "the mathematics of keys",
+	"jwt_jwk_rsa_exponent_even":         "the mathematics of keys",
+	"jwt_jwk_rsa_exponent_large":        "the mathematics of keys",
+	"jwt_jwk_rsa_exponent_one":          "the mathematics of keys",
+	"jwt_jwk_rsa_long":                  "the mathematics of keys",
+	"jwt_jwks_key_twice":                "JSON within a string",
+	"jwt_jwks_private_string":           "JSON within a string",
+	"jwt_jwks_string_trailing":          "JSON within a string",
+	"jwt_jwks_truncated":                "JSON within a string",
+	"jwt_jwks_twice":                    "JSON within a string",
+	"jwt_leeway_long":                   "durations are compared",
+	"jwt_max_lifetime_long":             "durations are compared",
+	"jwt_max_refresh_below_refresh":     "two members are compared",
+	"jwt_max_refresh_long":              "durations are compared",
+	"jwt_max_stale_below_max_refresh":   "two members are compared",
+	"jwt_max_stale_below_refresh":       "two members are compared",
+	"jwt_max_stale_long":                "durations are compared",
+	"jwt_max_stale_short":               "durations are compared",
+	"jwt_min_refresh_long":              "durations are compared",
+	"jwt_pem_backslash_n":               "the syntax of PEM and DER",
+	"jwt_pem_cut":                       "the syntax of PEM and DER",
+	"jwt_pem_headers":                   "the syntax of PEM and DER",
+	"jwt_pem_no_certificate":            "the syntax of PEM and DER",
+	"jwt_pem_no_key":                    "the syntax of PEM and DER",
+	"jwt_pem_other_block":               "the syntax of PEM and DER",
+	"jwt_pem_rsa_1024":                  "the syntax of PEM and DER",
+	"jwt_pem_trailing":                  "the syntax of PEM and DER",
+	"jwt_refresh_long":                  "durations are compared",
+	"jwt_refresh_overflow":              "durations are compared",
+	"jwt_refresh_short":                 "durations are compared",
+	"jwt_same_issuer_by_template":       "providers are compared",
+	"jwt_same_issuer_in_list":           "providers are compared",
+	"jwt_same_issuer_lax_audience":      "providers are compared",
+	"jwt_same_issuer_no_audience":       "providers are compared",
+	"jwt_same_issuer_one_audience":      "providers are compared",
+	"jwt_same_issuer_same_audience":     "providers are compared",
+	"jwt_secret_environment_empty":      "the environment",
+	"jwt_secret_environment_missing":    "the environment",
+	"jwt_secret_environment_short":      "the environment",
+	"jwt_subjects_regex_quote":          "the syntax of RE2",
+	"jwt_subjects_regex_wrong":          "the syntax of RE2",
+	"jwt_timeout_long":                  "durations are compared",
+	"jwt_timeout_short":                 "durations are compared",
+	"jwt_two_of_any_issuer":             "providers are compared",
+	"jwt_two_without_issuer":            "providers are compared",
 	"own_header_twice":                  "members are compared",
 	"own_header_twice_claims":           "members are compared",
 	"own_header_twice_underscore":       "members are compared",
@@ -81,6 +133,16 @@ var parserOnly = map[string]string{
 	"unreachable_template_exact":        "rules are compared",
 	"unreachable_template_prefix":       "rules are compared",
 	"unreachable_template_template":     "rules are compared",
+}
+
+// environment is what the corpus finds there.
+func environment(name string) (string, bool) {
+	value, ok := map[string]string{
+		"BEARERAUTH_TEST_SECRET": strings.Repeat("not a secret ... ", 4),
+		"BEARERAUTH_TEST_SHORT":  "not a secret",
+		"BEARERAUTH_TEST_EMPTY":  "",
+	}[name]
+	return value, ok
 }
 
 func compile(tb testing.TB) *jsonschema.Schema {
@@ -145,7 +207,7 @@ func TestInvalidFiles(t *testing.T) {
 	seen := map[string]bool{}
 	for _, f := range files(t, "invalid") {
 		seen[f.name] = true
-		if _, err := policy.Parse(f.content); err == nil {
+		if _, err := policy.ParseWith(f.content, environment); err == nil {
 			t.Errorf("%s: the parser accepts it", f.name)
 		}
 		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(f.content))

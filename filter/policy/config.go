@@ -2,16 +2,22 @@ package policy
 
 import "sort"
 
-// Parse reads a plugin configuration. Its error is a *ConfigError with every
-// problem found; then there is no Policy.
+// Parse reads a plugin configuration that needs nothing from the environment.
+// Its error is a *ConfigError with every problem found; then there is no Policy.
 func Parse(config []byte) (*Policy, error) {
+	return ParseWith(config, func(string) (string, bool) { return "", false })
+}
+
+// ParseWith is Parse with an environment, where a configuration can leave its secrets.
+func ParseWith(config []byte, environment func(name string) (string, bool)) (*Policy, error) {
 	var problems problems
 	root := readDocument(config, &problems)
 	if root == nil {
 		return nil, problems.err()
 	}
-	p := &Policy{}
+	p := &Policy{environment: environment}
 	p.read(&object{node: root, problems: &problems})
+	p.environment = nil
 	if err := problems.err(); err != nil {
 		return nil, err
 	}
@@ -25,6 +31,7 @@ func (p *Policy) read(o *object) {
 	details := readDetails(o, defaultDetails)
 	p.forwardAuthorization = o.boolean("forward_authorization", false)
 	p.SubjectFilterState = o.boolean("subject_filter_state", true)
+	p.cacheBytes = o.integer("token_cache_bytes", 4<<20, 0, 256<<20)
 	p.readOwnHeaders(o)
 	p.readProviders(o)
 	p.readRules(o, details)
@@ -65,12 +72,15 @@ func (p *Policy) readOwnHeaders(o *object) {
 			c.wrong("header", "want a header name in lower case")
 		}
 		c.done()
-		p.claimHeaders = append(p.claimHeaders, claimHeader{claim, own(header, c.at("header"))})
+		p.claimHeaders = append(p.claimHeaders, claimHeader{claim, own(header, c.at("header")), p.claimIndex(claim)})
 	}
 }
 
 // claimHeader tells the upstream one claim of the verified token.
-type claimHeader struct{ claim, header string }
+type claimHeader struct {
+	claim, header string
+	index         int // in claimNames
+}
 
 // readDetails reads the texts of refusals that replace those given.
 func readDetails(o *object, details [numDetails]string) [numDetails]string {
@@ -118,10 +128,13 @@ func (p *Policy) readProviders(o *object) {
 			continue
 		}
 		if !provider.has("type") {
-			provider.wrong("type", "want one of static")
+			provider.wrong("type", "want one of static, jwt")
 		}
-		provider.choice("type", "static")
-		p.readStaticProvider(provider, index, m.name)
+		if provider.choice("type", "static", "jwt") == 1 {
+			p.readJWTProvider(provider, index, m.name)
+		} else {
+			p.readStaticProvider(provider, index, m.name)
+		}
 	}
 }
 

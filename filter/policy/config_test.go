@@ -18,6 +18,19 @@ const configCorpus = "../../testdata/config"
 
 var update = flag.Bool("update", false, "write what the parser says now into testdata/config/invalid/*.err")
 
+// fakeSecret begins the secrets of the corpus, in base64url.
+const fakeSecret = "dGhpcy1pcy1ub3QtYS1zZWNyZXQt"
+
+// corpusEnvironment is what the corpus finds in the environment.
+func corpusEnvironment(name string) (string, bool) {
+	value, ok := map[string]string{
+		"BEARERAUTH_TEST_SECRET": strings.Repeat("not a secret ... ", 4),
+		"BEARERAUTH_TEST_SHORT":  "not a secret",
+		"BEARERAUTH_TEST_EMPTY":  "",
+	}[name]
+	return value, ok
+}
+
 // configFiles returns the corpus' files; a test over none of them tests nothing.
 func configFiles(tb testing.TB, pattern string) map[string][]byte {
 	tb.Helper()
@@ -44,7 +57,7 @@ func TestParseValid(t *testing.T) {
 	for path, config := range configFiles(t, "valid/*.json") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			t.Parallel()
-			if p, err := Parse(config); err != nil || p == nil {
+			if p, err := ParseWith(config, corpusEnvironment); err != nil || p == nil {
 				t.Error(err)
 			}
 		})
@@ -59,7 +72,7 @@ func TestParseInvalid(t *testing.T) {
 		golden := strings.TrimSuffix(path, ".json") + ".err"
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			t.Parallel()
-			p, err := Parse(config)
+			p, err := ParseWith(config, corpusEnvironment)
 			if err == nil || p != nil {
 				t.Fatalf("accepted, policy %v", p)
 			}
@@ -77,8 +90,8 @@ func TestParseInvalid(t *testing.T) {
 				t.Errorf("got\n%swant\n%s", got, want)
 			}
 			// Who puts the token itself where its digest belongs must not find it in a log.
-			if strings.Contains(got, "fake-token") {
-				t.Errorf("the error repeats a token:\n%s", got)
+			if strings.Contains(got, "fake-token") || strings.Contains(got, fakeSecret) {
+				t.Errorf("the error repeats a token or a secret:\n%s", got)
 			}
 		})
 	}
@@ -108,10 +121,14 @@ func TestParseTooLong(t *testing.T) {
 
 // unreachedMessages are those that no configuration brings about, and why.
 var unreachedMessages = map[string]string{
-	"want at most ":                                         "needs 16 MiB; TestParseTooLong",
 	"want a string that is not empty":                       "every list of strings refuses the empty one by its own check",
 	"want no value where presence is asked":                 "the parser gives none",
 	"want a condition that is one of present, equal, regex": "the parser knows no other kind",
+	"want a JWK Set of at most 1 MiB":                       "needs 1 MiB; filter/jose tests it",
+	"want the issuer ":                                      "the issuer's answer is wrong, not the configuration",
+	": want a cluster for it in jwks_clusters":              "the issuer's answer is wrong, not the configuration",
+	"jwks_uri: want https, as the issuer has it":            "the issuer's answer is wrong, not the configuration",
+	"want HS256, HS384 or HS512 for a secret, got ":         "the parser asks for such an algorithm first",
 }
 
 // TestParseEveryMessage looks for each message of the parser's source in the
@@ -125,7 +142,8 @@ func TestParseEveryMessage(t *testing.T) {
 	found := 0
 	for _, file := range []string{
 		"config.go", "match_config.go", "fields.go", "object.go", "document.go", "static.go",
-		"condition.go", "pattern.go", "host.go",
+		"condition.go", "pattern.go", "host.go", "jwt_config.go", "matcher.go", "duration.go", "discovery.go",
+		"../jose/jwk.go", "../jose/key.go", "../jose/set.go", "../jose/pem.go",
 	} {
 		source, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
 		if err != nil {
@@ -190,7 +208,7 @@ func TestMinimalProtectsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	state := p.NewState()
+	state := p.NewState(Host{})
 	refused := func(r *Request, statuses ...uint32) {
 		t.Helper()
 		d, ok := p.Decide(state, time.Unix(1893456000, 0), r).(*Deny)
@@ -250,7 +268,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		state := p.NewState()
+		state := p.NewState(Host{})
 		for i, r := range requests {
 			if value := values[i%len(values)]; value != "" {
 				r.Headers = append(r.Headers[:len(r.Headers):len(r.Headers)], [2]string{"authorization", value})

@@ -24,12 +24,52 @@ type credential struct {
 	// not, or has bytes that some strip, so that an upstream may find a token
 	// there.
 	named bool
+	key   tokenKey   // the token's name in the cache; only with known
+	known *goodToken // what is remembered of the token
+}
+
+// credential is readCredential, from which it spares the tokens that are
+// remembered: to be so, they were well-formed.
+func (s *State) credential(p *Policy, r *Request) credential {
+	if len(p.jwt) > 0 {
+		if token, ok := plainCredential(r); ok {
+			key := s.cache.key.sum(token)
+			if known, ok := s.cache.good.get(key); ok && !hasQueryToken(r.Path) {
+				return credential{kind: credentialBearer, token: token, named: true, key: key, known: known}
+			}
+		}
+	}
+	return readCredential(r)
+}
+
+// plainCredential is what stands behind "Bearer" and one space in the only
+// Authorization line, as most clients send it. It need not be a token.
+func plainCredential(r *Request) (string, bool) {
+	const prefix = "bearer "
+	value, lines := "", 0
+	for i := range r.Headers {
+		if r.Headers[i][0] == "authorization" {
+			value = r.Headers[i][1]
+			lines++
+		}
+	}
+	if lines != 1 || len(value) <= len(prefix) || len(value) > len(prefix)+maxTokenBytes ||
+		!equalFoldASCII(value[:len(prefix)], prefix) {
+		return "", false
+	}
+	return value[len(prefix):], true
 }
 
 // readCredential reads the Authorization header as RFC 6750 section 2.1 and
 // RFC 9110 sections 11.4 and 5.5 have it, and nothing else: no copy of it in
 // another header counts (RFC 9110 section 11.7).
 func readCredential(r *Request) credential {
+	if token, ok := plainCredential(r); ok && isB64Token(token) {
+		if hasQueryToken(r.Path) {
+			return credential{kind: credentialSeveral, named: true}
+		}
+		return credential{kind: credentialBearer, token: token, named: true}
+	}
 	value, lines := "", 0
 	named := false
 	for i := range r.Headers {
@@ -140,7 +180,7 @@ func unescapeLenient(s string) string {
 // isB64Token: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
 func isB64Token(s string) bool {
 	i := 0
-	for i < len(s) && isB64Char(s[i]) {
+	for i < len(s) && b64Octets[s[i]] {
 		i++
 	}
 	if i == 0 {
@@ -151,3 +191,10 @@ func isB64Token(s string) bool {
 	}
 	return i == len(s)
 }
+
+var b64Octets = func() (table [256]bool) {
+	for c := range table {
+		table[c] = isB64Char(byte(c))
+	}
+	return table
+}()

@@ -30,7 +30,7 @@ func decide(t *testing.T, data []byte) (allowed, certain int) {
 		}
 		c.rules = append(c.rules, d.rule())
 	}
-	state := p.NewState()
+	state := p.NewState(Host{})
 	for range 8 {
 		r := d.request()
 		if v, isAllow := p.Decide(state, time.Unix(decideNow, 0), r).(*Allow); isAllow {

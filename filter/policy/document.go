@@ -213,3 +213,38 @@ func kindName(k jsontext.Kind) string {
 	}
 	return "nothing"
 }
+
+// appendJSON writes the value back: a JWK Set inside the configuration is read
+// by the same code as one from the network.
+func (n *node) appendJSON(dst []byte) []byte {
+	switch n.kind {
+	case '"':
+		return appendJSON(dst, n.text)
+	case '0':
+		return append(dst, n.text...)
+	case 't':
+		return append(dst, "true"...)
+	case 'f':
+		return append(dst, "false"...)
+	case '{':
+		dst = append(dst, '{')
+		for i, m := range n.members {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(appendJSON(dst, m.name), ':')
+			dst = m.value.appendJSON(dst)
+		}
+		return append(dst, '}')
+	case '[':
+		dst = append(dst, '[')
+		for i, item := range n.items {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = item.appendJSON(dst)
+		}
+		return append(dst, ']')
+	}
+	return append(dst, "null"...)
+}

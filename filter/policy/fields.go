@@ -33,7 +33,13 @@ func wantAttributeName(s string) string {
 	return ""
 }
 
-func wantClaimName(s string) string { return wantName(s) }
+// wantClaimName allows URIs and the like: claims have such names.
+func wantClaimName(s string) string {
+	if s == "" || len(s) > 256 || !isPrintableASCII(s) {
+		return "want the name of a claim: 1 to 256 printable ASCII characters"
+	}
+	return ""
+}
 
 // wantHeaderText is for values that can end up in a header.
 func wantHeaderText(s string) string {

@@ -114,6 +114,27 @@ func (o *object) boolean(name string, byDefault bool) bool {
 	return n.kind == 't'
 }
 
+// integer returns a whole number, or byDefault where it is absent or wrong.
+func (o *object) integer(name string, byDefault, least, most int) int {
+	n := o.get(name)
+	if n == nil {
+		return byDefault
+	}
+	if n.kind == '0' {
+		// A Struct has doubles only: 4194304 can arrive as 4.194304e+06.
+		f, err := strconv.ParseFloat(n.text, 64)
+		if err == nil && f >= float64(least) && f <= float64(most) && f == float64(int(f)) {
+			return int(f)
+		}
+	}
+	got := kindName(n.kind)
+	if n.kind == '0' {
+		got = n.text
+	}
+	o.problems.add(n.path, "want a whole number from "+strconv.Itoa(least)+" to "+strconv.Itoa(most)+", got "+got)
+	return byDefault
+}
+
 // choice returns the index of a string member in options; the first is the default.
 func (o *object) choice(name string, options ...string) int {
 	n := o.get(name)

@@ -23,19 +23,16 @@ type Policy struct {
 	own                  []string // every header that the filter sets
 	providers            []string // their names, sorted
 	static               staticTokens
+	jwt                  []*jwtProvider
+	issuers              map[string][]issuerRule
+	anyIssuer            *jwtProvider // nil, or the one whose tokens need no known issuer
+	sources              []*keySource
+	claimNames           []string // claims that the configuration asks for
+	cacheBytes           int
+	environment          func(name string) (string, bool) // while the configuration is read
 	rules                []*rule
 	fallback             *rule // for requests that no rule matches: a valid token of any provider
 }
-
-// State is what changes from request to request. One State serves one request
-// at a time.
-type State struct {
-	allow Allow
-	bind  []*rule
-}
-
-// NewState returns the empty state.
-func (p *Policy) NewState() *State { return &State{} }
 
 // Decide says whether a request passes. The verdict holds until the next Decide
 // with the same state.
@@ -59,7 +56,7 @@ func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
 			return rule.refusals.get(ReasonForbidden, grpc)
 		}
 	}
-	c := readCredential(r)
+	c := s.credential(p, r)
 	if len(j.bind) == 0 {
 		switch o := j.opening; o.access {
 		case accessAnonymous:
@@ -85,23 +82,49 @@ func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
 	if c.kind != credentialBearer {
 		return first.refusals.get(c.kind.reason(), grpc)
 	}
-	token, reason := p.static.verify(c.token, now)
-	if token == nil {
+	id, reason, wait := p.verify(s, &c, now, r.MayWait)
+	if wait != nil {
+		return &Wait{Source: wait.index, Until: now.Add(wait.timeout)}
+	}
+	if reason != ReasonTokenValid {
 		return first.refusals.get(reason, grpc)
 	}
 	for _, rule := range j.bind {
-		if !rule.accepts(token.provider) {
+		if !rule.accepts(id.provider) {
 			return rule.refusals.get(ReasonOtherProvider, grpc)
 		}
 	}
 	for _, rule := range j.bind {
-		if !token.identity.hasScopes(rule.scopes) {
+		if !id.hasScopes(rule.scopes) {
 			d := *rule.refusals.get(ReasonInsufficientScope, grpc)
-			d.Identity = &token.identity
+			d.Identity = id
 			return &d
 		}
 	}
-	return p.passVerified(s, r, j.bind, &token.identity, c)
+	return p.passVerified(s, r, j.bind, id, c)
+}
+
+// NeedsOnlyCredential says that an Allow of this policy depends on nothing but
+// :path and Authorization: there are no rules, and no headers of its own whose
+// copies had to be looked for.
+func (p *Policy) NeedsOnlyCredential() bool { return len(p.rules) == 0 && len(p.own) == 0 }
+
+// verify finds out whose token it is. A token that is configured as such is
+// that one, whatever it looks like.
+func (p *Policy) verify(s *State, c *credential, now time.Time, mayWait bool) (*Identity, Reason, *keySource) {
+	if len(p.static.tokens) > 0 && c.known == nil {
+		t, reason := p.static.verify(c.token, now)
+		if t != nil {
+			return t.identity, ReasonTokenValid, nil
+		}
+		if reason != ReasonUnknownToken {
+			return nil, reason, nil
+		}
+	}
+	if len(p.jwt) == 0 {
+		return nil, ReasonUnknownToken, nil
+	}
+	return p.verifyJWT(s, c, now, mayWait)
 }
 
 // anyRule is a rule to take the texts of a refusal from.
@@ -157,11 +180,7 @@ func (p *Policy) passVerified(s *State, r *Request, bind []*rule, id *Identity, 
 	if p.tokenHeader != "" {
 		a.Set = append(a.Set, [2]string{p.tokenHeader, c.token})
 	}
-	for _, h := range p.claimHeaders {
-		if value := id.claim(h.claim); value != "" {
-			a.Set = append(a.Set, [2]string{h.header, value})
-		}
-	}
+	a.Set = append(a.Set, id.headers...)
 	return a
 }
 

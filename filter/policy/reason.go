@@ -20,6 +20,19 @@ const (
 	ReasonExpired
 	ReasonInsufficientScope
 	ReasonForbidden
+	ReasonMalformedToken
+	ReasonAlgorithm
+	ReasonUnknownKey
+	ReasonBadSignature
+	ReasonWrongIssuer
+	ReasonWrongAudience
+	ReasonWrongType
+	ReasonWrongSubject
+	ReasonWrongClaim
+	ReasonNoExpiry
+	ReasonLifetime
+	ReasonSenderConstrained
+	ReasonKeysUnavailable
 	ReasonTokenValid
 	ReasonAnonymous
 	ReasonOptionalMissing
@@ -36,6 +49,7 @@ const (
 	detailInvalidToken
 	detailInsufficientScope
 	detailForbidden
+	detailUnavailable
 
 	numDetails
 )
@@ -43,10 +57,12 @@ const (
 var (
 	detailNames = [numDetails]string{
 		"", "missing_token", "invalid_request", "invalid_token", "insufficient_scope", "forbidden",
+		"unavailable",
 	}
 	defaultDetails = [numDetails]string{
 		"Internal error", "Not authenticated", "Malformed credentials",
 		"Invalid authentication credentials", "Insufficient scope", "Forbidden",
+		"Token verification is unavailable",
 	}
 )
 
@@ -61,10 +77,6 @@ type outcome struct {
 	code        string // RFC 6750 section 3.1; "" where no credentials were sent
 	description string // RFC 6750 error_description
 }
-
-// What an attacker could learn from, like whether a token is unknown or belongs
-// elsewhere, has one description; the reason itself goes to log and metric only.
-const invalidToken = "The access token is invalid"
 
 var outcomes = [NumReasons]outcome{
 	ReasonInternal: {word: "internal", status: 500, grpcStatus: 13, detail: detailInternal},
@@ -85,18 +97,9 @@ var outcomes = [NumReasons]outcome{
 		word: "connection_header", status: 400, grpcStatus: 16, detail: detailInvalidRequest, challenges: true,
 		code: "invalid_request", description: "The Connection header names a header that is set here",
 	},
-	ReasonUnknownToken: {
-		word: "unknown_token", status: 401, grpcStatus: 16, detail: detailInvalidToken, challenges: true,
-		code: "invalid_token", description: invalidToken,
-	},
-	ReasonOtherProvider: {
-		word: "other_provider", status: 401, grpcStatus: 16, detail: detailInvalidToken, challenges: true,
-		code: "invalid_token", description: invalidToken,
-	},
-	ReasonNotYetValid: {
-		word: "not_yet_valid", status: 401, grpcStatus: 16, detail: detailInvalidToken, challenges: true,
-		code: "invalid_token", description: invalidToken,
-	},
+	ReasonUnknownToken:  invalid("unknown_token"),
+	ReasonOtherProvider: invalid("other_provider"),
+	ReasonNotYetValid:   invalid("not_yet_valid"),
 	ReasonExpired: {
 		word: "expired", status: 401, grpcStatus: 16, detail: detailInvalidToken, challenges: true,
 		code: "invalid_token", description: "The access token expired",
@@ -106,11 +109,34 @@ var outcomes = [NumReasons]outcome{
 		code: "insufficient_scope", description: "The access token lacks a scope that the request needs",
 	},
 	// No token would help: a challenge would send the client in circles.
-	ReasonForbidden:       {word: "forbidden", status: 403, grpcStatus: 7, detail: detailForbidden},
+	ReasonForbidden:         {word: "forbidden", status: 403, grpcStatus: 7, detail: detailForbidden},
+	ReasonMalformedToken:    invalid("malformed_token"),
+	ReasonAlgorithm:         invalid("algorithm"),
+	ReasonUnknownKey:        invalid("unknown_key"),
+	ReasonBadSignature:      invalid("bad_signature"),
+	ReasonWrongIssuer:       invalid("wrong_issuer"),
+	ReasonWrongAudience:     invalid("wrong_audience"),
+	ReasonWrongType:         invalid("wrong_type"),
+	ReasonWrongSubject:      invalid("wrong_subject"),
+	ReasonWrongClaim:        invalid("wrong_claim"),
+	ReasonNoExpiry:          invalid("no_expiry"),
+	ReasonLifetime:          invalid("lifetime"),
+	ReasonSenderConstrained: invalid("sender_constrained"),
+	// Nothing is known about the token: a 401 would make clients throw it away.
+	ReasonKeysUnavailable: {word: "keys_unavailable", status: 503, grpcStatus: 14, detail: detailUnavailable},
 	ReasonTokenValid:      {word: "token_valid", allows: true},
 	ReasonAnonymous:       {word: "anonymous", allows: true},
 	ReasonOptionalMissing: {word: "optional_missing", allows: true},
 	ReasonPresenceOnly:    {word: "presence_only", allows: true},
+}
+
+// invalid is the outcome that all refusals of a token share, so that a client
+// cannot tell a bad signature from a key or an issuer that nobody knows.
+func invalid(word string) outcome {
+	return outcome{
+		word: word, status: 401, grpcStatus: 16, detail: detailInvalidToken, challenges: true,
+		code: "invalid_token", description: "The access token is invalid",
+	}
 }
 
 // String is the reason's word in logs, metrics and response code details.

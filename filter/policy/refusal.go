@@ -17,6 +17,9 @@ const (
 
 var bodyFormatNames = []string{"json", "text", "problem"}
 
+// retryAfterSeconds is when keys that could not be had are likely asked for again.
+const retryAfterSeconds = "5"
+
 // refusals are the ready answers of one rule, by Reason; index 1 holds those
 // for gRPC requests, whose body becomes grpc-message.
 type refusals [2][NumReasons]*Deny
@@ -36,6 +39,9 @@ func newRefusals(realm string, format bodyFormat, details [numDetails]string, sc
 				needed = scopes
 			}
 			headers = append(headers, [2]string{"www-authenticate", challenge(realm, o.code, o.description, needed)})
+		}
+		if o.status == 503 {
+			headers = append(headers, [2]string{"retry-after", retryAfterSeconds})
 		}
 		text := details[o.detail]
 		body, contentType := format.encode(o.status, text)
@@ -94,6 +100,8 @@ func statusTitle(status uint32) string {
 		return "Unauthorized"
 	case 403:
 		return "Forbidden"
+	case 503:
+		return "Service Unavailable"
 	}
 	return "Internal Server Error"
 }

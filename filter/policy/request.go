@@ -10,6 +10,9 @@ type Request struct {
 	Path      string // :path with query and whatever else the client sent
 	HasPath   bool   // CONNECT has none
 	Headers   [][2]string
+
+	// MayWait: there is room and time for this request to wait for keys.
+	MayWait bool
 }
 
 // NewRequest reads the pseudo-headers out of the pairs.

@@ -22,7 +22,7 @@ func TestScenarios(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			state := p.NewState()
+			state := p.NewState(Host{})
 			for i := range story.Requests {
 				request := &story.Requests[i]
 				t.Run(request.Name, func(t *testing.T) { tellCore(t, p, state, request) })

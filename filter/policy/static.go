@@ -13,8 +13,7 @@ import (
 // staticToken is one configured token: its digest, never the token.
 type staticToken struct {
 	digest    [sha256.Size]byte
-	provider  int // index in Policy.providers
-	identity  Identity
+	identity  *Identity
 	notBefore time.Time // zero: no bound
 	expires   time.Time // zero: no bound
 	next      int32     // the next token with the same first eight octets, -1: none
@@ -96,17 +95,12 @@ func (p *Policy) readStaticProvider(o *object, provider int, name string) {
 		if t == nil {
 			continue
 		}
-		token := staticToken{provider: provider}
+		token := staticToken{}
 		digest := t.checked("sha256", "", wantDigest)
 		if !t.has("sha256") {
 			t.wrong("sha256", "want the SHA-256 of the token as 64 lower-case hex digits")
 		}
-		token.identity = Identity{
-			Provider:   name,
-			Subject:    t.checked("subject", "", wantHeaderText),
-			Scopes:     t.strings("scopes", wantScope),
-			Attributes: readAttributes(t),
-		}
+		token.identity = p.readStaticIdentity(t, provider, name)
 		token.notBefore = t.time("not_before")
 		token.expires = t.time("expires")
 		if !token.notBefore.IsZero() && !token.expires.IsZero() && !token.notBefore.Before(token.expires) {
@@ -122,6 +116,33 @@ func (p *Policy) readStaticProvider(o *object, provider int, name string) {
 		}
 	}
 	o.done()
+}
+
+// readStaticIdentity reads who a token stands for. Its attributes are to
+// claim_headers what a JWT's claims are.
+func (p *Policy) readStaticIdentity(t *object, provider int, name string) *Identity {
+	id := &Identity{
+		Provider: name,
+		Subject:  headerText(t.checked("subject", "", wantHeaderText)),
+		provider: provider,
+		scope:    joinScopes(t.strings("scopes", wantScope)),
+	}
+	attributes := readAttributes(t)
+	for _, h := range p.claimHeaders {
+		value := ""
+		switch h.claim {
+		case "sub":
+			value = id.Subject
+		case "scope":
+			value = id.scope
+		default:
+			value = headerText(attributes[h.claim])
+		}
+		if value != "" {
+			id.headers = append(id.headers, [2]string{h.header, value})
+		}
+	}
+	return id
 }
 
 func readAttributes(t *object) map[string]string {

@@ -59,7 +59,6 @@ func TestStaticTokensSamePrefix(t *testing.T) {
 	for i := range byte(3) {
 		var entry staticToken
 		entry.digest[31] = i
-		entry.provider = int(i)
 		if other := s.add(entry, strconv.Itoa(int(i))); other != "" {
 			t.Fatalf("%d is a duplicate of %s", i, other)
 		}

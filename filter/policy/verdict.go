@@ -1,6 +1,11 @@
 package policy
 
-// Verdict is what Decide returns: *Allow or *Deny. A nil Verdict denies.
+import (
+	"strings"
+	"time"
+)
+
+// Verdict is what Decide returns: *Allow, *Deny or *Wait. A nil Verdict denies.
 type Verdict interface{ verdict() }
 
 // Allow lets a request through, after these changes. It belongs to the State
@@ -23,39 +28,55 @@ type Deny struct {
 	Identity   *Identity // who it was, where a valid token was not enough
 }
 
+// Wait says that keys under way may decide: ask again when they have settled,
+// at the latest at Until, and then with Request.MayWait false.
+type Wait struct {
+	Source int // as in Learned
+	Until  time.Time
+}
+
+func (*Wait) verdict()  {}
 func (*Allow) verdict() {}
 func (*Deny) verdict()  {}
 
 // Identity is who a verified token stands for.
 type Identity struct {
-	Provider   string
-	Subject    string
-	Scopes     []string
-	Attributes map[string]string
+	Provider string
+	Subject  string // as headerText has it
+
+	provider int         // index in Policy.providers
+	scope    string      // space-delimited, as RFC 6749 section 3.3 has it
+	headers  [][2]string // what claim_headers says of it
 }
 
-// claim returns the value that goes into a header for a claim's name.
-func (id *Identity) claim(name string) string {
-	switch name {
-	case "sub":
-		return id.Subject
-	case "scope":
-		return joinScopes(id.Scopes)
+// size is what an identity holds in memory, in bytes.
+func (id *Identity) size() int {
+	n := 160 + len(id.Subject) + len(id.scope)
+	for _, h := range id.headers {
+		n += 32 + len(h[1])
 	}
-	return id.Attributes[name]
+	return n
 }
 
 func (id *Identity) hasScopes(needed []string) bool {
-next:
 	for _, n := range needed {
-		for _, s := range id.Scopes {
-			if s == n {
-				continue next
-			}
+		if !hasScope(id.scope, n) {
+			return false
 		}
-		return false
 	}
 	return true
+}
+
+// hasScope looks for a whole scope-token: no prefix, no other case, no comma.
+func hasScope(scope, needed string) bool {
+	for scope != "" {
+		var have string
+		have, scope, _ = strings.Cut(scope, " ")
+		if have == needed {
+			return true
+		}
+	}
+	return false
 }
 
 // Internal is the refusal for a failure of the filter itself: it is there

@@ -29,6 +29,7 @@ var needed = []string{
 	"proxy_on_request_headers",
 	"proxy_on_request_body",
 	"proxy_on_request_trailers",
+	"proxy_on_http_call_response",
 	"proxy_on_delete",
 }
 

@@ -98,10 +98,27 @@ func (p *Plugin) NewStream() *Stream {
 // ID is the stream's context id.
 func (s *Stream) ID() uint32 { return s.id }
 
-// RequestHeaders gives the module the headers as Envoy would show them: what
-// Envoy joins, as several Authorization lines, has to be joined already.
+// RequestHeaders gives the module the headers as Envoy would show them: several
+// Authorization lines joined. Others that Envoy joins have to be joined already.
 func (s *Stream) RequestHeaders(headers [][2]string, endOfStream bool) Action {
-	return s.receive(event{phase: headersPhase, pairs: lowerCased(headers), last: endOfStream})
+	return s.receive(event{phase: headersPhase, pairs: joined("authorization", lowerCased(headers)), last: endOfStream})
+}
+
+// joined puts the lines of one header into its first, as Envoy does for those
+// that it keeps room for.
+func joined(name string, pairs [][2]string) [][2]string {
+	first := -1
+	return slices.DeleteFunc(pairs, func(pair [2]string) bool {
+		if pair[0] != name {
+			return false
+		}
+		if first < 0 {
+			first = slices.IndexFunc(pairs, func(p [2]string) bool { return p[0] == name })
+			return false
+		}
+		pairs[first][1] += "," + pair[1]
+		return true
+	})
 }
 
 // RequestBody gives the module a piece of the body, or holds it back until the

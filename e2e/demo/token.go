@@ -1,0 +1,33 @@
+package main
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"bearerauth/e2e/issuer"
+)
+
+// fakeSeed makes the private key whose public half envoy.yaml trusts. It is for
+// the demo alone and no secret: whoever reads this can sign for it.
+const fakeSeed = "a-fake-key-for-the-demo-only!!!!"
+
+// tokens are what the demo shows of JWTs, by the names that the table has.
+var tokens = sync.OnceValue(func() map[string]string {
+	key := issuer.SeededKey("demo-only", []byte(fakeSeed))
+	now := time.Now().Unix()
+	mint := func(subject, scope string, expires int64) string {
+		return key.Token("https://issuer.example", issuer.Claims{
+			"sub": subject, "aud": "demo", "scope": scope, "tier": "gold", "iat": expires - 3600, "exp": expires,
+		})
+	}
+	token, admin := mint("carol", "read", now+3600), mint("dave", "read admin", now+3600)
+	// Another's claims over the signature of one's own.
+	signature := token[strings.LastIndexByte(token, '.'):]
+	return map[string]string{
+		"TOKEN":   token,
+		"ADMIN":   admin,
+		"EXPIRED": mint("carol", "read", now-3600),
+		"FORGED":  admin[:strings.LastIndexByte(admin, '.')] + signature,
+	}
+})

@@ -1,0 +1,100 @@
+//go:build wasm
+
+package filter
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
+
+	"bearerauth/filter/policy"
+)
+
+// fetch begins the outbound calls that are due. They belong to the plugin, so
+// that it does not matter which request wanted them and whether it is still
+// there.
+func (p *plugin) fetch(at time.Time) {
+	for _, call := range p.state.Due(at) {
+		p.begin(call)
+	}
+}
+
+func (p *plugin) begin(call policy.Call) {
+	id, ok := httpCall(call.Cluster, [][2]string{
+		{":method", "GET"},
+		{":scheme", call.Scheme},
+		{":authority", call.Authority},
+		{":path", call.Path},
+		{"accept", "application/json"},
+		{"user-agent", "bearerauth"},
+	}, call.Timeout)
+	if !ok {
+		// Not from inside the callback of a request that waits for it.
+		p.refused = append(p.refused, call)
+		p.tickEvery(waitingTick)
+		return
+	}
+	p.calls[id] = call
+}
+
+// onCallResponse takes the answer to a call.
+func (p *plugin) onCallResponse(id uint32, headers, bodySize int) {
+	call, ok := p.calls[id]
+	if !ok {
+		return
+	}
+	delete(p.calls, id)
+	learned := false
+	defer func() {
+		if !learned {
+			// A panic: the source must not wait for this answer for ever.
+			p.refused = append(p.refused, call)
+		}
+	}()
+	answer := policy.Answer{OK: headers > 0, TooLong: bodySize > policy.MaxAnswerBytes}
+	if answer.OK {
+		answer.Headers, answer.OK = callHeaders()
+	}
+	if answer.OK && !answer.TooLong {
+		answer.Body, answer.OK = callBody(bodySize)
+	}
+	at := now()
+	l := p.state.Learn(at, call, answer)
+	learned = true
+	p.follow(at, call, l)
+}
+
+// follow carries out what follows from an answer.
+func (p *plugin) follow(at time.Time, call policy.Call, learned policy.Learned) {
+	switch {
+	case learned.Failure != "":
+		p.metrics.countFetch(false)
+		proxywasm.LogWarn("keys of provider " + call.Provider() + " stay as they are: " + learned.Failure)
+	case learned.Keys != nil:
+		p.metrics.countFetch(true)
+		for _, skipped := range learned.Keys.Skipped {
+			proxywasm.LogWarn("keys of provider " + call.Provider() + ": key " + strconv.Itoa(skipped.Index) + " is not used: " + skipped.Why)
+		}
+		if learned.Keys.Private > 0 {
+			proxywasm.LogWarn("keys of provider " + call.Provider() + ": private keys are published there")
+		}
+	}
+	if learned.Next != nil {
+		p.begin(*learned.Next)
+	}
+	if learned.Settled {
+		p.wake(at, learned.Source)
+		_ = setContext(p.id)
+	}
+}
+
+// learnRefused tells the policy of calls that the host would not even begin, or
+// whose answer was lost.
+func (p *plugin) learnRefused(at time.Time) {
+	for n := len(p.refused); n > 0; n-- {
+		call := p.refused[0]
+		p.refused = p.refused[1:]
+		p.follow(at, call, p.state.Learn(at, call, policy.Answer{}))
+	}
+}

@@ -1,0 +1,80 @@
+package filter_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"bearerauth/filter/internal/wasmhost"
+)
+
+// TestOneCheckPerRequest: whatever becomes of a token, one request costs one
+// check of its signature (requirement 101), also where the filter looks at two
+// headers first.
+func TestOneCheckPerRequest(t *testing.T) {
+	t.Parallel()
+	key := newKey("k1", "ES256")
+	checks := 0
+	vm := startVM(t, wasmhost.Options{AllowHeadersStopIteration: true})
+	vm.ForeignFunctions["verify_signature"] = func(argument []byte) ([]byte, wasmhost.Status) {
+		checks++
+		return envoyVerifies(argument)
+	}
+	p := startPlugin(t, vm, fmt.Sprintf(`{"providers": {"idp": {"type": "jwt", "issuer": %q, "jwks": %s}}}`, issuerName, keySet(key)))
+	for name, c := range map[string]struct {
+		token, reason string
+	}{
+		"good":          {key.token(vm.Now(), nil), ""},
+		"expired":       {key.token(vm.Now(), members{"exp": vm.Now().Unix() - 3600, "iat": vm.Now().Unix() - 7200}), "expired"},
+		"bad signature": {forged(key.token(vm.Now(), nil)), "bad_signature"},
+	} {
+		for i := range 2 {
+			before := checks
+			s := send(p, c.token)
+			if c.reason != "" {
+				wantReply(t, s, 401, c.reason)
+			}
+			if n := checks - before; n > 1 {
+				t.Errorf("%s, request %d: %d checks", name, i, n)
+			}
+		}
+	}
+}
+
+// TestStrangersLeave: kids of clients that have gone do not keep a new key out.
+func TestStrangersLeave(t *testing.T) {
+	t.Parallel()
+	key, fresh := newKey("k1", "EdDSA"), newKey("k2", "EdDSA")
+	f := startWithKeys(t, fetchedConfig(`, "refresh": "1h"`), key)
+	f.after(time.Hour)
+	f.call() // the scheduled one
+	f.vm.Advance(time.Millisecond)
+	for i := range 300 {
+		k := *key
+		k.kid = fmt.Sprint("x", i)
+		f.send(&k).End()
+	}
+	f.serve(key)
+	f.after(30 * time.Second)
+	s := f.send(fresh)
+	f.wantWaiting(s)
+	f.after(50 * time.Millisecond)
+	f.serve(key, fresh)
+	wantSubject(t, s, "alice")
+}
+
+// TestClockGoesBack: nobody waits for ever, and no key is trusted for longer,
+// where the host's clock is set back.
+func TestClockGoesBack(t *testing.T) {
+	t.Parallel()
+	key, fresh := newKey("k1", "EdDSA"), newKey("k2", "EdDSA")
+	f := startWithKeys(t, fetchedConfig(`, "refresh": "1m", "max_refresh": "1m", "max_stale": "5m"`), key)
+	f.vm.SetTime(f.vm.Now().Add(-time.Hour))
+	s := f.send(fresh)
+	f.wantWaiting(s)
+	f.after(50 * time.Millisecond)
+	f.serve(key, fresh)
+	wantSubject(t, s, "alice")
+	f.after(2 * time.Minute)
+	f.call()
+}

@@ -1,0 +1,91 @@
+//go:build wasm
+
+package filter
+
+import (
+	"time"
+
+	"bearerauth/filter/policy"
+)
+
+// maxParked bounds the requests of one plugin that wait in one worker; beyond
+// it they get their answer at once.
+const maxParked = 1000
+
+// parked is a request that waits for keys. Whoever began to wait is judged
+// again, by the same code, when its source has settled or its time is over.
+type parked struct {
+	source int
+	until  time.Time
+}
+
+func park(id uint32, s stream, w *policy.Wait) action {
+	p := s.plugin
+	if s.progress != waiting {
+		s.progress = waiting
+		streams[id] = s
+		p.parked[id] = parked{w.Source, w.Until}
+		p.tickEvery(waitingTick)
+	}
+	return actionPause
+}
+
+// wake judges the requests again that wait for a source.
+func (p *plugin) wake(at time.Time, source int) {
+	for id, w := range p.parked {
+		if w.source == source {
+			p.judgeAgain(id, w, at)
+		}
+	}
+}
+
+// wakeLate judges those whose time is over.
+func (p *plugin) wakeLate(at time.Time) {
+	for id, w := range p.parked {
+		if !at.Before(w.until) {
+			p.judgeAgain(id, w, at)
+		}
+	}
+}
+
+func (p *plugin) judgeAgain(id uint32, w parked, at time.Time) {
+	s, ok := streams[id]
+	if !ok || s.progress != waiting {
+		delete(p.parked, id)
+		return
+	}
+	if !setContext(id) {
+		delete(p.parked, id)
+		if _, ok := streams[id]; ok {
+			// The request is there, but no way to it: the tick tries once more, then
+			// only the end of this VM gives the client an answer.
+			p.metrics.count(policy.ReasonInternal)
+			s.progress = unsent
+			streams[id] = s
+			p.unsent = append(p.unsent, id)
+		}
+		return
+	}
+	if p.resume(id, s, w, at) == actionContinue && !continueRequest() {
+		fail(id, streams[id])
+	}
+	if streams[id].progress != waiting {
+		delete(p.parked, id)
+	}
+}
+
+func (p *plugin) resume(id uint32, s stream, w parked, at time.Time) (a action) {
+	defer func() {
+		if recovered := recover(); recovered != nil {
+			logPanic("waiting request", recovered)
+			a = fail(id, s)
+		}
+	}()
+	pairs, ok := requestHeaders()
+	if !ok {
+		return fail(id, s)
+	}
+	r := policy.NewRequest(pairs)
+	r.MayWait = at.Before(w.until)
+	return apply(id, s, p.policy.Decide(p.state, at, &r))
+}

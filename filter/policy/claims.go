@@ -1,0 +1,156 @@
+package policy
+
+import (
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"bearerauth/filter/jose"
+)
+
+// claims are the members of a JWT's payload that this configuration looks at.
+// They borrow the payload.
+type claims struct {
+	issuer, subject       string
+	hasIssuer, hasSubject bool
+	audience              []string
+	exp, nbf, iat         numericDate
+	scope                 string
+	confirmed             bool         // there is a cnf: the token is bound to a key of its sender
+	extra                 []jose.Value // by index in Policy.claimNames; nil where absent
+	malformed             bool
+}
+
+// numericDate is RFC 7519's: seconds since the epoch, perhaps with a fraction.
+type numericDate struct {
+	set     bool
+	seconds float64
+}
+
+// latestDate is the end of the year 9999: what lies beyond is a mistake, often
+// milliseconds, and a token that would be valid for ever.
+const latestDate = 253402300799
+
+func (c *claims) reset(extra int) {
+	audience, values := c.audience[:0], c.extra[:0]
+	for range extra {
+		values = append(values, nil)
+	}
+	*c = claims{audience: audience, extra: values}
+}
+
+// take reads one member of the payload. A claim of a type that RFC 7519 does not give it spoils the token, even where
+// nobody asked for the claim.
+func (p *Policy) take(c *claims, name []byte, value jose.Value) {
+	switch string(name) {
+	case "iss":
+		c.issuer, c.hasIssuer = c.text(value)
+	case "sub":
+		c.subject, c.hasSubject = c.text(value)
+	case "aud":
+		c.takeAudience(value)
+	case "exp":
+		c.exp = c.date(value)
+	case "nbf":
+		c.nbf = c.date(value)
+	case "iat":
+		c.iat = c.date(value)
+	case "cnf":
+		c.confirmed = true
+	case "scope":
+		// Other forms count only where the configuration says so.
+		if text, ok := value.Text(); ok {
+			c.scope = borrow(text)
+		}
+	}
+	for i, wanted := range p.claimNames {
+		if string(name) == wanted {
+			c.extra[i] = value
+		}
+	}
+}
+
+func (c *claims) text(value jose.Value) (string, bool) {
+	text, ok := value.Text()
+	c.malformed = c.malformed || !ok
+	return borrow(text), ok
+}
+
+func (c *claims) date(value jose.Value) numericDate {
+	if value.Kind() == '0' && len(value) <= 32 {
+		seconds, err := strconv.ParseFloat(borrow(value), 64)
+		if err == nil && seconds >= 0 && seconds <= latestDate {
+			return numericDate{true, seconds}
+		}
+	}
+	c.malformed = true
+	return numericDate{}
+}
+
+// takeAudience reads a string or an array of strings. An empty array is no
+// audience: it must not pass where one is asked for (CVE-2020-26160).
+func (c *claims) takeAudience(value jose.Value) {
+	if value.Kind() != '[' {
+		if s, ok := c.text(value); ok {
+			c.audience = append(c.audience, s)
+		}
+		return
+	}
+	value.Items(func(item jose.Value) bool {
+		if s, ok := c.text(item); ok {
+			c.audience = append(c.audience, s)
+		}
+		return !c.malformed
+	})
+}
+
+func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// maxHeaderText bounds what one claim can add to a request.
+const maxHeaderText = 4096
+
+// headerText makes a string fit for a header, a log or filter state: printable
+// ASCII stays, the rest and % become %XX. No two strings become the same, so
+// no subject can pass for another.
+func headerText(s string) string {
+	encode := 0
+	for i := 0; i < len(s); i++ {
+		if mustEncode(s, i) {
+			encode++
+		}
+	}
+	if len(s)+2*encode > maxHeaderText {
+		return ""
+	}
+	if encode == 0 {
+		return strings.Clone(s)
+	}
+	const digits = "0123456789ABCDEF"
+	b := make([]byte, 0, len(s)+2*encode)
+	for i := 0; i < len(s); i++ {
+		if mustEncode(s, i) {
+			b = append(b, '%', digits[s[i]>>4], digits[s[i]&15])
+		} else {
+			b = append(b, s[i])
+		}
+	}
+	return string(b)
+}
+
+func mustEncode(s string, i int) bool {
+	c := s[i]
+	return c < 0x20 || c > 0x7e || c == '%' || c == ' ' && (i == 0 || i == len(s)-1)
+}
+
+// claimText is a claim as a header's value: strings as headerText has them,
+// numbers and booleans as they are written. Other values give "".
+func claimText(value jose.Value) string {
+	switch value.Kind() {
+	case '"':
+		text, _ := value.Text()
+		return headerText(borrow(text))
+	case 't', 'f', '0':
+		return headerText(borrow(value))
+	}
+	return ""
+}

@@ -1,0 +1,303 @@
+package policy
+
+import (
+	"strings"
+	"time"
+
+	"bearerauth/filter/jose"
+)
+
+// jwtProvider is one issuer of JWTs and what its tokens must be.
+type jwtProvider struct {
+	index         int // in Policy.providers
+	name          string
+	audiences     []string
+	laxAudiences  bool
+	algorithms    jose.Algorithms
+	types         []string // accepted typ, lower case without application/; nil: what is no other kind of JWT
+	subjects      []stringMatcher
+	required      []requiredClaim
+	leeway        float64 // seconds
+	maxLifetime   float64 // seconds; 0: any
+	allowNoExpiry bool
+	keys          *jose.KeySet // inline; nil: from source
+	source        *keySource   // keys from the network
+}
+
+// issuerRule is what an issuer's name leads to. With claim, which comes from a
+// template, that claim must have that value.
+type issuerRule struct {
+	provider int // index in Policy.jwt
+	claim    int // index in Policy.claimNames, -1: none
+	value    string
+}
+
+// requiredClaim wants a claim to be one of some values.
+type requiredClaim struct {
+	claim  int      // index in Policy.claimNames
+	values []string // strings as they are, numbers and booleans as they are written
+}
+
+// window is when a token is valid, leeway included: from notBefore until just
+// before expires, in seconds since the epoch.
+type window struct{ notBefore, expires float64 }
+
+func (w window) judge(now float64) Reason {
+	switch {
+	case now >= w.expires:
+		return ReasonExpired
+	case now < w.notBefore:
+		return ReasonNotYetValid
+	}
+	return ReasonTokenValid
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
+
+// verifyJWT verifies a token of any JWT provider. wait is set where a fetch that
+// may begin now could change the answer.
+func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool) (id *Identity, reason Reason, wait *keySource) {
+	at := seconds(now)
+	if cr.known != nil {
+		if s.current(cr.known, at) {
+			return &cr.known.identity, cr.known.window.judge(at), nil
+		}
+		s.cache.good.drop(cr.key)
+	}
+	token := cr.token
+	key := s.cache.key.sum(token)
+	if bad, known := s.lookBad(key, at); known {
+		return nil, bad, nil
+	}
+	message, err := s.parser.Parse(token)
+	if err == jose.ErrParts {
+		return nil, ReasonUnknownToken, nil // opaque, and quickly seen to be
+	}
+	if err != nil {
+		s.cache.keepBad(key, ReasonMalformedToken, nil, nil, at)
+		return nil, ReasonMalformedToken, nil
+	}
+	c := &s.claims
+	c.reset(len(p.claimNames))
+	for i := range message.Claims {
+		p.take(c, message.Claims[i].Name, message.Claims[i].Value)
+	}
+	if c.malformed {
+		s.cache.keepBad(key, ReasonMalformedToken, nil, nil, at)
+		return nil, ReasonMalformedToken, nil
+	}
+	// Until the signature is verified, the issuer only chooses whose keys to ask.
+	provider, claim, value := p.providerOf(c)
+	if provider == nil {
+		s.cache.keepBad(key, ReasonWrongIssuer, nil, nil, at)
+		return nil, ReasonWrongIssuer, nil
+	}
+	if !provider.algorithms.Has(message.Algorithm) {
+		s.cache.keepBad(key, ReasonAlgorithm, nil, nil, at)
+		return nil, ReasonAlgorithm, nil
+	}
+	keys := s.keys(provider)
+	s.tries = keys.Candidates(message.KeyID, message.HasKeyID, message.Algorithm, s.tries[:0])
+	var signer *jose.Key
+	for _, k := range s.tries {
+		if k.Verify(message.Algorithm, message.Signed, message.Signature, s.hostFor(message.Algorithm)) {
+			signer = k
+			break
+		}
+	}
+	// Keys without a name may be anybody's, and a token without one may be of a
+	// key that is newer than the set: no key of this token was there all the same.
+	noSuchKey := len(s.tries) == 0 || !message.HasKeyID || !s.tries[0].HasID
+	switch {
+	case signer != nil:
+	case noSuchKey && provider.source != nil:
+		reason, waits := s.sources[provider.source.index].ask(message.KeyID, now, mayWait)
+		if waits {
+			wait = provider.source
+		}
+		return nil, reason, wait
+	case len(s.tries) == 0:
+		return nil, ReasonUnknownKey, nil
+	default:
+		// Not for as long as the tried key is there: another may join it.
+		s.cache.keepBad(key, ReasonBadSignature, provider, keys, at)
+		return nil, ReasonBadSignature, nil
+	}
+	if reason := provider.judge(c, message, claim, value); reason != ReasonTokenValid {
+		s.cache.keepBad(key, reason, provider, keys, at)
+		return nil, reason, nil
+	}
+	good := &goodToken{provider: provider, key: signer, window: provider.window(c)}
+	p.identify(&good.identity, provider, c)
+	reason = good.window.judge(at)
+	if reason == ReasonExpired {
+		s.cache.expired, s.cache.expiredAt = key, at
+	} else {
+		s.cache.good.put(key, good)
+	}
+	return &good.identity, reason, nil
+}
+
+// providerOf finds the provider of a token by its issuer, and by its audience
+// where several share the issuer.
+func (p *Policy) providerOf(c *claims) (provider *jwtProvider, claim int, value string) {
+	if c.hasIssuer {
+		rules := p.issuers[c.issuer]
+		for _, r := range rules {
+			if len(rules) == 1 || p.jwt[r.provider].takesAudience(c.audience) {
+				return p.jwt[r.provider], r.claim, r.value
+			}
+		}
+		if len(rules) > 0 {
+			return p.jwt[rules[0].provider], rules[0].claim, rules[0].value
+		}
+	}
+	return p.anyIssuer, -1, ""
+}
+
+// judge checks what depends on neither time nor keys, after the signature.
+func (j *jwtProvider) judge(c *claims, m *jose.Message, claim int, value string) Reason {
+	switch {
+	case !j.takesType(m):
+		return ReasonWrongType
+	case c.confirmed:
+		// Taken as a bearer token, its binding to a key would be decoration.
+		return ReasonSenderConstrained
+	case len(j.audiences) > 0 && !j.takesAudience(c.audience):
+		return ReasonWrongAudience
+	case !c.exp.set && !j.allowNoExpiry:
+		return ReasonNoExpiry
+	case j.maxLifetime > 0 && (!c.exp.set || !c.iat.set || c.exp.seconds-c.iat.seconds > j.maxLifetime):
+		return ReasonLifetime
+	case !j.takesSubject(c):
+		return ReasonWrongSubject
+	case claim >= 0 && !hasClaim(c.extra[claim], value):
+		return ReasonWrongIssuer
+	}
+	for _, r := range j.required {
+		if !r.met(c) {
+			return ReasonWrongClaim
+		}
+	}
+	return ReasonTokenValid
+}
+
+func (j *jwtProvider) takesType(m *jose.Message) bool {
+	if j.types == nil {
+		if !m.HasType {
+			return true
+		}
+		if m.Type == "JWT" || m.Type == "at+jwt" {
+			return true
+		}
+		typ := mediaType(m.Type)
+		// Another kind of JWT must not pass for an access token (RFC 8725 section 3.12).
+		return typ == "at+jwt" || !strings.HasSuffix(typ, "+jwt")
+	}
+	return m.HasType && contains(j.types, mediaType(m.Type))
+}
+
+// mediaType compares as RFC 7515 section 4.1.9 has it: in any case, with or
+// without application/.
+func mediaType(s string) string {
+	return strings.TrimPrefix(strings.ToLower(s), "application/")
+}
+
+func (j *jwtProvider) takesAudience(audience []string) bool {
+	for _, have := range audience {
+		for _, want := range j.audiences {
+			if have == want || j.laxAudiences && laxAudience(have) == laxAudience(want) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// laxAudience is what Envoy's jwt_authn compares: without scheme and one slash
+// at the end.
+func laxAudience(s string) string {
+	s = strings.TrimPrefix(strings.TrimPrefix(s, "https://"), "http://")
+	return strings.TrimSuffix(s, "/")
+}
+
+func (j *jwtProvider) takesSubject(c *claims) bool {
+	if len(j.subjects) == 0 {
+		return true
+	}
+	for i := range j.subjects {
+		if c.hasSubject && j.subjects[i].match(c.subject) {
+			return true
+		}
+	}
+	return false
+}
+
+func (j *jwtProvider) window(c *claims) window {
+	w := window{expires: latestDate}
+	if c.exp.set {
+		w.expires = c.exp.seconds + j.leeway
+	}
+	if c.nbf.set {
+		w.notBefore = c.nbf.seconds - j.leeway
+	}
+	if c.iat.set {
+		// What is issued in the future is not valid yet.
+		w.notBefore = max(w.notBefore, c.iat.seconds-j.leeway)
+	}
+	return w
+}
+
+func (r requiredClaim) met(c *claims) bool {
+	for _, value := range r.values {
+		if hasClaim(c.extra[r.claim], value) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasClaim compares a claim with a configured value: a string, or an array that
+// holds it, or a number or boolean as it is written.
+func hasClaim(claim jose.Value, value string) bool {
+	switch claim.Kind() {
+	case '"':
+		return claim.Is(value)
+	case '[':
+		found := false
+		claim.Items(func(item jose.Value) bool {
+			found = item.Is(value)
+			return !found
+		})
+		return found
+	case 't', 'f', '0':
+		return borrow(claim) == value
+	}
+	return false
+}
+
+// identify copies what outlives the request out of the claims.
+func (p *Policy) identify(id *Identity, j *jwtProvider, c *claims) {
+	*id = Identity{Provider: j.name, Subject: headerText(c.subject), provider: j.index, scope: strings.Clone(c.scope)}
+	if len(p.claimHeaders) == 0 {
+		return
+	}
+	id.headers = make([][2]string, 0, len(p.claimHeaders))
+	for i := range p.claimHeaders {
+		h := &p.claimHeaders[i]
+		value := ""
+		switch h.claim {
+		case "sub":
+			value = id.Subject
+		case "iss":
+			value = headerText(c.issuer)
+		case "scope":
+			value = headerText(c.scope)
+		default:
+			value = claimText(c.extra[h.index])
+		}
+		if value != "" {
+			id.headers = append(id.headers, [2]string{h.header, value})
+		}
+	}
+}

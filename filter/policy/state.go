@@ -1,0 +1,77 @@
+package policy
+
+import (
+	"encoding/binary"
+	"time"
+
+	"bearerauth/filter/jose"
+)
+
+// State is what changes from request to request: keys from the network and
+// verdicts that are remembered. One State serves one request at a time, and no
+// two configurations share one.
+type State struct {
+	allow   Allow
+	bind    []*rule
+	parser  jose.Parser
+	claims  claims
+	tries   []*jose.Key
+	cache   *tokenCache
+	sources []*sourceState
+	seed    uint64
+	host    Host
+}
+
+// Host is what a State takes from the VM that it lives in.
+type Host struct {
+	Random [32]byte // the VM's own, and secret
+	// Verify checks signatures faster than Go's crypto does, for the algorithms
+	// of Knows: those in which jose.SelfTest found it right.
+	Verify jose.HostVerifier
+	Knows  jose.Algorithms
+}
+
+// NewState returns the state of a VM that has seen nothing yet.
+func (p *Policy) NewState(host Host) *State {
+	s := &State{
+		cache: newTokenCache([16]byte(host.Random[:16]), p.cacheBytes),
+		host:  host,
+		seed:  binary.LittleEndian.Uint64(host.Random[16:]) | 1,
+	}
+	for _, source := range p.sources {
+		s.sources = append(s.sources, &sourceState{source: source, kids: map[string]askedKid{}})
+	}
+	return s
+}
+
+// jitter returns a duration below d: workers that began together must not ask
+// an issuer together for ever.
+func (s *State) jitter(d time.Duration) time.Duration {
+	// xorshift64: spreading needs no secret.
+	s.seed ^= s.seed << 13
+	s.seed ^= s.seed >> 7
+	s.seed ^= s.seed << 17
+	if d <= 0 {
+		return 0
+	}
+	return time.Duration(s.seed % uint64(d))
+}
+
+// keys is the present key set of a provider, nil where there is none. Keys
+// belong to one provider: they are never looked for in another's (RFC 8725
+// section 3.8).
+func (s *State) keys(j *jwtProvider) *jose.KeySet {
+	if j.source == nil {
+		return j.keys
+	}
+	return s.sources[j.source.index].keys
+}
+
+// hostFor is the host's verifier for the algorithms that it passed the
+// self-test in.
+func (s *State) hostFor(a jose.Algorithm) jose.HostVerifier {
+	if s.host.Knows.Has(a) {
+		return s.host.Verify
+	}
+	return nil
+}

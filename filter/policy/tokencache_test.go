@@ -1,0 +1,133 @@
+package policy
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// TestCacheAgrees: over time, key changes and outages, a State with memory and
+// one without give the same verdict to every request.
+func TestCacheAgrees(t *testing.T) {
+	t.Parallel()
+	issuer := issuerOnce()
+	other := newTestIssuer()
+	sets := []string{
+		jwks(issuer.jwk("RS256", "k1")),
+		jwks(issuer.jwk("RS256", "k1"), issuer.jwk("ES256", "k2")),
+		jwks(issuer.jwk("ES256", "k2"), issuer.jwk("EdDSA", "k3")),
+		jwks(other.jwk("RS256", "k1")), // the same name for another key
+		"",
+	}
+	r := rand.New(rand.NewPCG(7, 7))
+	reasons := map[string]int{}
+	for round := range 12 {
+		members := map[string]any{
+			"refresh": "1m", "min_refresh": "1s", "max_refresh": "1m", "max_stale": "5m", "leeway": "5s",
+			"algorithms": []string{"RS256", "ES256", "EdDSA"},
+		}
+		with, without := newKeysWorld(t, members), newKeysWorld(t, members)
+		without.policy.cacheBytes = 0
+		without.state = without.policy.NewState(Host{})
+		if round%3 == 0 { // small enough to forget all the time
+			with.policy.cacheBytes = 4096
+			with.state = with.policy.NewState(Host{})
+		}
+		var tokens []string
+		for i := range 40 {
+			claims := map[string]any{"iat": nil, "exp": testNow.Unix() + r.Int64N(900), "jti": strconv.Itoa(i)}
+			switch r.IntN(6) {
+			case 0:
+				claims["aud"] = "other"
+			case 1:
+				claims["nbf"] = testNow.Unix() + r.Int64N(900)
+			case 2:
+				claims["iss"] = "https://other.example"
+			}
+			by := []*testIssuer{issuer, issuer, issuer, other}[r.IntN(4)]
+			key := [][2]string{{"k1", "RS256"}, {"k2", "ES256"}, {"k3", "EdDSA"}, {"k9", "RS256"}}[r.IntN(4)]
+			tokens = append(tokens, by.sign(map[string]any{"kid": key[0], "alg": key[1]}, claims))
+		}
+		tokens = append(tokens, "a.b.c", tokens[0]+"x", tokens[1][:len(tokens[1])-4]+"AAAA")
+		for range 400 {
+			switch r.IntN(12) {
+			case 0:
+				set := sets[r.IntN(len(sets))]
+				with.served, without.served = set, set
+			case 1:
+				step := time.Duration(r.IntN(60)) * time.Second
+				with.now, without.now = with.now.Add(step), without.now.Add(step)
+				with.fetch()
+				without.fetch()
+			case 2:
+				with.state.Sweep(with.now)
+			}
+			token := tokens[r.IntN(len(tokens))]
+			// Waiting would tell nothing: both fetch at the same moments or never.
+			a := decided(with.policy.Decide(with.state, with.now, bearerRequest(token)))
+			b := decided(without.policy.Decide(without.state, without.now, bearerRequest(token)))
+			if a != b {
+				t.Fatalf("round %d after %s: %s with memory, %s without", round, with.now.Sub(testNow), a, b)
+			}
+			reasons[a]++
+		}
+	}
+	for _, reason := range []string{
+		"token_valid", "expired", "not_yet_valid", "wrong_audience", "wrong_issuer", "bad_signature", "malformed_token", "keys_unavailable",
+	} {
+		if reasons[reason] < 5 {
+			t.Errorf("%s came up %d times: the property says little of it", reason, reasons[reason])
+		}
+	}
+}
+
+// TestGarbageDoesNotDisplaceTokens: refusals have room of their own.
+func TestGarbageDoesNotDisplaceTokens(t *testing.T) {
+	t.Parallel()
+	p := mustParse(t, jwtConfig(t, nil))
+	s := p.NewState(Host{})
+	good := issuerOnce().sign(nil, nil)
+	p.Decide(s, testNow, bearerRequest(good))
+	for i := range 20_000 {
+		p.Decide(s, testNow, bearerRequest("a."+strconv.Itoa(i)+".c"))
+	}
+	if _, ok := s.cache.good.young[s.cache.key.sum(good)]; !ok {
+		t.Error("the good token was forgotten")
+	}
+	if n := len(s.cache.bad.young) + len(s.cache.bad.old); n > badTokenBytes/entryOverhead+1 {
+		t.Errorf("%d refusals remembered", n)
+	}
+}
+
+// TestGenerations: what is asked for stays, what is not goes, and the limit holds.
+func TestGenerations(t *testing.T) {
+	t.Parallel()
+	g := newGenerations(100*(entryOverhead+10), func(int) int { return 10 })
+	key := func(i int) tokenKey { return tokenKey{uint64(i), 1} }
+	for i := range 10_000 {
+		g.put(key(i), i)
+		if v, ok := g.get(key(0)); !ok || v != 0 {
+			t.Fatalf("after %d others: %d %v", i, v, ok)
+		}
+		if n := len(g.young) + len(g.old); n > 100 {
+			t.Fatalf("%d entries", n)
+		}
+	}
+	if _, ok := g.get(key(5000)); ok {
+		t.Error("an entry that nobody asked for is still there")
+	}
+	g.drop(key(0))
+	if _, ok := g.get(key(0)); ok {
+		t.Error("a dropped entry is still there")
+	}
+	g.sweep(func(int) bool { return true })
+	if len(g.young)+len(g.old) != 0 || g.youngBytes != 0 {
+		t.Errorf("%d entries, %d bytes after a sweep of all", len(g.young)+len(g.old), g.youngBytes)
+	}
+	off := newGenerations(0, func(int) int { return 0 })
+	off.put(key(1), 1)
+	if _, ok := off.get(key(1)); ok {
+		t.Error("a memory without room keeps something")
+	}
+}

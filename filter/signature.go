@@ -1,0 +1,62 @@
+//go:build wasm
+
+package filter
+
+import (
+	"encoding/binary"
+
+	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
+
+	"bearerauth/filter/jose"
+)
+
+// verifyInput is kept for the next signature.
+var verifyInput []byte
+
+// verifySignature asks Envoy's foreign function of that name, which checks with
+// BoringSSL. Its argument is the protobuf message
+//
+//	{1: hash function, 2: SubjectPublicKeyInfo in DER, 3: signature, 4: text}
+//
+// and its result {1: bool}.
+func verifySignature(hash string, spki, signature, text []byte) (valid, done bool) {
+	verifyInput = appendField(verifyInput[:0], 1, []byte(hash))
+	verifyInput = appendField(verifyInput, 2, spki)
+	verifyInput = appendField(verifyInput, 3, signature)
+	verifyInput = appendField(verifyInput, 4, text)
+	result, ok := foreignFunction("verify_signature", verifyInput)
+	if !ok {
+		return false, false
+	}
+	// A message without the field says false, as protobuf has it.
+	return len(result) >= 2 && result[0] == 1<<3 && result[1] == 1, true
+}
+
+func appendField(dst []byte, number byte, value []byte) []byte {
+	dst = append(dst, number<<3|2)
+	dst = binary.AppendUvarint(dst, uint64(len(value)))
+	return append(dst, value...)
+}
+
+// hostAlgorithms are those in which the host was found right, asked once in a VM.
+var hostAlgorithms = struct {
+	asked bool
+	know  jose.Algorithms
+}{}
+
+func testHost() jose.Algorithms {
+	if hostAlgorithms.asked {
+		return hostAlgorithms.know
+	}
+	hostAlgorithms.asked = true
+	know, err := jose.SelfTest(verifySignature)
+	if err != nil {
+		proxywasm.LogWarn("the host's verify_signature is not used: " + err.Error())
+		return 0
+	}
+	hostAlgorithms.know = know
+	if know != 0 {
+		proxywasm.LogInfo("the host verifies signatures of " + know.String())
+	}
+	return know
+}
