@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// filter is what stands before the router on a row's listener.
+type filter interface {
+	// yaml is an entry of http_filters. Nothing is shared between two ids.
+	yaml(id string, m *material) (string, error)
+}
+
+// bearerauth is the plugin configuration, as JSON.
+type bearerauth func(m *material) (string, error)
+
+func (b bearerauth) yaml(id string, m *material) (string, error) {
+	config, err := b(m)
+	return wasm(id, filepath.Join(m.root, moduleFile), config), err
+}
+
+const moduleFile = "bearerauth.wasm"
+
+// floor is the module that decides nothing; see floor/README.md.
+type floor struct{}
+
+func (floor) yaml(id string, m *material) (string, error) {
+	return wasm(id, filepath.Join(m.root, "e2e", "bench", "floor", "floor.wasm"), "{}"), nil
+}
+
+// wasm gives each row a VM of its own, in which no other row's caches are.
+func wasm(id, file, config string) string {
+	return fmt.Sprintf(`name: %s
+typed_config:
+  "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+  config:
+    name: %[1]s
+    root_id: %[1]s
+    failure_policy: FAIL_RELOAD
+    vm_config:
+      vm_id: %[1]s
+      runtime: envoy.wasm.runtime.v8
+      code: {local: {filename: %[2]q}}
+    configuration:
+      "@type": type.googleapis.com/google.protobuf.StringValue
+      value: %[3]s
+`, id, file, quoted(config))
+}
+
+// quoted is a YAML string on one line, whatever is in it.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// jwtAuthn is Envoy's own filter.
+type jwtAuthn struct {
+	algorithm string
+	cache     bool
+	identity  bool // the token stripped and two claims as headers; else it is kept, and nothing set
+}
+
+func (j jwtAuthn) yaml(_ string, m *material) (string, error) {
+	keys, err := m.jwks(j.algorithm)
+	if err != nil {
+		return "", err
+	}
+	more := "forward: true"
+	if j.identity {
+		more = "claim_to_headers: [{claim_name: tier, header_name: x-auth-tier}, {claim_name: org, header_name: x-auth-org}]"
+	}
+	if j.cache {
+		more += "\n      jwt_cache_config: {jwt_cache_size: 1000}"
+	}
+	return fmt.Sprintf(`name: envoy.filters.http.jwt_authn
+typed_config:
+  "@type": type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
+  providers:
+    issuer:
+      issuer: %s
+      audiences: [%s]
+      local_jwks: {inline_string: %s}
+      %s
+  rules:
+  - match: {prefix: /}
+    requires: {provider_name: issuer}
+`, issuer, audience, quoted(keys), more), nil
+}
+
+// apiKeyAuth is Envoy's own filter for opaque tokens; it compares plain text.
+type apiKeyAuth struct{}
+
+func (apiKeyAuth) yaml(string, *material) (string, error) {
+	return fmt.Sprintf(`name: envoy.filters.http.api_key_auth
+typed_config:
+  "@type": type.googleapis.com/envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth
+  credentials: [{key: %q, client: bench}]
+  key_sources: [{header: authorization}]
+`, staticToken(0)), nil
+}
+
+// lua is what people write before they look for a filter.
+type lua struct{}
+
+func (lua) yaml(string, *material) (string, error) {
+	return fmt.Sprintf(`name: envoy.filters.http.lua
+typed_config:
+  "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
+  default_source_code:
+    inline_string: |
+      function envoy_on_request(handle)
+        if handle:headers():get("authorization") ~= "Bearer %s" then
+          handle:respond({[":status"] = "401", ["www-authenticate"] = "Bearer realm=\"bench\""}, "no")
+        end
+      end
+`, staticToken(0)), nil
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"bearerauth/e2e/envoy"
+)
+
+// gateway is one Envoy with a listener per row.
+//
+// All rows are in one process, on one worker, because what is looked for is a
+// difference of a microsecond between rows of 30: two processes of the same
+// binary differ by as much, by where their memory and code happen to lie. Here
+// the bare listener runs the same code in the same heap. Only one row is loaded
+// at a time, and each Wasm row has its own vm_id, so a VM and caches of its own;
+// what the idle ones do on their ticks goes to all rows alike, and is a few
+// microseconds a second.
+//
+// Envoy itself answers (direct_response), the same to all: a server behind it
+// would add its own noise to every number and cancel out of the differences.
+type gateway struct {
+	*envoy.Process
+	pid       int
+	addresses map[string]string // by row id
+}
+
+type gatewayOptions struct {
+	workers int
+	cpu     int // to pin to, or -1
+	timeout time.Duration
+}
+
+func rowID(i int) string { return fmt.Sprintf("row%02d", i) }
+
+func startGateway(ctx context.Context, rows []row, m *material, o gatewayOptions) (*gateway, error) {
+	config, err := bootstrap(rows, m)
+	if err != nil {
+		return nil, err
+	}
+	p, err := envoy.Start(ctx, envoy.Options{Config: config, Concurrency: o.workers, StartTimeout: o.timeout, LogLevel: "error"})
+	if err != nil {
+		return nil, err
+	}
+	g := &gateway{Process: p}
+	if g.pid, err = pidOf(p.Dir); err == nil {
+		g.addresses, err = p.Listeners()
+	}
+	if err == nil && o.cpu >= 0 {
+		err = pin(ctx, g.pid, o.cpu)
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.Stop())
+	}
+	return g, nil
+}
+
+// pin moves all threads of a process to one processor; new ones follow.
+func pin(ctx context.Context, pid, cpu int) error {
+	out, err := exec.CommandContext(ctx, "taskset", "-a", "-c", "-p", strconv.Itoa(cpu), strconv.Itoa(pid)).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("taskset: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+func bootstrap(rows []row, m *material) (string, error) {
+	var b strings.Builder
+	b.WriteString("static_resources:\n  listeners:\n")
+	for i, r := range rows {
+		id := rowID(i)
+		text := ""
+		if r.filter != nil {
+			var err error
+			if text, err = r.filter.yaml(id, m); err != nil {
+				return "", fmt.Errorf("row %q: %w", r.name, err)
+			}
+			text = "      - " + strings.TrimLeft(indent(text, 8), " ")
+		}
+		fmt.Fprintf(&b, `  - name: %s
+    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: %[1]s
+          http_filters:
+%s          - name: envoy.filters.http.router
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              routes:
+              - match: {prefix: /}
+                direct_response: {status: 200, body: {inline_string: ok}}
+`, id, indent(text, 4))
+	}
+	return b.String(), nil
+}
+
+func indent(text string, by int) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(strings.Repeat(" ", by) + line)
+	}
+	return b.String()
+}
+
+// answered is how many requests of a row had an answer of each class.
+func (g *gateway) answered(id string) (classes [6]int64, err error) {
+	stats, err := g.Stats("^http\\." + id + "\\.downstream_rq_[1-5]xx$")
+	if err != nil {
+		return classes, err
+	}
+	for name, n := range stats {
+		class := name[len(name)-3] - '0'
+		classes[class] = n
+	}
+	return classes, nil
+}
+
+// try sends one request and wants the status.
+func (g *gateway) try(ctx context.Context, id, request string, status int) error {
+	var dialer net.Dialer
+	c, err := dialer.DialContext(ctx, "tcp", g.addresses[id])
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(c, request); err != nil {
+		return err
+	}
+	answer := make([]byte, 512)
+	n, err := io.ReadAtLeast(c, answer, len("HTTP/1.1 200"))
+	if err != nil {
+		return err
+	}
+	if got, wanted := string(answer[:n]), fmt.Sprintf("HTTP/1.1 %d", status); !strings.HasPrefix(got, wanted) {
+		return fmt.Errorf("wanted %s, got %q", wanted, got)
+	}
+	return nil
+}
