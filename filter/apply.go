@@ -24,7 +24,7 @@ func apply(id uint32, s stream, v policy.Verdict) action {
 	}
 	s.plugin.metrics.count(allow.Reason)
 	s.progress = allowed
-	streams[id] = s
+	s.keep(id)
 	return actionContinue
 }
 

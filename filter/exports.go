@@ -48,13 +48,15 @@ func ownHTTPCallResponse(pluginID, call uint32, headers, bodySize, _ int32) {
 
 //go:wasmexport own_delete
 func ownDelete(id uint32) {
+	if _, ok := findStream(id); ok {
+		deleteStream(id)
+		return
+	}
 	if p, ok := plugins[id]; ok {
 		p.end()
 		delete(plugins, id)
 		sdkDelete(id)
-		return
 	}
-	deleteStream(id)
 }
 
 //go:wasmexport own_memory_allocate

@@ -110,21 +110,16 @@ func getPairs(mapType int32) ([][2]string, bool) {
 	return pairs, ok
 }
 
-// credentialHeaders reads the two headers that a policy without rules and
-// headers of its own looks at. Envoy joins several Authorization lines before
-// any filter sees them, so that the first is all there is.
-func credentialHeaders() ([][2]string, bool) {
+// credentialHeaders reads the two headers that policy.Quick looks at. Envoy joins
+// several Authorization lines before any filter sees them, so that the first is
+// all there is.
+func credentialHeaders() (authorization, path string, ok bool) {
 	bufferUsed = 0
-	authorization, ok := getHeader("authorization")
-	if !ok {
-		return nil, false
+	if authorization, ok = getHeader("authorization"); !ok {
+		return "", "", false
 	}
-	path, ok := getHeader(":path")
-	if !ok {
-		return nil, false
-	}
-	pairs = append(pairs[:0], [2]string{":path", path}, [2]string{"authorization", authorization})
-	return pairs, true
+	path, ok = getHeader(":path")
+	return authorization, path, ok
 }
 
 func getHeader(name string) (string, bool) {

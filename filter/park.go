@@ -23,7 +23,7 @@ func park(id uint32, s stream, w *policy.Wait) action {
 	p := s.plugin
 	if s.progress != waiting {
 		s.progress = waiting
-		streams[id] = s
+		s.keep(id)
 		p.parked[id] = parked{w.Source, w.Until}
 		p.tickEvery(waitingTick)
 	}
@@ -49,27 +49,27 @@ func (p *plugin) wakeLate(at time.Time) {
 }
 
 func (p *plugin) judgeAgain(id uint32, w parked, at time.Time) {
-	s, ok := streams[id]
+	s, ok := findStream(id)
 	if !ok || s.progress != waiting {
 		delete(p.parked, id)
 		return
 	}
 	if !setContext(id) {
 		delete(p.parked, id)
-		if _, ok := streams[id]; ok {
+		if _, ok := findStream(id); ok {
 			// The request is there, but no way to it: the tick tries once more, then
 			// only the end of this VM gives the client an answer.
 			p.metrics.count(policy.ReasonInternal)
 			s.progress = unsent
-			streams[id] = s
+			s.keep(id)
 			p.unsent = append(p.unsent, id)
 		}
 		return
 	}
 	if p.resume(id, s, w, at) == actionContinue && !continueRequest() {
-		fail(id, streams[id])
+		fail(id, s)
 	}
-	if streams[id].progress != waiting {
+	if s, _ = findStream(id); s.progress != waiting {
 		delete(p.parked, id)
 	}
 }
@@ -85,7 +85,8 @@ func (p *plugin) resume(id uint32, s stream, w parked, at time.Time) (a action) 
 	if !ok {
 		return fail(id, s)
 	}
-	r := policy.NewRequest(pairs)
+	r := &p.request
+	r.Read(pairs)
 	r.MayWait = at.Before(w.until)
-	return apply(id, s, p.policy.Decide(p.state, at, &r))
+	return apply(id, s, p.policy.Decide(p.state, at, r))
 }

@@ -51,6 +51,7 @@ type plugin struct {
 	id      uint32
 	policy  *policy.Policy
 	state   *policy.State
+	request policy.Request // the one under decision
 	metrics metrics
 	debug   bool     // whether the host logs debug lines
 	unsent  []uint32 // streams whose refusal the host did not take

@@ -35,23 +35,55 @@ type stream struct {
 	progress progress
 }
 
-// streams are the requests under way in this VM, whatever plugin they belong to.
-var streams = map[uint32]stream{}
+// streams are the requests under way in this VM, whatever plugin they belong to,
+// but for the newest: most requests get their verdict before the next one comes,
+// and many end before it.
+var (
+	streams = map[uint32]stream{}
+	newest  stream
+	// newestID is 0, which no request has, where newest is none.
+	newestID uint32
+)
 
 func createStream(id, pluginID uint32) {
-	streams[id] = stream{plugin: plugins[pluginID]}
+	if newestID != 0 {
+		streams[newestID] = newest
+	}
+	newestID, newest = id, stream{plugin: plugins[pluginID]}
+}
+
+// findStream returns the zero stream, which denies, for one that is not there.
+func findStream(id uint32) (s stream, ok bool) {
+	if id == newestID {
+		return newest, id != 0
+	}
+	s, ok = streams[id]
+	return s, ok
+}
+
+func (s stream) keep(id uint32) {
+	if id == newestID {
+		newest = s
+		return
+	}
+	streams[id] = s
 }
 
 func deleteStream(id uint32) {
-	if s := streams[id]; s.plugin != nil {
+	s, _ := findStream(id)
+	if s.progress == waiting {
 		delete(s.plugin.parked, id)
+	}
+	if id == newestID {
+		newestID, newest = 0, stream{}
+		return
 	}
 	delete(streams, id)
 }
 
 // onRequestHeaders decides over a request.
 func onRequestHeaders(id uint32) (a action) {
-	s := streams[id]
+	s, _ := findStream(id)
 	defer func() {
 		if recovered := recover(); recovered != nil {
 			logPanic("request headers", recovered)
@@ -63,11 +95,10 @@ func onRequestHeaders(id uint32) (a action) {
 		return fail(id, s)
 	}
 	at := now()
-	if p.policy.NeedsOnlyCredential() {
-		// Two small reads instead of all headers. What they let through, all
-		// headers would let through; any other verdict is asked for again.
-		if pairs, ok := credentialHeaders(); ok {
-			if allow, ok := p.decide(pairs, at).(*policy.Allow); ok {
+	if p.policy.OnlyCredential() {
+		// Two small reads instead of all headers.
+		if authorization, path, ok := credentialHeaders(); ok {
+			if allow := p.policy.Quick(p.state, at, authorization, path); allow != nil {
 				return apply(id, s, allow)
 			}
 		}
@@ -84,15 +115,17 @@ func onRequestHeaders(id uint32) (a action) {
 }
 
 func (p *plugin) decide(pairs [][2]string, at time.Time) policy.Verdict {
-	r := policy.NewRequest(pairs)
+	// The plugin's own, or each request would be an allocation.
+	r := &p.request
+	r.Read(pairs)
 	r.MayWait = len(p.parked) < maxParked
-	return p.policy.Decide(p.state, at, &r)
+	return p.policy.Decide(p.state, at, r)
 }
 
 // onRequestBody holds the body back until the verdict is in, and for good after
 // a refusal: some hosts go on reading while the headers are paused.
 func onRequestBody(id uint32) action {
-	if streams[id].progress == allowed {
+	if s, _ := findStream(id); s.progress == allowed {
 		return actionContinue
 	}
 	return actionPause
@@ -100,7 +133,7 @@ func onRequestBody(id uint32) action {
 
 // onRequestTrailers takes out what only the filter may say, as for headers.
 func onRequestTrailers(id uint32) (a action) {
-	s := streams[id]
+	s, _ := findStream(id)
 	if s.progress != allowed {
 		return actionPause
 	}
@@ -151,7 +184,7 @@ func deny(id uint32, s stream, d *policy.Deny) action {
 			p.unsent = append(p.unsent, id)
 		}
 	}
-	streams[id] = s
+	s.keep(id)
 	return actionPause
 }
 
@@ -163,7 +196,7 @@ func (p *plugin) resend() {
 	}
 	waiting := p.unsent
 	for _, id := range waiting {
-		s, ok := streams[id]
+		s, ok := findStream(id)
 		if !ok {
 			continue
 		}
@@ -171,7 +204,7 @@ func (p *plugin) resend() {
 			panic("the host takes no reply")
 		}
 		s.progress = replied
-		streams[id] = s
+		s.keep(id)
 	}
 	p.unsent = nil
 	_ = setContext(p.id)

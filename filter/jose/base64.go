@@ -1,5 +1,7 @@
 package jose
 
+import "slices"
+
 // Base64url is decoded here rather than by encoding/base64, which skips CR and
 // LF, so that one token could be written in many ways (requirement 31). Without
 // malleability, a token can be cached and revoked by its text.
@@ -26,14 +28,19 @@ func decodedLen(n int) int { return n/4*3 + n%4*3/4 }
 // appendDecoded appends what encoded holds. It refuses padding, white space,
 // foreign characters, and trailing bits that are not zero.
 func appendDecoded[Text string | []byte](dst []byte, encoded Text) ([]byte, bool) {
-	for len(encoded) >= 4 {
+	// The octets are written in place: appending each would check the room each time.
+	whole := len(encoded) / 4 * 3
+	dst = slices.Grow(dst, whole+2)
+	out := dst[len(dst) : len(dst)+whole]
+	for len(encoded) >= 4 && len(out) >= 3 {
 		a, b, c, d := symbols[encoded[0]], symbols[encoded[1]], symbols[encoded[2]], symbols[encoded[3]]
 		if (a|b|c|d)&badSymbol != 0 {
 			return dst, false
 		}
-		dst = append(dst, a<<2|b>>4, b<<4|c>>2, c<<6|d)
-		encoded = encoded[4:]
+		out[0], out[1], out[2] = a<<2|b>>4, b<<4|c>>2, c<<6|d
+		out, encoded = out[3:], encoded[4:]
 	}
+	dst = dst[:len(dst)+whole]
 	switch len(encoded) {
 	case 0:
 		return dst, true

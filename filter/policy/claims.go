@@ -77,6 +77,9 @@ func (c *claims) text(value jose.Value) (string, bool) {
 }
 
 func (c *claims) date(value jose.Value) numericDate {
+	if whole, ok := wholeSeconds(value); ok {
+		return numericDate{true, whole}
+	}
 	if value.Kind() == '0' && len(value) <= 32 {
 		seconds, err := strconv.ParseFloat(borrow(value), 64)
 		if err == nil && seconds >= 0 && seconds <= latestDate {
@@ -85,6 +88,21 @@ func (c *claims) date(value jose.Value) numericDate {
 	}
 	c.malformed = true
 	return numericDate{}
+}
+
+// wholeSeconds reads what nearly all dates are: a few digits.
+func wholeSeconds(value jose.Value) (float64, bool) {
+	if len(value) == 0 || len(value) > 11 {
+		return 0, false
+	}
+	n := int64(0)
+	for _, c := range value {
+		if !isDigit(c) {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return float64(n), true
 }
 
 // takeAudience reads a string or an array of strings. An empty array is no

@@ -35,6 +35,10 @@ func (p *Policy) read(o *object) {
 	p.readOwnHeaders(o)
 	p.readProviders(o)
 	p.readRules(o, details)
+	p.tellsSubject = p.subjectHeader != "" || p.SubjectFilterState
+	for _, rule := range p.rules {
+		p.asksScopes = p.asksScopes || len(rule.scopes) > 0
+	}
 	p.fallback = &rule{
 		forwardAuthorization: p.forwardAuthorization,
 		refusals:             newRefusals(p.realm, p.format, details, nil),

@@ -23,23 +23,31 @@ type credential struct {
 	// named: some part of the header names the Bearer scheme, well-formed or
 	// not, or has bytes that some strip, so that an upstream may find a token
 	// there.
-	named bool
-	key   tokenKey   // the token's name in the cache; only with known
-	known *goodToken // what is remembered of the token
+	named  bool
+	key    tokenKey // the token's name in the cache
+	hasKey bool
+	known  *goodToken // what is remembered of the token
 }
 
 // credential is readCredential, from which it spares the tokens that are
 // remembered: to be so, they were well-formed.
 func (s *State) credential(p *Policy, r *Request) credential {
-	if len(p.jwt) > 0 {
-		if token, ok := plainCredential(r); ok {
-			key := s.cache.key.sum(token)
-			if known, ok := s.cache.good.get(key); ok && !hasQueryToken(r.Path) {
-				return credential{kind: credentialBearer, token: token, named: true, key: key, known: known}
-			}
-		}
+	if len(p.jwt) == 0 {
+		return readCredential(r)
 	}
-	return readCredential(r)
+	token, plain := plainCredential(r)
+	if !plain {
+		return readCredential(r)
+	}
+	key := s.cache.key.sum(token)
+	if known, ok := s.cache.good.get(key); ok && !hasQueryToken(r.Path) {
+		return credential{kind: credentialBearer, token: token, named: true, key: key, hasKey: true, known: known}
+	}
+	c := readCredential(r)
+	if c.token == token {
+		c.key, c.hasKey = key, true
+	}
+	return c
 }
 
 // plainCredential is what stands behind "Bearer" and one space in the only

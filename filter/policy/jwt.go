@@ -64,8 +64,10 @@ func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool
 		}
 		s.cache.good.drop(cr.key)
 	}
-	token := cr.token
-	key := s.cache.key.sum(token)
+	token, key := cr.token, cr.key
+	if !cr.hasKey {
+		key = s.cache.key.sum(token)
+	}
 	if bad, known := s.lookBad(key, at); known {
 		return nil, bad, nil
 	}
@@ -278,7 +280,14 @@ func hasClaim(claim jose.Value, value string) bool {
 
 // identify copies what outlives the request out of the claims.
 func (p *Policy) identify(id *Identity, j *jwtProvider, c *claims) {
-	*id = Identity{Provider: j.name, Subject: headerText(c.subject), provider: j.index, scope: strings.Clone(c.scope)}
+	*id = Identity{Provider: j.name, provider: j.index}
+	// What nobody asks for is not copied: it would be most of what a new token costs.
+	if p.tellsSubject {
+		id.Subject = headerText(c.subject)
+	}
+	if p.asksScopes {
+		id.scope = strings.Clone(c.scope)
+	}
 	if len(p.claimHeaders) == 0 {
 		return
 	}
@@ -288,7 +297,7 @@ func (p *Policy) identify(id *Identity, j *jwtProvider, c *claims) {
 		value := ""
 		switch h.claim {
 		case "sub":
-			value = id.Subject
+			value = headerText(c.subject)
 		case "iss":
 			value = headerText(c.issuer)
 		case "scope":

@@ -29,6 +29,8 @@ type Policy struct {
 	sources              []*keySource
 	claimNames           []string // claims that the configuration asks for
 	cacheBytes           int
+	tellsSubject         bool                             // in a header or as filter state
+	asksScopes           bool                             // some rule does
 	environment          func(name string) (string, bool) // while the configuration is read
 	rules                []*rule
 	fallback             *rule // for requests that no rule matches: a valid token of any provider
@@ -103,11 +105,6 @@ func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
 	}
 	return p.passVerified(s, r, j.bind, id, c)
 }
-
-// NeedsOnlyCredential says that an Allow of this policy depends on nothing but
-// :path and Authorization: there are no rules, and no headers of its own whose
-// copies had to be looked for.
-func (p *Policy) NeedsOnlyCredential() bool { return len(p.rules) == 0 && len(p.own) == 0 }
 
 // verify finds out whose token it is. A token that is configured as such is
 // that one, whatever it looks like.

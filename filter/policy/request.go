@@ -16,14 +16,20 @@ type Request struct {
 }
 
 // NewRequest reads the pseudo-headers out of the pairs.
-func NewRequest(pairs [][2]string) Request {
-	r := Request{Headers: pairs}
+func NewRequest(pairs [][2]string) (r Request) {
+	r.Read(pairs)
+	return r
+}
+
+// Read makes r the request of these pairs.
+func (r *Request) Read(pairs [][2]string) {
+	*r = Request{Headers: pairs}
 	for i := range pairs {
-		name, value := pairs[i][0], pairs[i][1]
+		name := pairs[i][0]
 		if len(name) == 0 || name[0] != ':' {
 			continue
 		}
-		switch name {
+		switch value := pairs[i][1]; name {
 		case ":method":
 			r.Method = value
 		case ":scheme":
@@ -34,5 +40,4 @@ func NewRequest(pairs [][2]string) Request {
 			r.Path, r.HasPath = value, true
 		}
 	}
-	return r
 }

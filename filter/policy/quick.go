@@ -1,0 +1,53 @@
+package policy
+
+import (
+	"strings"
+	"time"
+)
+
+// OnlyCredential says that an Allow of this policy depends on nothing but :path
+// and Authorization: there are no rules, and no headers of its own whose copies
+// had to be looked for. Then Quick may be asked first.
+func (p *Policy) OnlyCredential() bool { return len(p.rules) == 0 && len(p.own) == 0 }
+
+// Quick is Decide for the commonest request, in a fraction of its work: one
+// "Bearer" and a token that is good, on a canonical path.
+// nil says nothing about the request: ask Decide. What Quick allows Decide would
+// allow in the same way.
+func (p *Policy) Quick(s *State, now time.Time, authorization, path string) *Allow {
+	const prefix = "bearer "
+	if len(authorization) <= len(prefix) || len(authorization) > len(prefix)+maxTokenBytes ||
+		!equalFoldASCII(authorization[:len(prefix)], prefix) {
+		return nil
+	}
+	plain, _, query := strings.Cut(path, "?")
+	if query && hasQueryToken(path) || !isCanonicalPath(plain) {
+		return nil
+	}
+	id := p.quickly(s, authorization[len(prefix):], now)
+	if id == nil {
+		return nil
+	}
+	a := &s.allow
+	a.Reason, a.Identity, a.Set, a.Remove = ReasonTokenValid, id, a.Set[:0], a.Remove[:0]
+	if !p.forwardAuthorization {
+		a.Remove = append(a.Remove, "authorization")
+	}
+	return a
+}
+
+func (p *Policy) quickly(s *State, token string, now time.Time) *Identity {
+	c := credential{kind: credentialBearer, token: token, named: true}
+	if len(p.jwt) > 0 {
+		c.key, c.hasKey = s.cache.key.sum(token), true
+		c.known, _ = s.cache.good.get(c.key)
+	}
+	// Nobody waits here: Decide says who may.
+	id, reason, _ := p.verify(s, &c, now, false)
+	// A good JWT consists of b64token characters; a configured digest can be that
+	// of anything.
+	if reason != ReasonTokenValid || len(p.static.tokens) > 0 && !isB64Token(token) {
+		return nil
+	}
+	return id
+}
