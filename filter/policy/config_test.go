@@ -142,7 +142,7 @@ func TestParseEveryMessage(t *testing.T) {
 	found := 0
 	for _, file := range []string{
 		"config.go", "match_config.go", "fields.go", "object.go", "document.go", "static.go",
-		"condition.go", "pattern.go", "host.go", "jwt_config.go", "matcher.go", "duration.go", "discovery.go",
+		"condition.go", "pattern.go", "host.go", "key_config.go", "jwt_config.go", "matcher.go", "duration.go", "discovery.go",
 		"../jose/jwk.go", "../jose/key.go", "../jose/set.go", "../jose/pem.go",
 	} {
 		source, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
