@@ -85,8 +85,5 @@ func (p *plugin) resume(id uint32, s stream, w parked, at time.Time) (a action) 
 	if !ok {
 		return fail(id, s)
 	}
-	r := &p.request
-	r.Read(pairs)
-	r.MayWait = at.Before(w.until)
-	return apply(id, s, p.policy.Decide(p.state, at, r))
+	return apply(id, s, p.decide(pairs, at, at.Before(w.until)))
 }

@@ -107,18 +107,18 @@ func onRequestHeaders(id uint32) (a action) {
 	if !ok {
 		return fail(id, s)
 	}
-	a = apply(id, s, p.decide(pairs, at))
+	a = apply(id, s, p.decide(pairs, at, len(p.parked) < maxParked))
 	if a == actionPause && len(p.parked) > 0 {
 		p.fetch(at)
 	}
 	return a
 }
 
-func (p *plugin) decide(pairs [][2]string, at time.Time) policy.Verdict {
+func (p *plugin) decide(pairs [][2]string, at time.Time, mayWait bool) policy.Verdict {
 	// The plugin's own, or each request would be an allocation.
 	r := &p.request
 	r.Read(pairs)
-	r.MayWait = len(p.parked) < maxParked
+	r.MayWait = mayWait
 	return p.policy.Decide(p.state, at, r)
 }
 
@@ -194,8 +194,7 @@ func (p *plugin) resend() {
 	if len(p.unsent) == 0 {
 		return
 	}
-	waiting := p.unsent
-	for _, id := range waiting {
+	for _, id := range p.unsent {
 		s, ok := findStream(id)
 		if !ok {
 			continue

@@ -7,7 +7,10 @@
 // requirements, which names the RFC section or the CVE behind each.
 package jose
 
-import "crypto"
+import (
+	"crypto"
+	"strings"
+)
 
 // Algorithm is one way to sign, from a closed table. There is no "none", and
 // the zero value verifies nothing.
@@ -119,4 +122,23 @@ func (s Algorithms) With(a Algorithm) Algorithms {
 // Has reports whether a is in the set.
 func (s Algorithms) Has(a Algorithm) bool {
 	return a != 0 && a < numAlgorithms && s&(1<<a) != 0
+}
+
+// List is the algorithms of the set, in the order of the table.
+func (s Algorithms) List() (list []Algorithm) {
+	for a := Algorithm(1); a < numAlgorithms; a++ {
+		if s.Has(a) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// String names the algorithms of the set, separated by commas.
+func (s Algorithms) String() string {
+	var names []string
+	for _, a := range s.List() {
+		names = append(names, a.String())
+	}
+	return strings.Join(names, ", ")
 }

@@ -25,6 +25,9 @@ var symbols = func() (t [256]uint8) {
 // decodedLen is the number of octets that n symbols hold.
 func decodedLen(n int) int { return n/4*3 + n%4*3/4 }
 
+// DecodeBase64 decodes strict base64url.
+func DecodeBase64(encoded string) ([]byte, bool) { return appendDecoded(nil, encoded) }
+
 // appendDecoded appends what encoded holds. It refuses padding, white space,
 // foreign characters, and trailing bits that are not zero.
 func appendDecoded[Text string | []byte](dst []byte, encoded Text) ([]byte, bool) {

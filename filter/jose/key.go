@@ -211,6 +211,16 @@ func (k *Key) Fits(a Algorithm) bool {
 	return true
 }
 
+// Algorithms is what k may verify.
+func (k *Key) Algorithms() (set Algorithms) {
+	for a := Algorithm(1); a < numAlgorithms; a++ {
+		if k.Fits(a) {
+			set = set.With(a)
+		}
+	}
+	return set
+}
+
 // Symmetric reports whether k is a secret.
 func (k *Key) Symmetric() bool { return k != nil && k.family == familyOct }
 

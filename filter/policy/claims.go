@@ -39,8 +39,8 @@ func (c *claims) reset(extra int) {
 	*c = claims{audience: audience, extra: values}
 }
 
-// take reads one member of the payload. A claim of a type that RFC 7519 does not give it spoils the token, even where
-// nobody asked for the claim.
+// take reads one member of the payload. A claim of a type that RFC 7519 does not
+// give it spoils the token, even where nobody asked for the claim.
 func (p *Policy) take(c *claims, name []byte, value jose.Value) {
 	switch string(name) {
 	case "iss":

@@ -53,7 +53,6 @@ func (s *State) credential(p *Policy, r *Request) credential {
 // plainCredential is what stands behind "Bearer" and one space in the only
 // Authorization line, as most clients send it. It need not be a token.
 func plainCredential(r *Request) (string, bool) {
-	const prefix = "bearer "
 	value, lines := "", 0
 	for i := range r.Headers {
 		if r.Headers[i][0] == "authorization" {
@@ -61,11 +60,21 @@ func plainCredential(r *Request) (string, bool) {
 			lines++
 		}
 	}
-	if lines != 1 || len(value) <= len(prefix) || len(value) > len(prefix)+maxTokenBytes ||
-		!equalFoldASCII(value[:len(prefix)], prefix) {
+	if lines != 1 {
 		return "", false
 	}
-	return value[len(prefix):], true
+	return behindBearer(value)
+}
+
+// behindBearer is what stands behind "Bearer" and one space, if it is no longer
+// than a token may be.
+func behindBearer(authorization string) (string, bool) {
+	const prefix = "bearer "
+	if len(authorization) <= len(prefix) || len(authorization) > len(prefix)+maxTokenBytes ||
+		!equalFoldASCII(authorization[:len(prefix)], prefix) {
+		return "", false
+	}
+	return authorization[len(prefix):], true
 }
 
 // readCredential reads the Authorization header as RFC 6750 section 2.1 and
@@ -161,28 +170,11 @@ func hasQueryToken(path string) bool {
 		var pair string
 		pair, query = cutAny(query, "&;") // some take `;` for `&`
 		name, _, _ := strings.Cut(pair, "=")
-		if name == "access_token" || (strings.IndexByte(name, '%') >= 0 && unescapeLenient(name) == "access_token") {
+		if name == "access_token" || (strings.IndexByte(name, '%') >= 0 && string(decodeEvery(nil, name)) == "access_token") {
 			return true
 		}
 	}
 	return false
-}
-
-// unescapeLenient decodes the escapes that are well-formed and keeps the rest.
-func unescapeLenient(s string) string {
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) {
-			hi, lo := hexDigit(s[i+1]), hexDigit(s[i+2])
-			if hi >= 0 && lo >= 0 {
-				b = append(b, byte(hi<<4|lo))
-				i += 2
-				continue
-			}
-		}
-		b = append(b, s[i])
-	}
-	return string(b)
 }
 
 // isB64Token: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
