@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -62,13 +63,7 @@ func tellEnvoy(t *testing.T, p *envoy.Process, server *upstream.Server, addr str
 		if err != nil {
 			t.Fatal(err)
 		}
-		var pairs [][2]string
-		for name, values := range got.Header {
-			for _, value := range values {
-				pairs = append(pairs, [2]string{name, value})
-			}
-		}
-		if err := e.CheckUpstream(pairs); err != nil {
+		if err := e.CheckUpstream(pairsOf(got.Header)); err != nil {
 			t.Error(err)
 		}
 	} else {
@@ -79,6 +74,9 @@ func tellEnvoy(t *testing.T, p *envoy.Process, server *upstream.Server, addr str
 		}
 		if got := strings.Join(response.Header.Values("Www-Authenticate"), " | "); e.Challenge != nil && got != *e.Challenge {
 			t.Errorf("challenge %q, want %q", got, *e.Challenge)
+		}
+		if err := e.CheckReply(pairsOf(response.Header)); err != nil {
+			t.Error(err)
 		}
 		if e.Body != nil && r.Method != "HEAD" && response.Body != *e.Body {
 			t.Errorf("body %q, want %q", response.Body, *e.Body)
@@ -104,4 +102,13 @@ func tellEnvoy(t *testing.T, p *envoy.Process, server *upstream.Server, addr str
 			t.Errorf("access log %q, want sub=%s at its end", line, want)
 		}
 	}
+}
+
+func pairsOf(h http.Header) (pairs [][2]string) {
+	for name, values := range h {
+		for _, value := range values {
+			pairs = append(pairs, [2]string{name, value})
+		}
+	}
+	return pairs
 }

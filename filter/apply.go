@@ -2,7 +2,11 @@
 
 package filter
 
-import "bearerauth/filter/policy"
+import (
+	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
+
+	"bearerauth/filter/policy"
+)
 
 // subjectProperty becomes the filter state wasm.bearerauth.sub. One path
 // element: the host joins several with NUL, and nothing can read that.
@@ -23,6 +27,9 @@ func apply(id uint32, s stream, v policy.Verdict) action {
 		return fail(id, s)
 	}
 	s.plugin.metrics.count(allow.Reason)
+	if allow.Shadowed != nil {
+		s.plugin.shadow(allow)
+	}
 	s.progress = allowed
 	s.keep(id)
 	return actionContinue
@@ -41,7 +48,20 @@ func change(a *policy.Allow) bool {
 			return false
 		}
 	}
+	for _, state := range a.State {
+		if !setProperty("bearerauth."+state[0], state[1]) {
+			return false
+		}
+	}
 	return true
+}
+
+// shadow makes known what a rule in shadow would have answered.
+func (p *plugin) shadow(a *policy.Allow) {
+	p.metrics.countShadow(a.Rule, a.Shadowed.Reason)
+	if p.debug {
+		proxywasm.LogDebug("shadow: " + a.Rule + " would have denied: " + a.Shadowed.Reason.String())
+	}
 }
 
 func publish(p *plugin, id *policy.Identity) bool {

@@ -27,6 +27,9 @@ func hostReplace(mapType int32, name unsafe.Pointer, nameSize int32, value unsaf
 //go:wasmimport env proxy_set_property
 func hostSetProperty(path unsafe.Pointer, pathSize int32, value unsafe.Pointer, valueSize int32) int32
 
+//go:wasmimport env proxy_get_property
+func hostGetProperty(path unsafe.Pointer, pathSize int32, value, valueSize unsafe.Pointer) int32
+
 //go:wasmimport env proxy_send_local_response
 func hostReply(status uint32, details unsafe.Pointer, detailsSize int32, body unsafe.Pointer, bodySize int32,
 	headers unsafe.Pointer, headersSize int32, grpcStatus int32) int32
@@ -153,6 +156,18 @@ func setHeader(name, value string) bool {
 
 func setProperty(name, value string) bool {
 	return hostSetProperty(data(name), int32(len(name)), data(value), int32(len(value))) == statusOK
+}
+
+// getProperty reads a property of the host; path is its parts with NUL between.
+func getProperty(path string) (string, bool) {
+	outData, outSize = nil, 0
+	borrowing = true // behind the headers, which are still needed
+	status := hostGetProperty(data(path), int32(len(path)), unsafe.Pointer(&outData), unsafe.Pointer(&outSize))
+	borrowing = false
+	if status != statusOK || outData == nil {
+		return "", false
+	}
+	return unsafe.String((*byte)(outData), outSize), true
 }
 
 func continueRequest() bool { return hostContinue(streamRequest) == statusOK }

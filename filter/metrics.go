@@ -15,7 +15,21 @@ type metrics struct {
 	pending  [policy.NumReasons]uint64
 	fetches  [2]proxywasm.MetricCounter // failed, succeeded
 	fetched  [2]uint64
+	shadows  map[shadowed]*shadowCounter
 	defined  bool
+}
+
+// shadowed is what a rule in shadow would have refused, and why: closed sets
+// both, but so many pairs of them that each is defined when it first occurs.
+type shadowed struct {
+	rule   string
+	reason policy.Reason
+}
+
+type shadowCounter struct {
+	counter proxywasm.MetricCounter
+	pending uint64
+	defined bool
 }
 
 // define declares one counter per reason. Their names carry labels in Istio's
@@ -50,6 +64,19 @@ func (m *metrics) count(reason policy.Reason) {
 	m.pending[reason]++
 }
 
+func (m *metrics) countShadow(rule string, reason policy.Reason) {
+	at := shadowed{rule, reason}
+	c := m.shadows[at]
+	if c == nil {
+		if m.shadows == nil {
+			m.shadows = map[shadowed]*shadowCounter{}
+		}
+		c = &shadowCounter{}
+		m.shadows[at] = c
+	}
+	c.pending++
+}
+
 func (m *metrics) flush() {
 	if !m.defined {
 		return
@@ -58,6 +85,17 @@ func (m *metrics) flush() {
 		if n := m.pending[reason]; n > 0 {
 			m.pending[reason] = 0
 			m.counters[reason].Increment(n)
+		}
+	}
+	for at, c := range m.shadows {
+		if !c.defined {
+			c.counter = proxywasm.DefineCounterMetric(
+				"rule=.=" + at.rule + ";.;reason=.=" + at.reason.String() + ";.;bearerauth_shadow_denials_total")
+			c.defined = true
+		}
+		if c.pending > 0 {
+			c.counter.Increment(c.pending)
+			c.pending = 0
 		}
 	}
 	for i := range m.fetched {

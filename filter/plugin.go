@@ -52,6 +52,10 @@ type plugin struct {
 	policy  *policy.Policy
 	state   *policy.State
 	request policy.Request // the one under decision
+
+	propertyPaths []string // of the host, which rules ask for
+	properties    []policy.Property
+
 	metrics metrics
 	debug   bool     // whether the host logs debug lines
 	unsent  []uint32 // streams whose refusal the host did not take
@@ -95,6 +99,12 @@ func (p *plugin) OnPluginStart(int) (status types.OnPluginStartStatus) {
 	if !p.tickEvery(waitingTick) {
 		proxywasm.LogCritical("the host refused a timer")
 		return types.OnPluginStartStatusFailed
+	}
+	for _, path := range parsed.Properties() {
+		p.propertyPaths = append(p.propertyPaths, strings.Join(path, "\x00"))
+	}
+	for _, warning := range parsed.Warnings() {
+		proxywasm.LogWarn(warning)
 	}
 	p.debug = logsDebug()
 	p.policy, p.state = parsed, parsed.NewState(host)

@@ -44,6 +44,9 @@ func tellModule(t *testing.T, plugin *wasmhost.Plugin, request *scenario.Request
 		if got := s.Reply().Header("www-authenticate"); e.Challenge != nil && got != *e.Challenge {
 			t.Errorf("challenge %q, want %q", got, *e.Challenge)
 		}
+		if err := e.CheckReply(s.Reply().Headers); err != nil {
+			t.Error(err)
+		}
 		if got := string(s.Reply().Body); e.Body != nil && got != *e.Body {
 			t.Errorf("body %q, want %q", got, *e.Body)
 		}

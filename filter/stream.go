@@ -119,7 +119,19 @@ func (p *plugin) decide(pairs [][2]string, at time.Time, mayWait bool) policy.Ve
 	r := &p.request
 	r.Read(pairs)
 	r.MayWait = mayWait
+	r.Properties = p.routeProperties()
 	return p.policy.Decide(p.state, at, r)
+}
+
+// routeProperties reads what rules ask of the route.
+func (p *plugin) routeProperties() []policy.Property {
+	values := p.properties[:0]
+	for _, path := range p.propertyPaths {
+		value, ok := getProperty(path)
+		values = append(values, policy.Property{Value: value, OK: ok})
+	}
+	p.properties = values
+	return values
 }
 
 // onRequestBody holds the body back until the verdict is in, and for good after
@@ -148,13 +160,7 @@ func onRequestTrailers(id uint32) (a action) {
 		return fail(id, s)
 	}
 	forged := s.plugin.policy.AppendForged(nil, pairs)
-	for _, pair := range pairs {
-		// No rule reads credentials in trailers, so none leaves them there.
-		if pair[0] == "authorization" {
-			forged = append(forged, pair[0])
-			break
-		}
-	}
+	forged = s.plugin.policy.AppendCredentials(forged, pairs)
 	for _, name := range forged {
 		if !removeTrailer(name) {
 			return fail(id, s)

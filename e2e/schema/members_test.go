@@ -71,18 +71,22 @@ func closed(t *testing.T) map[string]map[string]any {
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	probes := map[string]struct{ config, path string }{
-		"":                 {`{"unknown":0}`, "unknown"},
-		"details":          {`{"details":{"unknown":0}}`, "details.unknown"},
-		"claim_header":     {`{"claim_headers":[{"unknown":0}]}`, "claim_headers[0].unknown"},
-		"static_provider":  {`{"providers":{"a":{"unknown":0}}}`, "providers.a.unknown"},
-		"jwt_provider":     {`{"providers":{"a":{"type":"jwt","jwks_uri":"","unknown":0}}}`, "providers.a.unknown"},
-		"matcher":          {`{"providers":{"a":{"type":"jwt","subjects":[{"unknown":0}]}}}`, "providers.a.subjects[0].unknown"},
-		"required_claim":   {`{"providers":{"a":{"type":"jwt","required_claims":[{"unknown":0}]}}}`, "providers.a.required_claims[0].unknown"},
-		"token":            {`{"providers":{"a":{"tokens":[{"unknown":0}]}}}`, "providers.a.tokens[0].unknown"},
-		"rule":             {`{"rules":[{"unknown":0}]}`, "rules[0].unknown"},
-		"match":            {`{"rules":[{"match":{"unknown":0}}]}`, "rules[0].match.unknown"},
-		"header_condition": {`{"rules":[{"match":{"headers":[{"unknown":0}]}}]}`, "rules[0].match.headers[0].unknown"},
-		"query_condition":  {`{"rules":[{"match":{"query":[{"unknown":0}]}}]}`, "rules[0].match.query[0].unknown"},
+		"":                   {`{"unknown":0}`, "unknown"},
+		"details":            {`{"details":{"unknown":0}}`, "details.unknown"},
+		"claim_header":       {`{"claim_headers":[{"unknown":0}]}`, "claim_headers[0].unknown"},
+		"static_provider":    {`{"providers":{"a":{"unknown":0}}}`, "providers.a.unknown"},
+		"jwt_provider":       {`{"providers":{"a":{"type":"jwt","jwks_uri":"","unknown":0}}}`, "providers.a.unknown"},
+		"matcher":            {`{"providers":{"a":{"type":"jwt","subjects":[{"unknown":0}]}}}`, "providers.a.subjects[0].unknown"},
+		"required_claim":     {`{"providers":{"a":{"type":"jwt","required_claims":[{"unknown":0}]}}}`, "providers.a.required_claims[0].unknown"},
+		"cors":               {`{"cors":{"unknown":0}}`, "cors.unknown"},
+		"refusal_header":     {`{"refusal_headers":[{"unknown":0}]}`, "refusal_headers[0].unknown"},
+		"token_location":     {`{"providers":{"a":{"token_locations":[{"unknown":0}]}}}`, "providers.a.token_locations[0].unknown"},
+		"metadata_condition": {`{"rules":[{"match":{"route_metadata":[{"unknown":0}]}}]}`, "rules[0].match.route_metadata[0].unknown"},
+		"token":              {`{"providers":{"a":{"tokens":[{"unknown":0}]}}}`, "providers.a.tokens[0].unknown"},
+		"rule":               {`{"rules":[{"unknown":0}]}`, "rules[0].unknown"},
+		"match":              {`{"rules":[{"match":{"unknown":0}}]}`, "rules[0].match.unknown"},
+		"header_condition":   {`{"rules":[{"match":{"headers":[{"unknown":0}]}}]}`, "rules[0].match.headers[0].unknown"},
+		"query_condition":    {`{"rules":[{"match":{"query":[{"unknown":0}]}}]}`, "rules[0].match.query[0].unknown"},
 	}
 	objects := closed(t)
 	for name, probe := range probes {
@@ -114,6 +118,7 @@ func TestEnums(t *testing.T) {
 		{root, "non_canonical_paths", `{"non_canonical_paths":"?"}`, "non_canonical_paths"},
 		{defs["provider"], "type", `{"providers":{"a":{"type":"?"}}}`, "providers.a.type"},
 		{defs["jwt_provider"], "algorithms", `{"providers":{"a":{"type":"jwt","algorithms":["?"]}}}`, "providers.a.algorithms[0]"},
+		{defs["rule"], "body_format", `{"rules":[{"body_format":"?"}]}`, "rules[0].body_format"},
 		{defs["rule"], "access", `{"rules":[{"access":"?"}]}`, "rules[0].access"},
 	} {
 		var words []string

@@ -26,7 +26,9 @@ var parserOnlyMessages = []string{
 	"want a regular expression (RE2)",
 	"want an IPv6 address in brackets and nothing else",
 	"want a text of 1 to 1024 bytes", // a schema counts characters
-	"want audiences of its own: ",
+	"want audiences or key_ids of its own: ",
+	"want providers whose tokens stand at different token_locations: ",
+	"want the same header and prefix as elsewhere: ",
 	"want it: the provider ",
 	"want at least as long as refresh",
 	"want the algorithms to accept: the keys do not say which",

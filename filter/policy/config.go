@@ -26,22 +26,30 @@ func ParseWith(config []byte, environment func(name string) (string, bool)) (*Po
 
 func (p *Policy) read(o *object) {
 	p.realm = o.checked("realm", "bearerauth", wantHeaderText)
-	p.format = bodyFormat(o.choice("body_format", bodyFormatNames...))
+	refusals := &refusalOptions{realm: p.realm, format: bodyFormat(o.choice("body_format", bodyFormatNames...))}
 	p.rejectNonCanonical = o.choice("non_canonical_paths", "judge", "reject") == 1
-	details := readDetails(o, defaultDetails)
+	refusals.details = readDetails(o, defaultDetails)
+	refusals.headers = readRefusalHeaders(o, nil)
 	p.forwardAuthorization = o.boolean("forward_authorization", false)
 	p.SubjectFilterState = o.boolean("subject_filter_state", true)
 	p.cacheBytes = o.integer("token_cache_bytes", 4<<20, 0, 256<<20)
 	p.readOwnHeaders(o)
 	p.readProviders(o)
-	p.readRules(o, details)
+	p.readCORS(o)
+	ready := newRefusals(refusals)
+	p.negotiates = refusals.format == bodyNegotiate
+	p.readRules(o, refusals, ready)
 	p.tellsSubject = p.subjectHeader != "" || p.SubjectFilterState
 	for _, rule := range p.rules {
 		p.asksScopes = p.asksScopes || len(rule.scopes) > 0
 	}
 	p.fallback = &rule{
 		forwardAuthorization: p.forwardAuthorization,
-		refusals:             newRefusals(p.realm, p.format, details, nil),
+		places:               everyPlace,
+		refusals:             ready,
+	}
+	if p.cors != nil {
+		p.cors.opening = &rule{access: accessAnonymous, refusals: ready}
 	}
 	o.done()
 }
@@ -129,11 +137,13 @@ func (p *Policy) readProviders(o *object) {
 		p.providers = append(p.providers, m.name)
 		provider := asObject(m.value, o.problems)
 		if provider == nil {
+			p.places = append(p.places, 0)
 			continue
 		}
 		if !provider.has("type") {
 			provider.wrong("type", "want one of static, jwt")
 		}
+		p.places = append(p.places, p.readLocations(provider))
 		if provider.choice("type", "static", "jwt") == 1 {
 			p.readJWTProvider(provider, index, m.name)
 		} else {
@@ -158,14 +168,14 @@ func (p *Policy) wantProvider(name string) string {
 	return ""
 }
 
-func (p *Policy) readRules(o *object, details [numDetails]string) {
+func (p *Policy) readRules(o *object, common *refusalOptions, ready *refusals) {
 	for _, item := range o.array("rules") {
 		r := asObject(item, o.problems)
 		if r == nil {
 			continue
 		}
 		before := len(o.problems.list)
-		rule := p.readRule(r, details)
+		rule := p.readRule(r, common, ready)
 		rule.path = item.path
 		if len(o.problems.list) > before {
 			// What a broken rule would match is unknown.
@@ -181,7 +191,7 @@ func (p *Policy) readRules(o *object, details [numDetails]string) {
 	}
 }
 
-func (p *Policy) readRule(o *object, details [numDetails]string) *rule {
+func (p *Policy) readRule(o *object, common *refusalOptions, ready *refusals) *rule {
 	r := &rule{name: o.checked("name", "", wantName)}
 	if n := o.get("match"); n != nil {
 		if m := asObject(n, o.problems); m != nil {
@@ -190,29 +200,72 @@ func (p *Policy) readRule(o *object, details [numDetails]string) *rule {
 	}
 	r.access = access(o.choice("access", accessNames...))
 	r.forwardAuthorization = o.boolean("forward_authorization", p.forwardAuthorization)
-	if names := o.strings("providers", p.wantProvider); o.has("providers") {
-		r.providers = make([]bool, len(p.providers))
-		for _, name := range names {
-			r.providers[p.provider(name)] = true
-		}
-	}
+	p.readWhose(o, r)
+	r.shadow = o.boolean("shadow", false)
 	r.scopes = o.strings("scopes", wantScope)
 	r.forwardUnverified = o.boolean("insecure_forward_unverified_token", false)
-	details = readDetails(o, details)
+	own := *common
+	if format := bodyFormat(o.choice("body_format", bodyFormatNames...)); o.has("body_format") {
+		own.format = format
+	}
+	own.details = readDetails(o, common.details)
+	own.headers = readRefusalHeaders(o, common.headers)
+	own.scopes = r.scopes
+	p.negotiates = p.negotiates || own.format == bodyNegotiate
 	o.done()
+	p.checkRule(o, r)
+	r.refusals = ready
+	if o.has("body_format") || o.has("details") || o.has("refusal_headers") || len(own.scopes) > 0 {
+		r.refusals = newRefusals(&own)
+	}
+	return r
+}
+
+// readWhose reads whose tokens a rule takes, and so where it looks for them.
+func (p *Policy) readWhose(o *object, r *rule) {
+	r.places = everyPlace
+	if names := o.strings("providers", p.wantProvider); o.has("providers") {
+		r.providers = make([]bool, len(p.providers))
+		r.places = 0
+		for _, name := range names {
+			r.providers[p.provider(name)] = true
+			r.places |= p.places[p.provider(name)]
+		}
+	}
+	var seen places
+	before := len(o.problems.list)
+	for _, name := range o.strings("all_of", p.wantProvider) {
+		provider := p.provider(name)
+		if seen&p.places[provider] != 0 {
+			o.wrong("all_of", "want providers whose tokens stand at different token_locations: "+quote(name)+" shares one with another")
+		}
+		seen |= p.places[provider]
+		r.allOf = append(r.allOf, provider)
+	}
+	if o.has("all_of") && len(r.allOf) < 2 && len(o.problems.list) == before {
+		o.wrong("all_of", "want at least two providers")
+	}
+	if o.has("all_of") && o.has("providers") {
+		o.wrong("all_of", "want providers or all_of, not both")
+	}
+}
+
+// checkRule finds members that would be of no effect beside the others.
+func (p *Policy) checkRule(o *object, r *rule) {
 	if !r.access.verifies() {
-		for _, name := range []string{"providers", "scopes"} {
+		for _, name := range []string{"providers", "all_of", "scopes"} {
 			if o.has(name) {
 				o.wrong(name, `want no such member in a rule with access `+quote(accessNames[r.access])+": no token is verified")
 			}
 		}
 	}
-	if o.has("insecure_forward_unverified_token") && r.access != accessAnonymous && r.access != accessPresenceOnly {
-		o.wrong("insecure_forward_unverified_token", "want it only in a rule with access anonymous or insecure_presence_only")
+	if r.shadow && r.access != accessToken && r.access != accessDeny {
+		o.wrong("shadow", "want it only in a rule with access token or deny")
 	}
-	if o.has("forward_authorization") && r.access == accessDeny {
+	if o.has("insecure_forward_unverified_token") && r.access != accessAnonymous && r.access != accessPresenceOnly && !r.shadow {
+		o.wrong("insecure_forward_unverified_token", "want it only in a rule with access anonymous or insecure_presence_only, or in shadow")
+	}
+	if o.has("forward_authorization") && r.access == accessDeny && !r.shadow {
 		o.wrong("forward_authorization", "want no such member in a rule with access deny: nothing is forwarded")
 	}
-	r.refusals = newRefusals(p.realm, p.format, details, r.scopes)
-	return r
 }

@@ -27,6 +27,18 @@ type credential struct {
 	key    tokenKey // the token's name in the cache
 	hasKey bool
 	known  *goodToken // what is remembered of the token
+
+	location int // in Policy.locations
+	judged   bool
+	outcome  verification // once judged
+	used     bool         // it verified, and some rule asked for it
+}
+
+// verification is what came of a token. The zero value is no success.
+type verification struct {
+	id     *Identity
+	reason Reason
+	wait   *keySource // set where a fetch that may begin now could change it
 }
 
 // credential is readCredential, from which it spares the tokens that are

@@ -20,6 +20,7 @@ type jwtProvider struct {
 	leeway        float64 // seconds
 	maxLifetime   float64 // seconds; 0: any
 	allowNoExpiry bool
+	keyIDs        []string     // the only kids of its tokens; nil: any
 	keys          *jose.KeySet // inline; nil: from source
 	source        *keySource   // keys from the network
 }
@@ -89,10 +90,14 @@ func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool
 		return nil, ReasonMalformedToken, nil
 	}
 	// Until the signature is verified, the issuer only chooses whose keys to ask.
-	provider, claim, value := p.providerOf(c)
+	provider, claim, value := p.providerOf(c, message)
 	if provider == nil {
 		s.cache.keepBad(key, ReasonWrongIssuer, nil, nil, at)
 		return nil, ReasonWrongIssuer, nil
+	}
+	if !provider.ownsKey(message) {
+		s.cache.keepBad(key, ReasonUnknownKey, nil, nil, at)
+		return nil, ReasonUnknownKey, nil
 	}
 	if !provider.algorithms.Has(message.Algorithm) {
 		s.cache.keepBad(key, ReasonAlgorithm, nil, nil, at)
@@ -140,21 +145,38 @@ func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool
 	return &good.identity, reason, nil
 }
 
-// providerOf finds the provider of a token by its issuer, and by its audience
-// where several share the issuer.
-func (p *Policy) providerOf(c *claims) (provider *jwtProvider, claim int, value string) {
-	if c.hasIssuer {
-		rules := p.issuers[c.issuer]
-		for _, r := range rules {
-			if len(rules) == 1 || p.jwt[r.provider].takesAudience(c.audience) {
-				return p.jwt[r.provider], r.claim, r.value
+// providerOf finds the provider of a token by its issuer, and where several share
+// the issuer by its audience and its key's name. No signature is tried for it.
+func (p *Policy) providerOf(c *claims, m *jose.Message) (provider *jwtProvider, claim int, value string) {
+	rules := p.issuers[c.issuer]
+	if !c.hasIssuer || len(rules) == 0 {
+		for _, j := range p.anyIssuer {
+			if j.ownsKey(m) {
+				return j, -1, ""
 			}
 		}
-		if len(rules) > 0 {
-			return p.jwt[rules[0].provider], rules[0].claim, rules[0].value
+		if len(p.anyIssuer) > 0 {
+			return p.anyIssuer[0], -1, ""
+		}
+		return nil, -1, ""
+	}
+	best := rules[0]
+	for _, r := range rules {
+		j := p.jwt[r.provider]
+		if !j.ownsKey(m) {
+			continue
+		}
+		if len(rules) == 1 || j.takesAudience(c.audience) {
+			best = r
+			break
 		}
 	}
-	return p.anyIssuer, -1, ""
+	return p.jwt[best.provider], best.claim, best.value
+}
+
+// ownsKey reports whether a provider's tokens may name this key, or none.
+func (j *jwtProvider) ownsKey(m *jose.Message) bool {
+	return len(j.keyIDs) == 0 || m.HasKeyID && contains(j.keyIDs, m.KeyID)
 }
 
 // judge checks what depends on neither time nor keys, after the signature.

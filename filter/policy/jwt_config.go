@@ -31,6 +31,7 @@ func (p *Policy) readJWTProvider(o *object, index int, name string) {
 	}
 	j.subjects = readMatchers(o, "subjects")
 	j.required = p.readRequiredClaims(o)
+	j.keyIDs = o.strings("key_ids", wantClaimText)
 	p.readKeys(o, j, issuers)
 	o.done()
 	if len(o.problems.list) > before {
@@ -151,11 +152,13 @@ func (p *Policy) addJWTProvider(o *object, j *jwtProvider, issuers []namedIssuer
 	at := len(p.jwt)
 	p.jwt = append(p.jwt, j)
 	if len(issuers) == 0 {
-		if p.anyIssuer != nil {
-			o.wrong("issuer", "want it: the provider "+p.anyIssuer.name+" takes every issuer already")
-			return
+		for _, other := range p.anyIssuer {
+			if shareKeyID(other, j) {
+				o.wrong("issuer", "want it: the provider "+other.name+" takes every issuer already (or give both key_ids of their own)")
+				return
+			}
 		}
-		p.anyIssuer = j
+		p.anyIssuer = append(p.anyIssuer, j)
 		return
 	}
 	if p.issuers == nil {
@@ -167,13 +170,25 @@ func (p *Policy) addJWTProvider(o *object, j *jwtProvider, issuers []namedIssuer
 			rule.claim = p.claimIndex(i.claim)
 		}
 		for _, other := range p.issuers[i.issuer] {
-			if shareAudience(p.jwt[other.provider], j) {
-				o.problems.add(o.path, "want audiences of its own: the provider "+p.jwt[other.provider].name+" has the same issuer "+quote(i.issuer))
+			if shareAudience(p.jwt[other.provider], j) && shareKeyID(p.jwt[other.provider], j) {
+				o.problems.add(o.path, "want audiences or key_ids of its own: the provider "+p.jwt[other.provider].name+" has the same issuer "+quote(i.issuer))
 				return
 			}
 		}
 		p.issuers[i.issuer] = append(p.issuers[i.issuer], rule)
 	}
+}
+
+func shareKeyID(a, b *jwtProvider) bool {
+	if len(a.keyIDs) == 0 || len(b.keyIDs) == 0 {
+		return true
+	}
+	for _, id := range b.keyIDs {
+		if contains(a.keyIDs, id) {
+			return true
+		}
+	}
+	return false
 }
 
 func shareAudience(a, b *jwtProvider) bool {

@@ -14,6 +14,7 @@ type match struct {
 	hosts   []hostPattern
 	headers []condition
 	query   []condition
+	routes  []routeCondition
 }
 
 // noPath is the reading of a request without a path. No pattern matches it.
@@ -22,12 +23,14 @@ const noPath = ""
 // requestView is a request as the rules look at it. It belongs to one request
 // and one goroutine.
 type requestView struct {
+	policy  *Policy
 	request *Request
 	path    requestPath
 	parsed  bool
+	forgery forgery
 }
 
-func newRequestView(r *Request) requestView { return requestView{request: r} }
+func newRequestView(p *Policy, r *Request) requestView { return requestView{policy: p, request: r} }
 
 func (v *requestView) requestPath() *requestPath {
 	if !v.parsed {
@@ -88,6 +91,11 @@ func (m *match) binds(v *requestView, reading string) bool {
 			return false
 		}
 	}
+	for i := range m.routes {
+		if !m.routes[i].binds(v) {
+			return false
+		}
+	}
 	return true
 }
 
@@ -112,6 +120,11 @@ func (m *match) certain(v *requestView) bool {
 	}
 	for i := range m.query {
 		if !m.query[i].opensQuery(v.requestPath()) {
+			return false
+		}
+	}
+	for i := range m.routes {
+		if !m.routes[i].opens(v) {
 			return false
 		}
 	}
@@ -170,7 +183,21 @@ func (m *match) covers(other *match) bool {
 			}
 		}
 	}
-	return coversConditions(m.headers, other.headers) && coversConditions(m.query, other.query)
+	return coversConditions(m.headers, other.headers) && coversConditions(m.query, other.query) &&
+		m.coversRoutes(other)
+}
+
+func (m *match) coversRoutes(other *match) bool {
+	for i := range m.routes {
+		found := false
+		for k := range other.routes {
+			found = found || m.routes[i].covers(&other.routes[k])
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *match) coversHost(other *hostPattern) bool {

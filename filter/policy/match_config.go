@@ -47,6 +47,7 @@ func (p *Policy) readMatch(o *object) (m match) {
 	m.query = readConditions(o, "query", func(_ *object, name string, kind conditionKind, value string) (condition, error) {
 		return newQueryCondition(name, kind, value)
 	})
+	m.routes = p.readRoutes(o)
 	o.done()
 	if len(o.members) == 0 {
 		o.problems.add(o.path, "want at least one member; a rule without match applies to every request")
@@ -73,26 +74,8 @@ func readConditions(o *object, member string, compile func(*object, string, cond
 		if !c.has("name") {
 			c.wrong("name", "want a name")
 		}
-		asked := 0
-		kind, value := conditionPresent, ""
-		if present := c.boolean("present", true); c.has("present") {
-			asked++
-			if !present {
-				c.wrong("present", "want true: no rule can ask for absence")
-			}
-		}
-		if text := c.str("equal", ""); c.has("equal") {
-			asked++
-			kind, value = conditionEqual, text
-		}
-		if text := c.str("regex", ""); c.has("regex") {
-			asked++
-			kind, value = conditionRegex, text
-		}
+		kind, value := readConditionKind(c)
 		c.done()
-		if asked != 1 {
-			c.problems.add(c.path, "want exactly one of present, equal, regex")
-		}
 		if len(o.problems.list) > before {
 			continue
 		}
@@ -104,4 +87,28 @@ func readConditions(o *object, member string, compile func(*object, string, cond
 		list = append(list, compiled)
 	}
 	return list
+}
+
+// readConditionKind reads what a condition asks of a value.
+func readConditionKind(c *object) (kind conditionKind, value string) {
+	asked := 0
+	kind = conditionPresent
+	if present := c.boolean("present", true); c.has("present") {
+		asked++
+		if !present {
+			c.wrong("present", "want true: no rule can ask for absence")
+		}
+	}
+	if text := c.str("equal", ""); c.has("equal") {
+		asked++
+		kind, value = conditionEqual, text
+	}
+	if text := c.str("regex", ""); c.has("regex") {
+		asked++
+		kind, value = conditionRegex, text
+	}
+	if asked != 1 {
+		c.problems.add(c.path, "want exactly one of present, equal, regex")
+	}
+	return kind, value
 }

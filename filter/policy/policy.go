@@ -14,7 +14,6 @@ type Policy struct {
 	SubjectFilterState bool
 
 	realm                string
-	format               bodyFormat
 	rejectNonCanonical   bool
 	forwardAuthorization bool
 	subjectHeader        string
@@ -25,53 +24,71 @@ type Policy struct {
 	static               staticTokens
 	jwt                  []*jwtProvider
 	issuers              map[string][]issuerRule
-	anyIssuer            *jwtProvider // nil, or the one whose tokens need no known issuer
+	anyIssuer            []*jwtProvider // those whose tokens need no known issuer
 	sources              []*keySource
 	claimNames           []string // claims that the configuration asks for
 	cacheBytes           int
-	tellsSubject         bool                             // in a header or as filter state
-	asksScopes           bool                             // some rule does
+	tellsSubject         bool // in a header or as filter state
+	asksScopes           bool // some rule does
+	locations            []location
+	places               []places // where the tokens of each provider stand
+	cors                 *cors
+	negotiates           bool                             // some refusals go by the Accept header
+	properties           [][]string                       // of the route, that rules ask for
 	environment          func(name string) (string, bool) // while the configuration is read
 	rules                []*rule
 	fallback             *rule // for requests that no rule matches: a valid token of any provider
 }
 
+// Warnings are what an operator should know of a configuration that is in force.
+func (p *Policy) Warnings() []string {
+	var list []string
+	for _, r := range p.rules {
+		if r.shadow {
+			list = append(list, r.path+": in shadow: the requests that this rule refuses pass")
+		}
+	}
+	return list
+}
+
 // Decide says whether a request passes. The verdict holds until the next Decide
 // with the same state.
 func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
-	view := newRequestView(r)
-	grpc := isGRPC(r)
+	v := p.decide(s, now, r)
+	if d, ok := v.(*Deny); ok && p.cors != nil {
+		return p.cors.readable(d, r)
+	}
+	return v
+}
+
+func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
+	view := newRequestView(p, r)
+	q := inquiry{s: s, now: now, r: r, format: p.answerFormat(r)}
 	j := p.judge(&view, s.bind)
 	s.bind = j.bind
 	if view.crowdedPath() || p.rejectNonCanonical && !view.canonicalPath() {
-		return p.anyRule(&j).refusals.get(ReasonNonCanonicalPath, grpc)
+		return p.anyRule(&j).refusals.get(ReasonNonCanonicalPath, q.format)
 	}
 	if len(j.bind) == 0 && j.opening == nil {
 		return Internal
 	}
 	if p.connectionNamesOwn(r) {
-		return p.anyRule(&j).refusals.get(ReasonConnection, grpc)
+		return p.anyRule(&j).refusals.get(ReasonConnection, q.format)
 	}
 	// Nothing that a client sends changes what is forbidden.
 	for _, rule := range j.bind {
-		if rule.access == accessDeny {
-			return rule.refusals.get(ReasonForbidden, grpc)
+		if rule.access == accessDeny && !rule.shadow {
+			return rule.refusals.get(ReasonForbidden, q.format)
 		}
 	}
-	c := s.credential(p, r)
+	s.credentials(p, r)
+	if p.cors != nil && p.cors.passes(&view) {
+		j.opening = p.cors.opening
+		return p.pass(&q, &j, ReasonPreflight)
+	}
 	if len(j.bind) == 0 {
-		switch o := j.opening; o.access {
-		case accessAnonymous:
-			return p.pass(s, r, &j, ReasonAnonymous, c)
-		case accessPresenceOnly:
-			if c.kind != credentialBearer {
-				return o.refusals.get(c.kind.reason(), grpc)
-			}
-			return p.pass(s, r, &j, ReasonPresenceOnly, c)
-		case accessOptional:
-			if c.kind == credentialNone {
-				return p.pass(s, r, &j, ReasonOptionalMissing, c)
-			}
+		if v := p.open(&q, &j); v != nil {
+			return v
 		}
 	}
 	if o := j.opening; o != nil && o.access != accessAnonymous {
@@ -80,30 +97,138 @@ func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
 		j.add(o)
 		s.bind = j.bind
 	}
-	first := j.bind[0]
-	if c.kind != credentialBearer {
-		return first.refusals.get(c.kind.reason(), grpc)
+	return p.require(&q, j.bind, r.MayWait)
+}
+
+// inquiry is one request on its way to a verdict.
+type inquiry struct {
+	s      *State
+	now    time.Time
+	r      *Request
+	format bodyFormat // that the client takes
+}
+
+// open decides over a request that every reading takes for one of an opening.
+// nil: it needs a token all the same.
+func (p *Policy) open(q *inquiry, j *judgement) Verdict {
+	o := j.opening
+	if o.shadow {
+		return p.shadow(q, j)
 	}
-	id, reason, wait := p.verify(s, &c, now, r.MayWait)
-	if wait != nil {
-		return &Wait{Source: wait.index, Until: now.Add(wait.timeout)}
-	}
-	if reason != ReasonTokenValid {
-		return first.refusals.get(reason, grpc)
-	}
-	for _, rule := range j.bind {
-		if !rule.accepts(id.provider) {
-			return rule.refusals.get(ReasonOtherProvider, grpc)
+	switch o.access {
+	case accessAnonymous:
+		return p.pass(q, j, ReasonAnonymous)
+	case accessPresenceOnly:
+		if c := q.s.only(everyPlace); c.kind != credentialBearer {
+			return o.refusals.get(c.kind.reason(), q.format)
+		}
+		return p.pass(q, j, ReasonPresenceOnly)
+	case accessOptional:
+		// Also credentials for other rules count: what is there must be good.
+		if q.s.only(everyPlace).kind == credentialNone {
+			return p.pass(q, j, ReasonOptionalMissing)
 		}
 	}
-	for _, rule := range j.bind {
+	return nil
+}
+
+// require lets a request pass that meets all of these rules.
+func (p *Policy) require(q *inquiry, bind []*rule, mayWait bool) Verdict {
+	first := bind[0]
+	var id *Identity
+	for _, rule := range bind {
+		v := p.holder(q, rule, mayWait)
+		if v.wait != nil {
+			return &Wait{Source: v.wait.index, Until: q.now.Add(v.wait.timeout)}
+		}
+		if v.reason != ReasonTokenValid {
+			return first.refusals.get(v.reason, q.format)
+		}
+		if id != nil && id != v.id {
+			// Two rules bind two readings, and each has found somebody else.
+			return first.refusals.get(ReasonSeveralCredentials, q.format)
+		}
+		id = v.id
+	}
+	for _, rule := range bind {
+		if !rule.accepts(id.provider) {
+			return rule.refusals.get(ReasonOtherProvider, q.format)
+		}
+	}
+	for _, rule := range bind {
 		if !id.hasScopes(rule.scopes) {
-			d := *rule.refusals.get(ReasonInsufficientScope, grpc)
+			d := *rule.refusals.get(ReasonInsufficientScope, q.format)
 			d.Identity = id
 			return &d
 		}
 	}
-	return p.passVerified(s, r, j.bind, id, c)
+	return p.passVerified(q, bind, id)
+}
+
+// holder finds out who a rule takes the request's sender for: the holder of its
+// one token, or of the first where it wants several.
+func (p *Policy) holder(q *inquiry, rule *rule, mayWait bool) (first verification) {
+	if rule.allOf == nil {
+		return p.token(q, rule.places, mayWait)
+	}
+	for i, provider := range rule.allOf {
+		v := p.token(q, p.places[provider], mayWait)
+		if v.wait != nil || v.reason != ReasonTokenValid {
+			return v
+		}
+		if v.id.provider != provider {
+			return verification{reason: ReasonOtherProvider}
+		}
+		if i == 0 {
+			first = v
+		}
+	}
+	return first
+}
+
+// token verifies the one token at these places, once a request.
+func (p *Policy) token(q *inquiry, at places, mayWait bool) verification {
+	c := q.s.only(at)
+	if c.kind != credentialBearer {
+		return verification{reason: c.kind.reason()}
+	}
+	if !c.judged {
+		c.judged = true
+		v := &c.outcome
+		v.id, v.reason, v.wait = p.verify(q.s, c, q.now, mayWait)
+		if v.wait == nil && v.reason == ReasonTokenValid && !p.places[v.id.provider].has(c.location) {
+			// Good, but not to be sent in this way.
+			*v = verification{reason: ReasonWrongLocation}
+		}
+	}
+	c.used = c.outcome.wait == nil && c.outcome.reason == ReasonTokenValid
+	return c.outcome
+}
+
+// shadow says what a rule in shadow would have answered, and lets the request
+// through. It waits for no keys: nobody is kept back by a trial.
+func (p *Policy) shadow(q *inquiry, j *judgement) Verdict {
+	o := j.opening
+	var refused *Deny
+	if o.access == accessDeny {
+		refused = o.refusals.get(ReasonForbidden, q.format)
+	} else {
+		switch v := p.require(q, []*rule{o}, false).(type) {
+		case *Allow:
+			return v
+		case *Deny:
+			refused = v
+		default:
+			refused = o.refusals.get(ReasonKeysUnavailable, q.format)
+		}
+	}
+	a := p.pass(q, j, ReasonShadow)
+	a.Shadowed, a.Rule = refused, o.label()
+	a.State = append(a.State, [2]string{"shadow", refused.Reason.String()})
+	if refused.Identity != nil {
+		p.tell(a, refused.Identity)
+	}
+	return a
 }
 
 // verify finds out whose token it is. A token that is configured as such is
@@ -148,46 +273,59 @@ func (k credentialKind) reason() Reason {
 }
 
 // pass lets a request through without a verified token.
-func (p *Policy) pass(s *State, r *Request, j *judgement, reason Reason, c credential) *Allow {
-	a := p.newAllow(s, r, reason)
+func (p *Policy) pass(q *inquiry, j *judgement, reason Reason) *Allow {
+	a := p.newAllow(q, reason)
 	forward := j.opening.forwardUnverified && !j.withhold
-	// An upstream that finds a Bearer credential may take it for verified.
-	if c.named && !(forward && j.opening.forwardAuthorization) {
-		a.Remove = append(a.Remove, "authorization")
+	for i := range q.s.found {
+		// What a shadow rule has verified is nobody's all the same.
+		q.s.found[i].used = false
 	}
-	if forward && p.tokenHeader != "" && c.kind == credentialBearer {
-		a.Set = append(a.Set, [2]string{p.tokenHeader, c.token})
+	p.strip(q.s, a, q.r, false, forward && j.opening.forwardAuthorization)
+	if forward && p.tokenHeader != "" {
+		if c := q.s.only(everyPlace); c.kind == credentialBearer {
+			a.Set = append(a.Set, [2]string{p.tokenHeader, c.token})
+		}
 	}
 	return a
 }
 
-func (p *Policy) passVerified(s *State, r *Request, bind []*rule, id *Identity, c credential) *Allow {
-	a := p.newAllow(s, r, ReasonTokenValid)
-	a.Identity = id
+func (p *Policy) passVerified(q *inquiry, bind []*rule, id *Identity) *Allow {
+	a := p.newAllow(q, ReasonTokenValid)
 	forward := true
 	for _, rule := range bind {
 		forward = forward && rule.forwardAuthorization
 	}
-	if !forward {
-		a.Remove = append(a.Remove, "authorization")
+	p.strip(q.s, a, q.r, forward, false)
+	for i := range q.s.found {
+		c := &q.s.found[i]
+		if !c.used {
+			continue
+		}
+		if p.tokenHeader != "" && c.outcome.id == id {
+			a.Set = append(a.Set, [2]string{p.tokenHeader, c.token})
+		}
+		if p.locations[c.location].kind == locationQuery {
+			// RFC 6750 section 2.3: no shared cache may keep the answer.
+			a.State = append(a.State, [2]string{"cache_control", "private"})
+		}
 	}
-	if p.subjectHeader != "" && id.Subject != "" {
-		a.Set = append(a.Set, [2]string{p.subjectHeader, id.Subject})
-	}
-	if p.tokenHeader != "" {
-		a.Set = append(a.Set, [2]string{p.tokenHeader, c.token})
-	}
-	a.Set = append(a.Set, id.headers...)
+	p.tell(a, id)
 	return a
 }
 
+// tell lets the upstream know who it is.
+func (p *Policy) tell(a *Allow, id *Identity) {
+	a.Identity = id
+	if p.subjectHeader != "" && id.Subject != "" {
+		a.Set = append(a.Set, [2]string{p.subjectHeader, id.Subject})
+	}
+	a.Set = append(a.Set, id.headers...)
+}
+
 // newAllow starts with the removal of what a client sent under our names.
-func (p *Policy) newAllow(s *State, r *Request, reason Reason) *Allow {
-	a := &s.allow
-	a.Reason = reason
-	a.Identity = nil
-	a.Set = a.Set[:0]
-	a.Remove = p.AppendForged(a.Remove[:0], r.Headers)
+func (p *Policy) newAllow(q *inquiry, reason Reason) *Allow {
+	a := &q.s.allow
+	*a = Allow{Reason: reason, Set: a.Set[:0], State: a.State[:0], Remove: p.AppendForged(a.Remove[:0], q.r.Headers)}
 	return a
 }
 

@@ -8,7 +8,10 @@ import (
 // OnlyCredential says that an Allow of this policy depends on nothing but :path
 // and Authorization: there are no rules, and no headers of its own whose copies
 // had to be looked for. Then Quick may be asked first.
-func (p *Policy) OnlyCredential() bool { return len(p.rules) == 0 && len(p.own) == 0 }
+func (p *Policy) OnlyCredential() bool {
+	return len(p.rules) == 0 && len(p.own) == 0 && len(p.locations) == 1 &&
+		p.locations[0].kind == locationAuthorization
+}
 
 // Quick is Decide for the commonest request, in a fraction of its work: one
 // "Bearer" and a token that is good, on a canonical path. nil says
@@ -28,7 +31,7 @@ func (p *Policy) Quick(s *State, now time.Time, authorization, path string) *All
 		return nil
 	}
 	a := &s.allow
-	a.Reason, a.Identity, a.Set, a.Remove = ReasonTokenValid, id, a.Set[:0], a.Remove[:0]
+	*a = Allow{Reason: ReasonTokenValid, Identity: id, Set: a.Set[:0], State: a.State[:0], Remove: a.Remove[:0]}
 	if !p.forwardAuthorization {
 		a.Remove = append(a.Remove, "authorization")
 	}

@@ -33,10 +33,13 @@ const (
 	ReasonLifetime
 	ReasonSenderConstrained
 	ReasonKeysUnavailable
+	ReasonWrongLocation
 	ReasonTokenValid
 	ReasonAnonymous
 	ReasonOptionalMissing
 	ReasonPresenceOnly
+	ReasonShadow
+	ReasonPreflight
 
 	NumReasons int = iota
 )
@@ -124,10 +127,13 @@ var outcomes = [NumReasons]outcome{
 	ReasonSenderConstrained: invalid("sender_constrained"),
 	// Nothing is known about the token: a 401 would make clients throw it away.
 	ReasonKeysUnavailable: {word: "keys_unavailable", status: 503, grpcStatus: 14, detail: detailUnavailable},
+	ReasonWrongLocation:   invalid("wrong_location"),
 	ReasonTokenValid:      {word: "token_valid", allows: true},
 	ReasonAnonymous:       {word: "anonymous", allows: true},
 	ReasonOptionalMissing: {word: "optional_missing", allows: true},
 	ReasonPresenceOnly:    {word: "presence_only", allows: true},
+	ReasonShadow:          {word: "shadow", allows: true},
+	ReasonPreflight:       {word: "cors_preflight", allows: true},
 }
 
 // invalid is the outcome that all refusals of a token share, so that a client

@@ -10,60 +10,98 @@ import (
 type bodyFormat int
 
 const (
-	bodyJSON    bodyFormat = iota // {"detail": …}, as FastAPI answers
-	bodyText                      // the bare text
-	bodyProblem                   // RFC 9457
+	bodyJSON      bodyFormat = iota // {"detail": …}, as FastAPI answers
+	bodyText                        // the bare text
+	bodyProblem                     // RFC 9457
+	bodyNegotiate                   // one of those, by the Accept header
+
+	bodyGRPC = bodyNegotiate // plain text, which becomes grpc-message
 )
 
-var bodyFormatNames = []string{"json", "text", "problem"}
+var bodyFormatNames = []string{"json", "text", "problem", "negotiate"}
 
 // retryAfterSeconds is when keys that could not be had are likely asked for again.
 const retryAfterSeconds = "5"
 
-// refusals are the ready answers of one rule, by Reason; index 1 holds those
-// for gRPC requests, whose body becomes grpc-message.
-type refusals [2][NumReasons]*Deny
+// refusals are the ready answers of one rule, by what the client takes and by
+// Reason.
+type refusals [bodyGRPC + 1]*[NumReasons]*Deny
 
-func newRefusals(realm string, format bodyFormat, details [numDetails]string, scopes []string) *refusals {
+// refusalOptions is how a rule refuses.
+type refusalOptions struct {
+	realm   string
+	format  bodyFormat
+	details [numDetails]string
+	scopes  []string    // for the challenge
+	headers [][2]string // more of them, on every refusal
+}
+
+func newRefusals(o *refusalOptions) *refusals {
 	var all refusals
+	for f := bodyJSON; f < bodyNegotiate; f++ {
+		switch {
+		case o.format == bodyNegotiate:
+			all[f] = o.answers(f)
+		case all[o.format] == nil:
+			all[o.format] = o.answers(o.format)
+		}
+	}
+	for f := bodyJSON; f < bodyNegotiate; f++ {
+		if all[f] == nil {
+			all[f] = all[o.format]
+		}
+	}
+	all[bodyGRPC] = o.answers(bodyGRPC)
+	return &all
+}
+
+// answers are the refusals of every reason in one format.
+func (o *refusalOptions) answers(f bodyFormat) *[NumReasons]*Deny {
+	var all [NumReasons]*Deny
 	for reason := range Reason(NumReasons) {
-		o := outcomes[reason]
-		if o.allows {
-			continue
+		if outcome := &outcomes[reason]; !outcome.allows {
+			all[reason] = o.answer(reason, outcome, f)
 		}
-		// Nothing of a refusal may be kept by a cache, nor answer for another client.
-		headers := [][2]string{{"cache-control", "no-store"}}
-		if o.challenges {
-			var needed []string
-			if o.code == "" || o.code == "insufficient_scope" {
-				needed = scopes
-			}
-			headers = append(headers, [2]string{"www-authenticate", challenge(realm, o.code, o.description, needed)})
-		}
-		if o.status == 503 {
-			headers = append(headers, [2]string{"retry-after", retryAfterSeconds})
-		}
-		text := details[o.detail]
-		body, contentType := format.encode(o.status, text)
-		typed := append([][2]string{{"content-type", contentType}}, headers...)
-		all[0][reason] = &Deny{Reason: reason, Status: o.status, GRPCStatus: -1, Headers: typed, Body: body}
-		all[1][reason] = &Deny{Reason: reason, Status: o.status, GRPCStatus: o.grpcStatus, Headers: headers, Body: []byte(text)}
 	}
 	return &all
 }
 
+func (o *refusalOptions) answer(reason Reason, out *outcome, f bodyFormat) *Deny {
+	d := &Deny{Reason: reason, Status: out.status, GRPCStatus: -1}
+	text := o.details[out.detail]
+	if f == bodyGRPC {
+		d.GRPCStatus, d.Body = out.grpcStatus, []byte(text)
+	} else {
+		body, contentType := f.encode(out.status, text)
+		d.Body = body
+		d.Headers = append(d.Headers, [2]string{"content-type", contentType})
+	}
+	// Nothing of a refusal may be kept by a cache, nor answer for another client.
+	d.Headers = append(d.Headers, [2]string{"cache-control", "no-store"})
+	if out.challenges {
+		var needed []string
+		if out.code == "" || out.code == "insufficient_scope" {
+			needed = o.scopes
+		}
+		d.Headers = append(d.Headers, [2]string{"www-authenticate", challenge(o.realm, out.code, out.description, needed)})
+	}
+	if out.status == 503 {
+		d.Headers = append(d.Headers, [2]string{"retry-after", retryAfterSeconds})
+	}
+	if o.format == bodyNegotiate && f != bodyGRPC {
+		d.Headers = append(d.Headers, [2]string{"vary", "accept"})
+	}
+	d.Headers = append(d.Headers, o.headers...)
+	return d
+}
+
 // get never returns nil: a reason that allows, or none of the list, is a
 // mistake of ours and denies.
-func (r *refusals) get(reason Reason, grpc bool) *Deny {
-	if int(reason) >= NumReasons {
-		return Internal
-	}
-	i := 0
-	if grpc {
-		i = 1
-	}
-	if d := r[i][reason]; d != nil {
-		return d
+func (r *refusals) get(reason Reason, f bodyFormat) *Deny {
+	if int(reason) < NumReasons && f >= 0 && int(f) < len(r) {
+		if d := r[f][reason]; d != nil {
+			return d
+		}
 	}
 	return Internal
 }

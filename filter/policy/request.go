@@ -11,6 +11,9 @@ type Request struct {
 	HasPath   bool   // CONNECT has none
 	Headers   [][2]string
 
+	// Properties are those of Policy.Properties, in its order.
+	Properties []Property
+
 	// MayWait: there is room and time for this request to wait for keys.
 	MayWait bool
 }

@@ -27,10 +27,24 @@ type rule struct {
 	match                match
 	access               access
 	providers            []bool // by provider index; nil: any
+	allOf                []int  // providers of each of which the request needs a token; nil: one token is enough
+	places               places // where the tokens may stand
+	shadow               bool
 	scopes               []string
 	forwardAuthorization bool
 	forwardUnverified    bool
 	refusals             *refusals
+}
+
+// opens reports whether a request may pass by this rule without a verified token.
+func (r *rule) opens() bool { return r.access.opens() || r.shadow }
+
+// label is the rule's name in metrics, or else its place in the configuration.
+func (r *rule) label() string {
+	if r.name != "" {
+		return r.name
+	}
+	return r.path
 }
 
 func (r *rule) accepts(provider int) bool {
@@ -54,7 +68,8 @@ type judgement struct {
 // leaves the request to the rules behind it, except that a rule which asks for
 // anything still binds those readings, as one with access token does: what
 // stands behind it may ask for less. An optional rule can have providers and
-// scopes, and behind a presence-only one can be an anonymous one.
+// scopes, and behind a presence-only one can be an anonymous one. A rule in shadow
+// is such a rule: where all readings meet it, it refuses nobody.
 func (p *Policy) judge(v *requestView, scratch []*rule) judgement {
 	j := judgement{bind: scratch[:0]}
 	for _, reading := range v.readings() {
@@ -65,7 +80,7 @@ func (p *Policy) judge(v *requestView, scratch []*rule) judgement {
 
 func (p *Policy) judgeReading(j *judgement, v *requestView, reading string) {
 	for _, r := range p.rules {
-		if r.access.opens() && r.match.opens(v) {
+		if r.opens() && r.match.opens(v) {
 			j.opening = r
 			return
 		}

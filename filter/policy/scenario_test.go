@@ -52,6 +52,9 @@ func tellCore(t *testing.T, p *Policy, state *State, request *scenario.Request) 
 		if got := header(v.Headers, "www-authenticate"); e.Challenge != nil && got != *e.Challenge {
 			t.Errorf("challenge %q, want %q", got, *e.Challenge)
 		}
+		if err := e.CheckReply(v.Headers); err != nil {
+			t.Error(err)
+		}
 		if e.Body != nil && string(v.Body) != *e.Body {
 			t.Errorf("body %q, want %q", v.Body, *e.Body)
 		}

@@ -13,6 +13,7 @@ import (
 type State struct {
 	allow   Allow
 	bind    []*rule
+	found   []credential // of the request under decision, by location
 	parser  jose.Parser
 	claims  claims
 	tries   []*jose.Key

@@ -14,7 +14,11 @@ type Allow struct {
 	Reason   Reason
 	Remove   []string // header names, as they stand in the request
 	Set      [][2]string
-	Identity *Identity // nil where nobody was verified
+	State    [][2]string // filter state: the part of the name behind "bearerauth.", and the value
+	Identity *Identity   // nil where nobody was verified
+
+	Shadowed *Deny  // with ReasonShadow: what the rule would have answered
+	Rule     string // whose shadow it is
 }
 
 // Deny answers a request in the upstream's place. It is shared between

@@ -39,6 +39,7 @@ type Expect struct {
 	Challenge *string            `json:"challenge"` // whole WWW-Authenticate; absent from the story: not looked at, "": none
 	Body      *string            `json:"body"`
 	Upstream  map[string]*string `json:"upstream"` // request headers that the upstream sees; null: none of that name
+	Reply     map[string]*string `json:"reply"`    // headers of a refusal; null: none of that name
 	Subject   *string            `json:"subject"`  // filter state; "": none
 }
 
@@ -104,7 +105,14 @@ func (r *Request) Pairs() [][2]string {
 
 // CheckUpstream says what is wrong with the header map that an upstream got.
 func (e *Expect) CheckUpstream(pairs [][2]string) error {
-	for name, want := range e.Upstream {
+	return check("the upstream", e.Upstream, pairs)
+}
+
+// CheckReply says what is wrong with the header map that the client got.
+func (e *Expect) CheckReply(pairs [][2]string) error { return check("the client", e.Reply, pairs) }
+
+func check(who string, wanted map[string]*string, pairs [][2]string) error {
+	for name, want := range wanted {
 		var got []string
 		for _, pair := range pairs {
 			if strings.EqualFold(pair[0], name) {
@@ -113,9 +121,9 @@ func (e *Expect) CheckUpstream(pairs [][2]string) error {
 		}
 		switch {
 		case want == nil && len(got) > 0:
-			return fmt.Errorf("the upstream got %s: %q, want none", name, got)
+			return fmt.Errorf("%s got %s: %q, want none", who, name, got)
 		case want != nil && (len(got) != 1 || got[0] != *want):
-			return fmt.Errorf("the upstream got %s: %q, want %q once", name, got, *want)
+			return fmt.Errorf("%s got %s: %q, want %q once", who, name, got, *want)
 		}
 	}
 	return nil
