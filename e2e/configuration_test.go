@@ -163,6 +163,13 @@ func TestMetrics(t *testing.T) {
 	want := map[string]float64{
 		series("allow", "token_valid"): 1, series("deny", "unknown_token"): 1, series("deny", "missing"): 2, series("deny", "expired"): 0,
 	}
+	waitSeries(t, g, want)
+}
+
+// waitSeries waits until the counters have these values, which they are told on
+// the filter's tick.
+func waitSeries(t *testing.T, g *gateway, want map[string]float64) {
+	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		got, err := g.Prometheus()

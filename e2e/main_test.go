@@ -94,6 +94,7 @@ stats_config:
   stats_tags:
   - {tag_name: decision, regex: '(decision=\.=(.*?);\.;)'}
   - {tag_name: reason, regex: '(reason=\.=(.*?);\.;)'}
+  - {tag_name: rule, regex: '(rule=\.=(.*?);\.;)'}
 `
 
 func clusters(port int) string {

@@ -160,7 +160,7 @@ func (p *Policy) providerOf(c *claims, m *jose.Message) (provider *jwtProvider, 
 		}
 		return nil, -1, ""
 	}
-	best := rules[0]
+	best, owned := rules[0], false
 	for _, r := range rules {
 		j := p.jwt[r.provider]
 		if !j.ownsKey(m) {
@@ -169,6 +169,9 @@ func (p *Policy) providerOf(c *claims, m *jose.Message) (provider *jwtProvider, 
 		if len(rules) == 1 || j.takesAudience(c.audience) {
 			best = r
 			break
+		}
+		if !owned {
+			best, owned = r, true
 		}
 	}
 	return p.jwt[best.provider], best.claim, best.value
