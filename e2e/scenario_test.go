@@ -58,7 +58,7 @@ func tellEnvoy(t *testing.T, p *envoy.Process, server *upstream.Server, addr str
 		t.Fatalf("status %d %q, want %d (%s)", response.Status, response.Body, e.Status, e.Reason)
 	}
 	reached := func(got upstream.Request) bool { return got.Header.Get("X-Case") == id }
-	if e.Status == 200 {
+	if e.Passes() {
 		got, err := server.Wait(reached, 10*time.Second)
 		if err != nil {
 			t.Fatal(err)
@@ -81,11 +81,16 @@ func tellEnvoy(t *testing.T, p *envoy.Process, server *upstream.Server, addr str
 		if e.Body != nil && r.Method != "HEAD" && response.Body != *e.Body {
 			t.Errorf("body %q, want %q", response.Body, *e.Body)
 		}
+		for name, want := range e.Headers {
+			if got := strings.Join(response.Header.Values(name), " | "); got != want {
+				t.Errorf("%s %q, want %q", name, got, want)
+			}
+		}
 		line, err := p.Log.WaitAfter(mark, "access "+id+" ", 10*time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := fmt.Sprintf(" %d bearerauth_denied{%s} ", e.Status, e.Reason); !strings.Contains(line, want) {
+		if want := fmt.Sprintf(" %d %s ", e.Status, e.Details()); !strings.Contains(line, want) {
 			t.Errorf("access log %q, want%q in it", line, want)
 		}
 	}

@@ -17,11 +17,14 @@ func apply(id uint32, s stream, v policy.Verdict) action {
 	if w, ok := v.(*policy.Wait); ok && w != nil {
 		return park(id, s, w)
 	}
-	allow, refusal := settle(v)
+	allow, local, refusal := settle(v)
 	if refusal != nil {
 		// The subject is for the access log only: the refusal stands without it.
 		_ = publish(s.plugin, refusal.Identity)
 		return deny(id, s, refusal)
+	}
+	if local != nil {
+		return answered(id, s, local.Reason, reply(local.Reason, local.Status, local.Headers, local.Body, -1))
 	}
 	if !publish(s.plugin, allow.Identity) || !change(allow) {
 		return fail(id, s)
@@ -74,11 +77,14 @@ func publish(p *plugin, id *policy.Identity) bool {
 var details = func() (all [policy.NumReasons]string) {
 	for reason := range policy.Reason(policy.NumReasons) {
 		all[reason] = "bearerauth_denied{" + reason.String() + "}"
+		if reason.Answers() {
+			all[reason] = "bearerauth_answered{" + reason.String() + "}"
+		}
 	}
 	return all
 }()
 
-// replyDetails is what %RESPONSE_CODE_DETAILS% shows of a refusal.
+// replyDetails is what %RESPONSE_CODE_DETAILS% shows of a local reply.
 func replyDetails(reason policy.Reason) string {
 	if int(reason) >= len(details) {
 		reason = policy.ReasonInternal

@@ -70,14 +70,18 @@ func header(pairs [][2]string, name string) string {
 
 func wantReply(t *testing.T, s *wasmhost.Stream, status int, reason string) {
 	t.Helper()
+	wantDetails(t, s, status, "bearerauth_denied{"+reason+"}")
+}
+
+func wantDetails(t *testing.T, s *wasmhost.Stream, status int, details string) {
+	t.Helper()
 	if s.Outcome() != wasmhost.Replied || s.Reply() == nil {
-		t.Fatalf("%s, want a reply with %d (%s)", s.Outcome(), status, reason)
+		t.Fatalf("%s, want a reply with %d %s", s.Outcome(), status, details)
 	}
 	if s.Upstream() != nil {
 		t.Fatal("the request went upstream, too")
 	}
-	r := s.Reply()
-	if want := "bearerauth_denied{" + reason + "}"; r.Status != status || r.Details != want {
-		t.Fatalf("got %d %s, want %d %s", r.Status, r.Details, status, want)
+	if r := s.Reply(); r.Status != status || r.Details != details {
+		t.Fatalf("got %d %s, want %d %s", r.Status, r.Details, status, details)
 	}
 }

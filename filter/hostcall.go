@@ -214,12 +214,16 @@ func foreignFunction(name string, argument []byte) ([]byte, bool) {
 	return unsafe.Slice((*byte)(outData), outSize), true
 }
 
-func reply(d *policy.Deny) bool {
-	details := replyDetails(d.Reason)
-	replyPairs = appendPairs(replyPairs[:0], d.Headers)
-	return hostReply(d.Status, data(details), int32(len(details)),
-		unsafe.Pointer(unsafe.SliceData(d.Body)), int32(len(d.Body)),
-		unsafe.Pointer(unsafe.SliceData(replyPairs)), int32(len(replyPairs)), d.GRPCStatus) == statusOK
+func refuse(d *policy.Deny) bool {
+	return reply(d.Reason, d.Status, d.Headers, d.Body, d.GRPCStatus)
+}
+
+func reply(reason policy.Reason, status uint32, headers [][2]string, body []byte, grpcStatus int32) bool {
+	details := replyDetails(reason)
+	replyPairs = appendPairs(replyPairs[:0], headers)
+	return hostReply(status, data(details), int32(len(details)),
+		unsafe.Pointer(unsafe.SliceData(body)), int32(len(body)),
+		unsafe.Pointer(unsafe.SliceData(replyPairs)), int32(len(replyPairs)), grpcStatus) == statusOK
 }
 
 // now panics, and so denies, where the host gives no time: no value would be

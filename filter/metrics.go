@@ -36,12 +36,8 @@ type shadowCounter struct {
 // notation, which Envoy's stats_tags turn into Prometheus labels.
 func (m *metrics) define() {
 	for reason := range policy.Reason(policy.NumReasons) {
-		decision := "deny"
-		if reason.Allows() {
-			decision = "allow"
-		}
 		m.counters[reason] = proxywasm.DefineCounterMetric(
-			"decision=.=" + decision + ";.;reason=.=" + reason.String() + ";.;bearerauth_requests_total")
+			"decision=.=" + reason.Decision() + ";.;reason=.=" + reason.String() + ";.;bearerauth_requests_total")
 	}
 	for i, result := range []string{"failure", "success"} {
 		m.fetches[i] = proxywasm.DefineCounterMetric("result=.=" + result + ";.;bearerauth_key_fetches_total")

@@ -174,17 +174,22 @@ func fail(id uint32, s stream) action {
 	return deny(id, s, policy.Internal)
 }
 
-// deny answers in the upstream's place.
+// deny refuses in the upstream's place.
 func deny(id uint32, s stream, d *policy.Deny) action {
+	if p := s.plugin; p != nil && p.debug {
+		proxywasm.LogDebug("denied: " + d.Reason.String())
+	}
+	return answered(id, s, d.Reason, refuse(d))
+}
+
+// answered keeps the upstream out of it, whether the host took the reply or not.
+func answered(id uint32, s stream, reason policy.Reason, sent bool) action {
 	p := s.plugin
 	if p != nil {
-		p.metrics.count(d.Reason)
-		if p.debug {
-			proxywasm.LogDebug("denied: " + d.Reason.String())
-		}
+		p.metrics.count(reason)
 	}
 	s.progress = replied
-	if !reply(d) {
+	if !sent {
 		s.progress = unsent
 		if p != nil {
 			p.unsent = append(p.unsent, id)
@@ -205,7 +210,7 @@ func (p *plugin) resend() {
 		if !ok {
 			continue
 		}
-		if !setContext(id) || !reply(policy.Internal) {
+		if !setContext(id) || !refuse(policy.Internal) {
 			panic("the host takes no reply")
 		}
 		s.progress = replied

@@ -84,6 +84,7 @@ func TestMembers(t *testing.T) {
 		"metadata_condition": {`{"rules":[{"match":{"route_metadata":[{"unknown":0}]}}]}`, "rules[0].match.route_metadata[0].unknown"},
 		"token":              {`{"providers":{"a":{"tokens":[{"unknown":0}]}}}`, "providers.a.tokens[0].unknown"},
 		"rule":               {`{"rules":[{"unknown":0}]}`, "rules[0].unknown"},
+		"protected_resource": {`{"protected_resources":{"a":{"unknown":0}}}`, "protected_resources.a.unknown"},
 		"match":              {`{"rules":[{"match":{"unknown":0}}]}`, "rules[0].match.unknown"},
 		"header_condition":   {`{"rules":[{"match":{"headers":[{"unknown":0}]}}]}`, "rules[0].match.headers[0].unknown"},
 		"query_condition":    {`{"rules":[{"match":{"query":[{"unknown":0}]}}]}`, "rules[0].match.query[0].unknown"},
@@ -119,6 +120,7 @@ func TestEnums(t *testing.T) {
 		{defs["provider"], "type", `{"providers":{"a":{"type":"?"}}}`, "providers.a.type"},
 		{defs["jwt_provider"], "algorithms", `{"providers":{"a":{"type":"jwt","algorithms":["?"]}}}`, "providers.a.algorithms[0]"},
 		{defs["rule"], "body_format", `{"rules":[{"body_format":"?"}]}`, "rules[0].body_format"},
+		{defs["protected_resource"], "bearer_methods_supported", `{"protected_resources":{"a":{"bearer_methods_supported":["?"]}}}`, "protected_resources.a.bearer_methods_supported[0]"},
 		{defs["rule"], "access", `{"rules":[{"access":"?"}]}`, "rules[0].access"},
 	} {
 		var words []string

@@ -22,6 +22,8 @@ var parserOnlyMessages = []string{
 	"want a header of its own: ",
 	"want a header that the filter does not set itself",
 	"want one of the providers, got ",
+	"want one of the protected resources, got ",
+	"want metadata at a host and path of its own: ",
 	"want a time after not_before",
 	"want a regular expression (RE2)",
 	"want an IPv6 address in brackets and nothing else",
@@ -64,7 +66,9 @@ var hostileStrings = []string{
 	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 	"0s", "1s", "1m", "10m", "9h", "9999h", "1", "s", "-1s", "+1s", "1.5s", "1d", "1m30s", "1 s", "1S", "000000001s", "0000000001s", "5124096h", "1ms",
 	"none", "RS256", "rs256", "ES256", "EdDSA", "HS256", "HS512", "ES256K", "at+jwt", "application/jwt", "a/b/c", "/jwt", "jwt/",
-	"https://a", "http://a/b?c", "https://a/#", "https://u@a", "https://", "https://?", "ftp://a", "HTTPS://a", "https://a:1/", "a:1",
+	"https://a", "https://a.", "http://localhost", "http://localhost:", "http://127.0.0.1:8/a/..", "https://[::1]:12345/a", "https://[::2]", "https://a/b//", "https://a/./b", "https://a/.b/",
+	"https://a/b;c", "https://a/%41", "https://a/~!$&'()*+,=:@-", "https://a:123456", "https://a?", "https://a/\"", "https://a/|", "http://a#b", "http:///a", "https://a\\b", "http://?", "header", "body",
+	"http://a/b?c", "https://a/#", "https://u@a", "https://", "https://?", "ftp://a", "HTTPS://a", "https://a:1/", "a:1",
 	"https://a/{b}", "https://{b}/", "{b}", "a{b}c}", "a{b{c}", "a{}", "a{ b}", "a{b }", "a{b}\n", "https://a?{b}", "https://a@{b}/",
 	"-----BEGIN PUBLIC KEY-----", "-----BEGIN PUBLIC KEY-----\nMA==\n-----END PUBLIC KEY-----", "-----BEGIN PRIVATE KEY-----",
 	"-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----",
@@ -148,6 +152,10 @@ var members = map[string][]any{
 	"crv":                               {"P-256", "P-521", "Ed25519", "X25519"},
 	"d":                                 {"AA"},
 	"prefix":                            {"added", ""},
+	"protected_resource":                {"mcp", "added"},
+	"resource_metadata":                 {"https://added.example/x?y", "https://added.example#"},
+	"resource":                          {"https://added.example/", "https://added.example/;"},
+	"bearer_methods_supported":          {[]any{"header"}, []any{"header", "cookie"}},
 }
 
 // variants are what takes the place of v. Those strings that do not hang on v
@@ -234,7 +242,7 @@ func (m *mutation) value(at string, v any, set func(any)) {
 			m.value(at+"[]", v[i], func(other any) { v[i] = other })
 		}
 	case map[string]any:
-		chosen := at == ".providers" || strings.HasSuffix(at, ".attributes") || strings.HasSuffix(at, ".jwks_clusters")
+		chosen := at == ".providers" || at == ".protected_resources" || strings.HasSuffix(at, ".attributes") || strings.HasSuffix(at, ".jwks_clusters")
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			inner := at + "." + name
 			if chosen {

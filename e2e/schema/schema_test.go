@@ -145,6 +145,15 @@ var parserOnly = map[string]string{
 	"unreachable_template_exact":         "rules are compared",
 	"unreachable_template_prefix":        "rules are compared",
 	"unreachable_template_template":      "rules are compared",
+	"resource_chosen_none":               "the resources and who names them are compared",
+	"resource_chosen_unknown":            "the resources and who names them are compared",
+	"resource_same_path":                 "resources are compared",
+	"resource_same_path_case":            "resources are compared",
+	"resource_same_path_port":            "resources are compared",
+	"resource_same_path_root":            "resources are compared",
+	"resource_same_path_scheme":          "resources are compared",
+	"rule_resource_unknown":              "the resources and who names them are compared",
+	"rule_resource_unreachable":          "rules are compared",
 }
 
 // environment is what the corpus finds there.

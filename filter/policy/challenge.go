@@ -4,7 +4,7 @@ import "strings"
 
 // challenge writes a WWW-Authenticate value (RFC 6750 section 3). The realm is
 // always there: a bare scheme breaks RFC 6750. Each parameter occurs once.
-func challenge(realm, code, description string, scopes []string) string {
+func challenge(realm, code, description string, scopes []string, metadata string) string {
 	var b strings.Builder
 	b.WriteString("Bearer ")
 	writeParam(&b, "realm", realm)
@@ -17,6 +17,10 @@ func challenge(realm, code, description string, scopes []string) string {
 	if len(scopes) > 0 {
 		b.WriteString(", ")
 		writeParam(&b, "scope", joinScopes(scopes))
+	}
+	if metadata != "" {
+		b.WriteString(", ")
+		writeParam(&b, "resource_metadata", metadata) // RFC 9728 section 5.1
 	}
 	return b.String()
 }

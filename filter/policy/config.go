@@ -35,7 +35,9 @@ func (p *Policy) read(o *object) {
 	p.cacheBytes = o.integer("token_cache_bytes", 4<<20, 0, 256<<20)
 	p.readOwnHeaders(o)
 	p.readProviders(o)
+	p.readResources(o)
 	p.readCORS(o)
+	refusals.metadata = p.resourceMetadata
 	ready := newRefusals(refusals)
 	p.negotiates = refusals.format == bodyNegotiate
 	p.readRules(o, refusals, ready)
@@ -211,11 +213,12 @@ func (p *Policy) readRule(o *object, common *refusalOptions, ready *refusals) *r
 	own.details = readDetails(o, common.details)
 	own.headers = readRefusalHeaders(o, common.headers)
 	own.scopes = r.scopes
+	own.metadata = p.readMetadataURL(o, common.metadata)
 	p.negotiates = p.negotiates || own.format == bodyNegotiate
 	o.done()
 	p.checkRule(o, r)
 	r.refusals = ready
-	if o.has("body_format") || o.has("details") || o.has("refusal_headers") || len(own.scopes) > 0 {
+	if own.metadata != common.metadata || o.has("body_format") || o.has("details") || o.has("refusal_headers") || len(own.scopes) > 0 {
 		r.refusals = newRefusals(&own)
 	}
 	return r
@@ -267,5 +270,10 @@ func (p *Policy) checkRule(o *object, r *rule) {
 	}
 	if o.has("forward_authorization") && r.access == accessDeny && !r.shadow {
 		o.wrong("forward_authorization", "want no such member in a rule with access deny: nothing is forwarded")
+	}
+	for _, name := range []string{"protected_resource", "resource_metadata"} {
+		if o.has(name) && (r.access == accessDeny || r.access == accessAnonymous) {
+			o.wrong(name, "want no such member in a rule with access "+quote(accessNames[r.access])+": it asks nobody for a token")
+		}
 	}
 }

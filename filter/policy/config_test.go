@@ -143,6 +143,7 @@ func TestParseEveryMessage(t *testing.T) {
 	for _, file := range []string{
 		"config.go", "match_config.go", "fields.go", "object.go", "document.go", "static.go",
 		"condition.go", "pattern.go", "host.go", "key_config.go", "jwt_config.go", "matcher.go", "duration.go", "discovery.go",
+		"resource.go", "resource_document.go",
 		"../jose/jwk.go", "../jose/key.go", "../jose/set.go", "../jose/pem.go",
 	} {
 		source, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
@@ -280,6 +281,10 @@ func FuzzParse(f *testing.F) {
 				}
 			case *Deny:
 				if v == nil || v.Reason.Allows() || v.Status < 400 {
+					t.Fatalf("%+v for %+v", v, r)
+				}
+			case *Reply:
+				if v == nil || !v.Reason.Answers() || v.Reason.Allows() || v.Status < 200 {
 					t.Fatalf("%+v for %+v", v, r)
 				}
 			default:

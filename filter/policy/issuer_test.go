@@ -163,6 +163,8 @@ func decided(v Verdict) string {
 		return v.Reason.String()
 	case *Deny:
 		return v.Reason.String()
+	case *Reply:
+		return v.Reason.String()
 	case *Wait:
 		return "wait"
 	}

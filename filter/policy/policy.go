@@ -36,6 +36,8 @@ type Policy struct {
 	negotiates           bool                             // some refusals go by the Accept header
 	properties           [][]string                       // of the route, that rules ask for
 	environment          func(name string) (string, bool) // while the configuration is read
+	resources            []*resource                      // by name
+	resourceMetadata     string                           // the URL in challenges, where a rule has no other
 	rules                []*rule
 	fallback             *rule // for requests that no rule matches: a valid token of any provider
 }
@@ -80,6 +82,9 @@ func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 		if rule.access == accessDeny && !rule.shadow {
 			return rule.refusals.get(ReasonForbidden, q.format)
 		}
+	}
+	if reply := p.metadata(r); reply != nil {
+		return reply
 	}
 	s.credentials(p, r)
 	if p.cors != nil && p.cors.passes(&view) {

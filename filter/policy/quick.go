@@ -23,7 +23,7 @@ func (p *Policy) Quick(s *State, now time.Time, authorization, path string) *All
 		return nil
 	}
 	plain, _, query := strings.Cut(path, "?")
-	if query && hasQueryToken(path) || !isCanonicalPath(plain) {
+	if query && hasQueryToken(path) || !isCanonicalPath(plain) || len(p.resources) > 0 && isMetadataPath(plain) {
 		return nil
 	}
 	id := p.quickly(s, token, now)

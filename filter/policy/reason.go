@@ -40,6 +40,7 @@ const (
 	ReasonPresenceOnly
 	ReasonShadow
 	ReasonPreflight
+	ReasonMetadata
 
 	NumReasons int = iota
 )
@@ -73,6 +74,7 @@ var (
 type outcome struct {
 	word        string
 	allows      bool
+	answers     bool // neither passes nor refuses: a Reply
 	status      uint32
 	grpcStatus  int32  // google.rpc.Code, for gRPC requests
 	detail      int    // which text the body has
@@ -134,6 +136,7 @@ var outcomes = [NumReasons]outcome{
 	ReasonPresenceOnly:    {word: "presence_only", allows: true},
 	ReasonShadow:          {word: "shadow", allows: true},
 	ReasonPreflight:       {word: "cors_preflight", allows: true},
+	ReasonMetadata:        {word: "metadata", answers: true},
 }
 
 // invalid is the outcome that all refusals of a token share, so that a client
@@ -155,3 +158,17 @@ func (r Reason) String() string {
 
 // Allows reports whether requests pass for this reason.
 func (r Reason) Allows() bool { return int(r) < NumReasons && outcomes[r].allows }
+
+// Answers reports whether requests get a Reply for this reason.
+func (r Reason) Answers() bool { return int(r) < NumReasons && outcomes[r].answers }
+
+// Decision is what becomes of a request for this reason, as metrics have it.
+func (r Reason) Decision() string {
+	switch {
+	case r.Allows():
+		return "allow"
+	case r.Answers():
+		return "answer"
+	}
+	return "deny"
+}

@@ -34,6 +34,8 @@ type refusalOptions struct {
 	details [numDetails]string
 	scopes  []string    // for the challenge
 	headers [][2]string // more of them, on every refusal
+	// metadata is where the challenge says that the resource is described.
+	metadata string
 }
 
 func newRefusals(o *refusalOptions) *refusals {
@@ -59,7 +61,7 @@ func newRefusals(o *refusalOptions) *refusals {
 func (o *refusalOptions) answers(f bodyFormat) *[NumReasons]*Deny {
 	var all [NumReasons]*Deny
 	for reason := range Reason(NumReasons) {
-		if outcome := &outcomes[reason]; !outcome.allows {
+		if outcome := &outcomes[reason]; !outcome.allows && !outcome.answers {
 			all[reason] = o.answer(reason, outcome, f)
 		}
 	}
@@ -83,7 +85,12 @@ func (o *refusalOptions) answer(reason Reason, out *outcome, f bodyFormat) *Deny
 		if out.code == "" || out.code == "insufficient_scope" {
 			needed = o.scopes
 		}
-		d.Headers = append(d.Headers, [2]string{"www-authenticate", challenge(o.realm, out.code, out.description, needed)})
+		// Where another token would not help, neither does where to get one.
+		where := ""
+		if out.status == 401 || out.code == "insufficient_scope" {
+			where = o.metadata
+		}
+		d.Headers = append(d.Headers, [2]string{"www-authenticate", challenge(o.realm, out.code, out.description, needed, where)})
 	}
 	if out.status == 503 {
 		d.Headers = append(d.Headers, [2]string{"retry-after", retryAfterSeconds})

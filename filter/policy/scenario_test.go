@@ -38,15 +38,23 @@ func tellCore(t *testing.T, p *Policy, state *State, request *scenario.Request) 
 	var identity *Identity
 	switch v := p.Decide(state, time.Now(), &r).(type) {
 	case *Allow:
-		if e.Status != 200 || v.Reason.String() != e.Reason {
+		if !e.Passes() || v.Reason.String() != e.Reason {
 			t.Fatalf("allowed (%s), want %d (%s)", v.Reason, e.Status, e.Reason)
 		}
 		if err := e.CheckUpstream(applyTo(pairs, v)); err != nil {
 			t.Error(err)
 		}
 		identity = v.Identity
+	case *Reply:
+		if int(v.Status) != e.Status || v.Reason.String() != e.Reason || !e.Answered {
+			t.Fatalf("answered with %d (%s), want %d (%s)", v.Status, v.Reason, e.Status, e.Reason)
+		}
+		if e.Body != nil && string(v.Body) != *e.Body {
+			t.Errorf("body %q, want %q", v.Body, *e.Body)
+		}
+		checkHeaders(t, e, v.Headers)
 	case *Deny:
-		if int(v.Status) != e.Status || v.Reason.String() != e.Reason {
+		if int(v.Status) != e.Status || v.Reason.String() != e.Reason || e.Answered {
 			t.Fatalf("denied with %d (%s), want %d (%s)", v.Status, v.Reason, e.Status, e.Reason)
 		}
 		if got := header(v.Headers, "www-authenticate"); e.Challenge != nil && got != *e.Challenge {
@@ -58,6 +66,7 @@ func tellCore(t *testing.T, p *Policy, state *State, request *scenario.Request) 
 		if e.Body != nil && string(v.Body) != *e.Body {
 			t.Errorf("body %q, want %q", v.Body, *e.Body)
 		}
+		checkHeaders(t, e, v.Headers)
 		identity = v.Identity
 	default:
 		t.Fatalf("verdict %v", v)
@@ -68,6 +77,15 @@ func tellCore(t *testing.T, p *Policy, state *State, request *scenario.Request) 
 	}
 	if e.Subject != nil && subject != *e.Subject {
 		t.Errorf("subject %q, want %q", subject, *e.Subject)
+	}
+}
+
+func checkHeaders(t *testing.T, e *scenario.Expect, pairs [][2]string) {
+	t.Helper()
+	for name, want := range e.Headers {
+		if got := header(pairs, name); got != want {
+			t.Errorf("%s %q, want %q", name, got, want)
+		}
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Verdict is what Decide returns: *Allow, *Deny or *Wait. A nil Verdict denies.
+// Verdict is what Decide returns: *Allow, *Deny, *Reply or *Wait. A nil Verdict denies.
 type Verdict interface{ verdict() }
 
 // Allow lets a request through, after these changes. It belongs to the State
@@ -32,6 +32,15 @@ type Deny struct {
 	Identity   *Identity // who it was, where a valid token was not enough
 }
 
+// Reply answers a request in the upstream's place without refusing it. Like
+// Deny it is shared between requests. The zero Reply denies.
+type Reply struct {
+	Reason  Reason
+	Status  uint32
+	Headers [][2]string
+	Body    []byte
+}
+
 // Wait says that keys under way may decide: ask again when they have settled,
 // at the latest at Until, and then with Request.MayWait false.
 type Wait struct {
@@ -42,6 +51,7 @@ type Wait struct {
 func (*Wait) verdict()  {}
 func (*Allow) verdict() {}
 func (*Deny) verdict()  {}
+func (*Reply) verdict() {}
 
 // Identity is who a verified token stands for.
 type Identity struct {

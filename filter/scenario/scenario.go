@@ -34,10 +34,12 @@ type Request struct {
 
 // Expect is what must come of a request.
 type Expect struct {
-	Status    int                `json:"status"` // 200: the request reaches the upstream
+	Status    int                `json:"status"` // 200: the request reaches the upstream, unless answered
 	Reason    string             `json:"reason"`
 	Challenge *string            `json:"challenge"` // whole WWW-Authenticate; absent from the story: not looked at, "": none
 	Body      *string            `json:"body"`
+	Answered  bool               `json:"answered"` // the filter replies itself, and does not refuse
+	Headers   map[string]string  `json:"headers"`  // of the reply
 	Upstream  map[string]*string `json:"upstream"` // request headers that the upstream sees; null: none of that name
 	Reply     map[string]*string `json:"reply"`    // headers of a refusal; null: none of that name
 	Subject   *string            `json:"subject"`  // filter state; "": none
@@ -101,6 +103,17 @@ func (r *Request) Pairs() [][2]string {
 		{":method", r.Method}, {":scheme", "http"}, {":authority", r.Authority}, {":path", r.Path},
 	}
 	return append(pairs, r.Headers...)
+}
+
+// Passes says that the request reaches the upstream.
+func (e *Expect) Passes() bool { return e.Status == 200 && !e.Answered }
+
+// Details is %RESPONSE_CODE_DETAILS% of a request that does not pass.
+func (e *Expect) Details() string {
+	if e.Answered {
+		return "bearerauth_answered{" + e.Reason + "}"
+	}
+	return "bearerauth_denied{" + e.Reason + "}"
 }
 
 // CheckUpstream says what is wrong with the header map that an upstream got.

@@ -1,0 +1,186 @@
+package policy
+
+import (
+	"sort"
+	"strings"
+)
+
+// wellKnownResource goes between a resource's host and its path (RFC 9728
+// section 3.1).
+const wellKnownResource = "/.well-known/oauth-protected-resource"
+
+// resource is one protected resource, whose metadata the filter serves.
+type resource struct {
+	name     string
+	host     hostPattern
+	path     string // of the metadata
+	metadata string // the URL of the metadata, for challenges
+	replies  resourceReplies
+}
+
+// resourceReplies are ready: whoever asks for metadata needs no credentials, so
+// an answer must cost nothing.
+type resourceReplies struct{ get, options, other *Reply }
+
+// metadata answers a request for the metadata of a protected resource, nil for
+// any other. The path has to be that one octet by octet: what only some would
+// read as such is judged like any request.
+func (p *Policy) metadata(r *Request) *Reply {
+	if len(p.resources) == 0 || !r.HasPath {
+		return nil
+	}
+	path, _, _ := strings.Cut(r.Path, "?")
+	if !isMetadataPath(path) {
+		return nil
+	}
+	found := p.resourceAt(path, r.Authority)
+	if found == nil {
+		return nil
+	}
+	switch r.Method {
+	case "GET", "HEAD":
+		return found.replies.get
+	case "OPTIONS":
+		return found.replies.options
+	}
+	return found.replies.other
+}
+
+func isMetadataPath(path string) bool { return strings.HasPrefix(path, wellKnownResource) }
+
+// resourceAt finds the resource whose metadata is at path. The host counts only
+// where it is needed: a gateway before this one may have replaced it.
+func (p *Policy) resourceAt(path, authority string) *resource {
+	var found *resource
+	n := 0
+	for _, m := range p.resources {
+		if m.path == path {
+			found = m
+			n++
+		}
+	}
+	if n < 2 {
+		return found
+	}
+	host, ok := plainHost(authority)
+	for _, m := range p.resources {
+		if ok && m.path == path && m.host.match(host) {
+			return m
+		}
+	}
+	return nil
+}
+
+// metadataURL is the metadata that challenges point to where nothing else is
+// said: that of the only resource.
+func (p *Policy) metadataURL() string {
+	if len(p.resources) == 1 {
+		return p.resources[0].metadata
+	}
+	return ""
+}
+
+// readResources reads protected_resources, and what of them challenges name.
+func (p *Policy) readResources(o *object) {
+	if n := o.get("protected_resources"); n != nil {
+		if resources := asObject(n, o.problems); resources != nil {
+			p.readEachResource(resources)
+		}
+	}
+	p.resourceMetadata = p.readMetadataURL(o, p.metadataURL())
+}
+
+func (p *Policy) readEachResource(o *object) {
+	if len(o.members) == 0 {
+		o.problems.add(o.path, "want at least one protected resource, got an empty object")
+	}
+	// A Struct has lost the order of its members, so it may not count.
+	members := append([]member(nil), o.members...)
+	sort.Slice(members, func(i, j int) bool { return members[i].name < members[j].name })
+	for _, m := range members {
+		if want := wantName(m.name); want != "" {
+			o.problems.add(m.value.path, want)
+		}
+		resource := &resource{name: m.name}
+		if r := asObject(m.value, o.problems); r != nil {
+			resource.read(r)
+			for _, other := range p.resources {
+				if other.path == resource.path && other.host == resource.host && resource.path != "" {
+					r.wrong("resource", "want metadata at a host and path of its own: protected_resources."+other.name+" has the same")
+				}
+			}
+		}
+		p.resources = append(p.resources, resource)
+	}
+}
+
+func (m *resource) read(o *object) {
+	document, id := readResourceDocument(o)
+	if !o.has("resource") {
+		o.wrong("resource", "want the resource's identifier, as in https://api.example/mcp")
+	}
+	o.done()
+	if id == "" {
+		return
+	}
+	host, path, _ := splitURL(id)
+	m.host, _ = parseHost(host)
+	// A slash that ends the host is not part of the path (RFC 9728 section 3.1).
+	m.path = wellKnownResource
+	if path != "/" {
+		m.path += path
+	}
+	m.metadata = id[:len(id)-len(path)] + m.path
+	m.replies = newResourceReplies(document)
+}
+
+// readMetadataURL reads what resource_metadata of a challenge is, at the top or
+// in a rule: an address, or that of one of the resources.
+func (p *Policy) readMetadataURL(o *object, byDefault string) string {
+	url := o.checked("resource_metadata", "", wantMetadataURL)
+	name := o.checked("protected_resource", "", p.wantResourceName)
+	switch {
+	case o.has("resource_metadata") && o.has("protected_resource"):
+		o.wrong("protected_resource", "want only one of resource_metadata, protected_resource")
+	case url != "":
+		return url
+	}
+	for _, m := range p.resources {
+		if m.name == name {
+			return m.metadata
+		}
+	}
+	return byDefault
+}
+
+func (p *Policy) wantResourceName(name string) string {
+	for _, m := range p.resources {
+		if m.name == name {
+			return ""
+		}
+	}
+	return "want one of the protected resources, got " + quote(name)
+}
+
+func newResourceReplies(document []byte) resourceReplies {
+	const methods = "GET, HEAD, OPTIONS"
+	// Everybody may read it, scripts of any page among them.
+	anyOrigin := [2]string{"access-control-allow-origin", "*"}
+	return resourceReplies{
+		get: &Reply{Reason: ReasonMetadata, Status: 200, Body: document, Headers: [][2]string{
+			{"content-type", "application/json"}, {"cache-control", "public, max-age=300"}, anyOrigin,
+		}},
+		options: &Reply{Reason: ReasonMetadata, Status: 204, Headers: [][2]string{
+			{"allow", methods},
+			{"cache-control", "no-store"},
+			anyOrigin,
+			{"access-control-allow-methods", methods},
+			// The asterisk does not stand for Authorization (Fetch section 3.3.4).
+			{"access-control-allow-headers", "*, authorization"},
+			{"access-control-max-age", "300"},
+		}},
+		other: &Reply{Reason: ReasonMetadata, Status: 405, Headers: [][2]string{
+			{"allow", methods}, {"cache-control", "no-store"}, anyOrigin,
+		}},
+	}
+}
