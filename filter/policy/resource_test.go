@@ -217,6 +217,9 @@ func TestChallengesNameMetadata(t *testing.T) {
 		named := 0
 		for reason := range Reason(NumReasons) {
 			if reason.Allows() || reason.Answers() {
+				if d := used.refusals.get(reason, bodyJSON); d != Internal {
+					t.Errorf("%s: a refusal for %s: %+v", name, reason, d)
+				}
 				continue
 			}
 			for _, format := range []bodyFormat{bodyJSON, bodyText, bodyGRPC} {
