@@ -26,8 +26,14 @@ func TestStripProperty(t *testing.T) {
 	cookies := []string{"session=fake-token", "session=forged", "a=1", "sessio%6e=forged", "session", "session =forged", "Session=x", `b="session=q"`, "", "xsession=2", "c=session"}
 	parameters := []string{"access_token=fake-token", "access_token=forged", "a=1", "access%5Ftoken=forged", "access_token", "b=%20", "xaccess_token=2", "c=access_token", ""}
 	headers := [][2]string{
-		{"x-token", "Token fake-token"}, {"x_token", "Token forged"}, {"x-token", "token forged"}, {"x-token", "Basic x"},
-		{"authorization", "Bearer fake-token"}, {"authorization", "bearer forged"}, {"authorization", "Basic x"}, {"x-other", "Token x"},
+		{"x-token", "Token fake-token"},
+		{"x_token", "Token forged"},
+		{"x-token", "token forged"},
+		{"x-token", "Basic x"},
+		{"authorization", "Bearer fake-token"},
+		{"authorization", "bearer forged"},
+		{"authorization", "Basic x"},
+		{"x-other", "Token x"},
 	}
 	some := func(list []string, n int, separator string) string {
 		var picked []string
