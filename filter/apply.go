@@ -8,10 +8,6 @@ import (
 	"bearerauth/filter/policy"
 )
 
-// subjectProperty becomes the filter state wasm.bearerauth.sub. One path
-// element: the host joins several with NUL, and nothing can read that.
-const subjectProperty = "bearerauth.sub"
-
 // apply is the one place where a verdict becomes host calls.
 func apply(id uint32, s stream, v policy.Verdict) action {
 	if w, ok := v.(*policy.Wait); ok && w != nil {
@@ -19,14 +15,14 @@ func apply(id uint32, s stream, v policy.Verdict) action {
 	}
 	allow, local, refusal := settle(v)
 	if refusal != nil {
-		// The subject is for the access log only: the refusal stands without it.
-		_ = publish(s.plugin, refusal.Identity)
+		// Who it was is for the access log only: the refusal stands without it.
+		_ = tell(refusal.Identity)
 		return deny(id, s, refusal)
 	}
 	if local != nil {
 		return answered(id, s, local.Reason, reply(local.Reason, local.Status, local.Headers, local.Body, -1))
 	}
-	if !publish(s.plugin, allow.Identity) || !change(allow) {
+	if !tell(allow.Identity) || !publish(allow.State) || !change(allow) {
 		return fail(id, s)
 	}
 	s.plugin.metrics.count(allow.Reason)
@@ -51,11 +47,6 @@ func change(a *policy.Allow) bool {
 			return false
 		}
 	}
-	for _, state := range a.State {
-		if !setProperty("bearerauth."+state[0], state[1]) {
-			return false
-		}
-	}
 	return true
 }
 
@@ -67,11 +58,18 @@ func (p *plugin) shadow(a *policy.Allow) {
 	}
 }
 
-func publish(p *plugin, id *policy.Identity) bool {
-	if id == nil || id.Subject == "" || !p.policy.SubjectFilterState {
-		return true
+func tell(id *policy.Identity) bool { return id == nil || publish(id.State) }
+
+// publish makes filter state: the property bearerauth.sub becomes
+// wasm.bearerauth.sub. Each name is one path element: the host joins several
+// with NUL, and nothing can read that.
+func publish(state [][2]string) bool {
+	for _, s := range state {
+		if !setProperty(s[0], s[1]) {
+			return false
+		}
 	}
-	return setProperty(subjectProperty, id.Subject)
+	return true
 }
 
 var details = func() (all [policy.NumReasons]string) {

@@ -63,6 +63,33 @@ func (v Value) Items(visit func(item Value) bool) (ok bool) {
 	return true
 }
 
+// Member is the member of that name, in an object. Escapes do not hide it.
+func (v Value) Member(name string) (value Value, ok bool) {
+	if v.Kind() != '{' {
+		return nil, false
+	}
+	r := Reader{data: v, at: 1, lax: true}
+	for r.space(); !r.next('}'); r.space() {
+		have, ok := r.name()
+		if !ok {
+			return nil, false
+		}
+		r.space()
+		r.next(':')
+		r.space()
+		start := r.at
+		if !r.value(1) {
+			return nil, false
+		}
+		if string(have) == name {
+			return Value(v[start:r.at:r.at]), true
+		}
+		r.space()
+		r.next(',')
+	}
+	return nil, false
+}
+
 // ReadObject visits the members of a JSON object, after all of it was found
 // valid, until visit returns an error. For many objects keep a Reader.
 func ReadObject(data []byte, visit func(name []byte, value Value) error) error {

@@ -15,9 +15,9 @@ type claims struct {
 	hasIssuer, hasSubject bool
 	audience              []string
 	exp, nbf, iat         numericDate
-	scope                 string
 	confirmed             bool         // there is a cnf: the token is bound to a key of its sender
 	extra                 []jose.Value // by index in Policy.claimNames; nil where absent
+	values                []jose.Value // by index in Policy.claimRefs, once resolved
 	malformed             bool
 }
 
@@ -32,11 +32,19 @@ type numericDate struct {
 const latestDate = 253402300799
 
 func (c *claims) reset(extra int) {
-	audience, values := c.audience[:0], c.extra[:0]
+	audience, values, tops := c.audience[:0], c.values[:0], c.extra[:0]
 	for range extra {
-		values = append(values, nil)
+		tops = append(tops, nil)
 	}
-	*c = claims{audience: audience, extra: values}
+	*c = claims{audience: audience, extra: tops, values: values}
+}
+
+// resolve finds all claims that the configuration refers to. It comes after the
+// signature: strangers do not choose how many objects are read.
+func (p *Policy) resolve(c *claims) {
+	for i := range p.claimRefs {
+		c.values = append(c.values, p.claimRefs[i].in(c.extra))
+	}
 }
 
 // take reads one member of the payload. A claim of a type that RFC 7519 does not
@@ -57,11 +65,6 @@ func (p *Policy) take(c *claims, name []byte, value jose.Value) {
 		c.iat = c.date(value)
 	case "cnf":
 		c.confirmed = true
-	case "scope":
-		// Other forms count only where the configuration says so.
-		if text, ok := value.Text(); ok {
-			c.scope = borrow(text)
-		}
 	}
 	for i, wanted := range p.claimNames {
 		if string(name) == wanted {
@@ -133,7 +136,7 @@ const maxHeaderText = 4096
 func headerText(s string) string {
 	encode := 0
 	for i := 0; i < len(s); i++ {
-		if mustEncode(s, i) {
+		if mustEncode(s, i, 0) {
 			encode++
 		}
 	}
@@ -143,32 +146,28 @@ func headerText(s string) string {
 	if encode == 0 {
 		return strings.Clone(s)
 	}
-	const digits = "0123456789ABCDEF"
-	b := make([]byte, 0, len(s)+2*encode)
+	return string(appendHeaderText(make([]byte, 0, len(s)+2*encode), s, 0))
+}
+
+// appendHeaderText writes s as headerText does. In an item of a list the
+// separator becomes %XX, too.
+func appendHeaderText(dst []byte, s string, separator byte) []byte {
 	for i := 0; i < len(s); i++ {
-		if mustEncode(s, i) {
-			b = append(b, '%', digits[s[i]>>4], digits[s[i]&15])
+		if mustEncode(s, i, separator) {
+			dst = appendPercent(dst, s[i])
 		} else {
-			b = append(b, s[i])
+			dst = append(dst, s[i])
 		}
 	}
-	return string(b)
+	return dst
 }
 
-func mustEncode(s string, i int) bool {
+func appendPercent(dst []byte, c byte) []byte {
+	const digits = "0123456789ABCDEF"
+	return append(dst, '%', digits[c>>4], digits[c&15])
+}
+
+func mustEncode(s string, i int, separator byte) bool {
 	c := s[i]
-	return c < 0x20 || c > 0x7e || c == '%' || c == ' ' && (i == 0 || i == len(s)-1)
-}
-
-// claimText is a claim as a header's value: strings as headerText has them,
-// numbers and booleans as they are written. Other values give "".
-func claimText(value jose.Value) string {
-	switch value.Kind() {
-	case '"':
-		text, _ := value.Text()
-		return headerText(borrow(text))
-	case 't', 'f', '0':
-		return headerText(borrow(value))
-	}
-	return ""
+	return c < 0x20 || c > 0x7e || c == '%' || c == ' ' && (i == 0 || i == len(s)-1) || separator != 0 && c == separator
 }

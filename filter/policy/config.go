@@ -31,9 +31,8 @@ func (p *Policy) read(o *object) {
 	refusals.details = readDetails(o, defaultDetails)
 	refusals.headers = readRefusalHeaders(o, nil)
 	p.forwardAuthorization = o.boolean("forward_authorization", false)
-	p.SubjectFilterState = o.boolean("subject_filter_state", true)
 	p.cacheBytes = o.integer("token_cache_bytes", 4<<20, 0, 256<<20)
-	p.readOwnHeaders(o)
+	p.readIdentity(o)
 	p.readProviders(o)
 	p.readResources(o)
 	p.readCORS(o)
@@ -41,10 +40,8 @@ func (p *Policy) read(o *object) {
 	ready := newRefusals(refusals)
 	p.negotiates = refusals.format == bodyNegotiate
 	p.readRules(o, refusals, ready)
-	p.tellsSubject = p.subjectHeader != "" || p.SubjectFilterState
-	for _, rule := range p.rules {
-		p.asksScopes = p.asksScopes || len(rule.scopes) > 0
-	}
+	p.questions.known = nil
+	p.identifyStatic()
 	p.fallback = &rule{
 		forwardAuthorization: p.forwardAuthorization,
 		places:               everyPlace,
@@ -54,46 +51,6 @@ func (p *Policy) read(o *object) {
 		p.cors.opening = &rule{access: accessAnonymous, refusals: ready}
 	}
 	o.done()
-}
-
-// readOwnHeaders reads the names of the headers that the filter sets, and so owns.
-func (p *Policy) readOwnHeaders(o *object) {
-	own := func(name, path string) string {
-		if name == "" {
-			return ""
-		}
-		for _, other := range p.own {
-			if sameHeader(name, other) {
-				o.problems.add(path, "want a header of its own: "+name+" is set for something else, too")
-			}
-		}
-		p.own = append(p.own, name)
-		return name
-	}
-	p.subjectHeader = own(o.checked("subject_header", "", wantOwnHeader), o.at("subject_header"))
-	p.tokenHeader = own(o.checked("token_header", "", wantOwnHeader), o.at("token_header"))
-	for _, item := range o.array("claim_headers") {
-		c := asObject(item, o.problems)
-		if c == nil {
-			continue
-		}
-		claim := c.checked("claim", "", wantClaimName)
-		if !c.has("claim") {
-			c.wrong("claim", "want the name of a claim")
-		}
-		header := c.checked("header", "", wantOwnHeader)
-		if !c.has("header") {
-			c.wrong("header", "want a header name in lower case")
-		}
-		c.done()
-		p.claimHeaders = append(p.claimHeaders, claimHeader{claim, own(header, c.at("header")), p.claimIndex(claim)})
-	}
-}
-
-// claimHeader tells the upstream one claim of the verified token.
-type claimHeader struct {
-	claim, header string
-	index         int // in claimNames
 }
 
 // readDetails reads the texts of refusals that replace those given.
@@ -149,7 +106,7 @@ func (p *Policy) readProviders(o *object) {
 		if provider.choice("type", "static", "jwt") == 1 {
 			p.readJWTProvider(provider, index, m.name)
 		} else {
-			p.readStaticProvider(provider, index, m.name)
+			p.readStaticProvider(provider, index)
 		}
 	}
 }
@@ -205,6 +162,16 @@ func (p *Policy) readRule(o *object, common *refusalOptions, ready *refusals) *r
 	p.readWhose(o, r)
 	r.shadow = o.boolean("shadow", false)
 	r.scopes = o.strings("scopes", wantScope)
+	for _, scope := range r.scopes {
+		r.needsScopes = r.needsScopes.with(p.questions.scope(scope))
+	}
+	for _, scope := range o.strings("any_scopes", wantScope) {
+		r.needsAnyScope = r.needsAnyScope.with(p.questions.scope(scope))
+		if !contains(r.scopes, scope) {
+			r.scopes = append(r.scopes, scope)
+		}
+	}
+	r.needsClaims = p.readPredicates(o)
 	r.forwardUnverified = o.boolean("insecure_forward_unverified_token", false)
 	own := *common
 	if format := bodyFormat(o.choice("body_format", bodyFormatNames...)); o.has("body_format") {
@@ -256,7 +223,7 @@ func (p *Policy) readWhose(o *object, r *rule) {
 // checkRule finds members that would be of no effect beside the others.
 func (p *Policy) checkRule(o *object, r *rule) {
 	if !r.access.verifies() {
-		for _, name := range []string{"providers", "all_of", "scopes"} {
+		for _, name := range []string{"providers", "all_of", "scopes", "any_scopes", "claims"} {
 			if o.has(name) {
 				o.wrong(name, `want no such member in a rule with access `+quote(accessNames[r.access])+": no token is verified")
 			}

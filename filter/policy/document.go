@@ -24,6 +24,7 @@ type node struct {
 	path    string
 	kind    jsontext.Kind // 'n' null, 't', 'f', '"', '0', '{', '['
 	text    string        // a string's value, or a number as written
+	rounded bool          // a number of a Struct that may have been another before
 	members []member
 	items   []*node
 }

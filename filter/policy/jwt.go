@@ -19,6 +19,7 @@ type jwtProvider struct {
 	required      []requiredClaim
 	leeway        float64 // seconds
 	maxLifetime   float64 // seconds; 0: any
+	scopes        []scopeClaim
 	allowNoExpiry bool
 	keyIDs        []string     // the only kids of its tokens; nil: any
 	keys          *jose.KeySet // inline; nil: from source
@@ -29,13 +30,13 @@ type jwtProvider struct {
 // template, that claim must have that value.
 type issuerRule struct {
 	provider int // index in Policy.jwt
-	claim    int // index in Policy.claimNames, -1: none
+	claim    int // index in Policy.claimRefs, -1: none
 	value    string
 }
 
 // requiredClaim wants a claim to be one of some values.
 type requiredClaim struct {
-	claim  int      // index in Policy.claimNames
+	claim  int      // index in Policy.claimRefs
 	values []string // strings as they are, numbers and booleans as they are written
 }
 
@@ -130,12 +131,14 @@ func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool
 		s.cache.keepBad(key, ReasonBadSignature, provider, keys, at)
 		return nil, ReasonBadSignature, nil
 	}
+	p.resolve(c)
 	if reason := provider.judge(c, message, claim, value); reason != ReasonTokenValid {
 		s.cache.keepBad(key, reason, provider, keys, at)
 		return nil, reason, nil
 	}
 	good := &goodToken{provider: provider, key: signer, window: provider.window(c)}
-	p.identify(&good.identity, provider, c)
+	said := p.jwtTestimony(provider, c, message)
+	p.identify(&good.identity, &said)
 	reason = good.window.judge(at)
 	if reason == ReasonExpired {
 		s.cache.expired, s.cache.expiredAt = key, at
@@ -198,7 +201,7 @@ func (j *jwtProvider) judge(c *claims, m *jose.Message, claim int, value string)
 		return ReasonLifetime
 	case !j.takesSubject(c):
 		return ReasonWrongSubject
-	case claim >= 0 && !hasClaim(c.extra[claim], value):
+	case claim >= 0 && !hasClaim(c.values[claim], value):
 		return ReasonWrongIssuer
 	}
 	for _, r := range j.required {
@@ -277,7 +280,7 @@ func (j *jwtProvider) window(c *claims) window {
 
 func (r requiredClaim) met(c *claims) bool {
 	for _, value := range r.values {
-		if hasClaim(c.extra[r.claim], value) {
+		if hasClaim(c.values[r.claim], value) {
 			return true
 		}
 	}
@@ -303,35 +306,19 @@ func hasClaim(claim jose.Value, value string) bool {
 	return false
 }
 
-// identify copies what outlives the request out of the claims.
-func (p *Policy) identify(id *Identity, j *jwtProvider, c *claims) {
-	*id = Identity{Provider: j.name, provider: j.index}
-	// What nobody asks for is not copied: it would be most of what a new token costs.
-	if p.tellsSubject {
-		id.Subject = headerText(c.subject)
-	}
-	if p.asksScopes {
-		id.scope = strings.Clone(c.scope)
-	}
-	if len(p.claimHeaders) == 0 {
-		return
-	}
-	id.headers = make([][2]string, 0, len(p.claimHeaders))
-	for i := range p.claimHeaders {
-		h := &p.claimHeaders[i]
-		value := ""
-		switch h.claim {
-		case "sub":
-			value = headerText(c.subject)
-		case "iss":
-			value = headerText(c.issuer)
-		case "scope":
-			value = headerText(c.scope)
-		default:
-			value = claimText(c.extra[h.index])
+// jwtTestimony is what a verified JWT says.
+func (p *Policy) jwtTestimony(j *jwtProvider, c *claims, m *jose.Message) testimony {
+	t := testimony{provider: j.index, subject: c.subject, values: c.values, scopes: j.scopes}
+	if p.clientID.anywhere() {
+		// client_id is RFC 9068's, azp OpenID Connect's. Where both are there, one
+		// alone counts, whatever it is.
+		value := c.values[p.clientClaims[0]]
+		if value == nil {
+			value = c.values[p.clientClaims[1]]
 		}
-		if value != "" {
-			id.headers = append(id.headers, [2]string{h.header, value})
-		}
+		text, _ := value.Text()
+		t.clientID = borrow(text)
 	}
+	_, t.payload, _ = strings.Cut(m.Signed, ".")
+	return t
 }

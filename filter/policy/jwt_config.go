@@ -31,6 +31,7 @@ func (p *Policy) readJWTProvider(o *object, index int, name string) {
 	}
 	j.subjects = readMatchers(o, "subjects")
 	j.required = p.readRequiredClaims(o)
+	j.scopes = p.readScopeClaims(o)
 	j.keyIDs = o.strings("key_ids", wantClaimText)
 	p.readKeys(o, j, issuers)
 	o.done()
@@ -121,29 +122,15 @@ func (p *Policy) readRequiredClaims(o *object) (list []requiredClaim) {
 		if c == nil {
 			continue
 		}
-		name := c.checked("claim", "", wantClaimName)
-		if !c.has("claim") {
-			c.wrong("claim", "want the name of a claim")
-		}
+		claim := p.readClaimRef(c)
 		values := c.strings("values", wantClaimText)
 		if !c.has("values") {
 			c.wrong("values", "want the values that the claim may have")
 		}
 		c.done()
-		list = append(list, requiredClaim{p.claimIndex(name), values})
+		list = append(list, requiredClaim{claim, values})
 	}
 	return list
-}
-
-// claimIndex is where a claim's value is found in claims.extra.
-func (p *Policy) claimIndex(name string) int {
-	for i, have := range p.claimNames {
-		if have == name {
-			return i
-		}
-	}
-	p.claimNames = append(p.claimNames, name)
-	return len(p.claimNames) - 1
 }
 
 // addJWTProvider makes the provider known by its issuers. Whose token one is

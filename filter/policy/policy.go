@@ -10,14 +10,17 @@ import (
 // Policy is a compiled configuration. It never changes, and any number of
 // requests can be decided by it.
 type Policy struct {
-	// SubjectFilterState: the subject of a verified token becomes filter state.
-	SubjectFilterState bool
-
 	realm                string
 	rejectNonCanonical   bool
 	forwardAuthorization bool
-	subjectHeader        string
 	tokenHeader          string
+	subject              told
+	providerName         told
+	clientID             told
+	clientClaims         [2]int // client_id and azp, in claimRefs
+	payload              told
+	payloadPadding       bool
+	scope                told
 	claimHeaders         []claimHeader
 	own                  []string // every header that the filter sets
 	providers            []string // their names, sorted
@@ -26,10 +29,10 @@ type Policy struct {
 	issuers              map[string][]issuerRule
 	anyIssuer            []*jwtProvider // those whose tokens need no known issuer
 	sources              []*keySource
-	claimNames           []string // claims that the configuration asks for
+	claimNames           []string // claims at the top of a payload that the configuration asks for
+	claimRefs            []claimRef
+	questions            questions
 	cacheBytes           int
-	tellsSubject         bool // in a header or as filter state
-	asksScopes           bool // some rule does
 	locations            []location
 	places               []places // where the tokens of each provider stand
 	cors                 *cors
@@ -161,11 +164,12 @@ func (p *Policy) require(q *inquiry, bind []*rule, mayWait bool) Verdict {
 		}
 	}
 	for _, rule := range bind {
-		if !id.hasScopes(rule.scopes) {
-			d := *rule.refusals.get(ReasonInsufficientScope, q.format)
-			d.Identity = id
-			return &d
+		if reason := rule.judge(id); reason != ReasonTokenValid {
+			return rule.insufficient(reason, id, q.format)
 		}
+	}
+	if id.lacking {
+		return first.insufficient(ReasonInsufficientClaims, id, q.format)
 	}
 	return p.passVerified(q, bind, id)
 }
@@ -229,7 +233,7 @@ func (p *Policy) shadow(q *inquiry, j *judgement) Verdict {
 	}
 	a := p.pass(q, j, ReasonShadow)
 	a.Shadowed, a.Rule = refused, o.label()
-	a.State = append(a.State, [2]string{"shadow", refused.Reason.String()})
+	a.State = append(a.State, [2]string{"bearerauth.shadow", refused.Reason.String()})
 	if refused.Identity != nil {
 		p.tell(a, refused.Identity)
 	}
@@ -311,7 +315,7 @@ func (p *Policy) passVerified(q *inquiry, bind []*rule, id *Identity) *Allow {
 		}
 		if p.locations[c.location].kind == locationQuery {
 			// RFC 6750 section 2.3: no shared cache may keep the answer.
-			a.State = append(a.State, [2]string{"cache_control", "private"})
+			a.State = append(a.State, [2]string{"bearerauth.cache_control", "private"})
 		}
 	}
 	p.tell(a, id)
@@ -321,9 +325,6 @@ func (p *Policy) passVerified(q *inquiry, bind []*rule, id *Identity) *Allow {
 // tell lets the upstream know who it is.
 func (p *Policy) tell(a *Allow, id *Identity) {
 	a.Identity = id
-	if p.subjectHeader != "" && id.Subject != "" {
-		a.Set = append(a.Set, [2]string{p.subjectHeader, id.Subject})
-	}
 	a.Set = append(a.Set, id.headers...)
 }
 

@@ -76,7 +76,14 @@ func readValue(message []byte, path string, depth int, p *problems) (*node, erro
 			return nil, errStruct
 		}
 		n.kind = '0'
-		n.text = strconv.FormatFloat(math.Float64frombits(binary.LittleEndian.Uint64(rest)), 'g', -1, 64)
+		// A Struct has doubles only. As a claim is compared with a number as it is
+		// written, whole ones are written as such.
+		f := math.Float64frombits(binary.LittleEndian.Uint64(rest))
+		n.text = strconv.FormatFloat(f, 'g', -1, 64)
+		n.rounded = !(math.Abs(f) < 1<<53)
+		if !n.rounded && f == math.Trunc(f) {
+			n.text = strconv.FormatInt(int64(f), 10)
+		}
 	case field == 4 && wire == wireVarint:
 		if len(rest) != 1 || rest[0] > 1 {
 			return nil, errStruct

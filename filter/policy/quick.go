@@ -48,7 +48,7 @@ func (p *Policy) quickly(s *State, token string, now time.Time) *Identity {
 	id, reason, _ := p.verify(s, &c, now, false)
 	// A good JWT consists of b64token characters; a configured digest can be that
 	// of anything.
-	if reason != ReasonTokenValid || len(p.static.tokens) > 0 && !isB64Token(token) {
+	if reason != ReasonTokenValid || id.lacking || len(p.static.tokens) > 0 && !isB64Token(token) {
 		return nil
 	}
 	return id

@@ -19,6 +19,7 @@ const (
 	ReasonNotYetValid
 	ReasonExpired
 	ReasonInsufficientScope
+	ReasonInsufficientClaims
 	ReasonForbidden
 	ReasonMalformedToken
 	ReasonAlgorithm
@@ -109,10 +110,8 @@ var outcomes = [NumReasons]outcome{
 		word: "expired", status: 401, grpcStatus: 16, detail: detailInvalidToken, challenges: true,
 		code: "invalid_token", description: "The access token expired",
 	},
-	ReasonInsufficientScope: {
-		word: "insufficient_scope", status: 403, grpcStatus: 7, detail: detailInsufficientScope, challenges: true,
-		code: "insufficient_scope", description: "The access token lacks a scope that the request needs",
-	},
+	ReasonInsufficientScope:  insufficient("insufficient_scope"),
+	ReasonInsufficientClaims: insufficient("insufficient_claims"),
 	// No token would help: a challenge would send the client in circles.
 	ReasonForbidden:         {word: "forbidden", status: 403, grpcStatus: 7, detail: detailForbidden},
 	ReasonMalformedToken:    invalid("malformed_token"),
@@ -145,6 +144,15 @@ func invalid(word string) outcome {
 	return outcome{
 		word: word, status: 401, grpcStatus: 16, detail: detailInvalidToken, challenges: true,
 		code: "invalid_token", description: "The access token is invalid",
+	}
+}
+
+// insufficient is the outcome of a valid token that is not enough. A client
+// need not learn which claims open what: a scope it can ask for.
+func insufficient(word string) outcome {
+	return outcome{
+		word: word, status: 403, grpcStatus: 7, detail: detailInsufficientScope, challenges: true,
+		code: "insufficient_scope", description: "The access token lacks a scope that the request needs",
 	}
 }
 

@@ -30,7 +30,10 @@ type rule struct {
 	allOf                []int  // providers of each of which the request needs a token; nil: one token is enough
 	places               places // where the tokens may stand
 	shadow               bool
-	scopes               []string
+	scopes               []string // that it can need, for the challenge
+	needsScopes          facts    // all of them
+	needsAnyScope        facts    // one of them, if there is any
+	needsClaims          facts    // all of them
 	forwardAuthorization bool
 	forwardUnverified    bool
 	refusals             *refusals
@@ -49,6 +52,24 @@ func (r *rule) label() string {
 
 func (r *rule) accepts(provider int) bool {
 	return r.providers == nil || r.providers[provider]
+}
+
+// judge reports whether a verified token is enough, and why not.
+func (r *rule) judge(id *Identity) Reason {
+	switch {
+	case !id.facts.all(r.needsScopes), len(r.needsAnyScope) > 0 && !id.facts.any(r.needsAnyScope):
+		return ReasonInsufficientScope
+	case !id.facts.all(r.needsClaims):
+		return ReasonInsufficientClaims
+	}
+	return ReasonTokenValid
+}
+
+// insufficient refuses a token that is valid, so that it is known whose it was.
+func (r *rule) insufficient(reason Reason, id *Identity, format bodyFormat) *Deny {
+	d := *r.refusals.get(reason, format)
+	d.Identity = id
+	return &d
 }
 
 // judgement is which rules decide over a request. Where its path has one

@@ -72,8 +72,8 @@ func tellCore(t *testing.T, p *Policy, state *State, request *scenario.Request) 
 		t.Fatalf("verdict %v", v)
 	}
 	subject := ""
-	if identity != nil && p.SubjectFilterState {
-		subject = identity.Subject
+	if identity != nil {
+		subject = header(identity.State, "bearerauth.sub")
 	}
 	if e.Subject != nil && subject != *e.Subject {
 		t.Errorf("subject %q, want %q", subject, *e.Subject)

@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 	"unsafe"
+
+	"bearerauth/filter/jose"
 )
 
 // staticToken is one configured token: its digest, never the token.
@@ -29,6 +31,7 @@ type staticTokens struct {
 	byPrefix map[uint64]int32
 	tokens   []staticToken
 	paths    []string // where each stands in the configuration
+	claims   []staticClaims
 }
 
 func digestPrefix(d *[sha256.Size]byte) uint64 { return binary.LittleEndian.Uint64(d[:8]) }
@@ -85,7 +88,7 @@ func (s *staticTokens) verify(token string, now time.Time) (*staticToken, Reason
 }
 
 // readStaticProvider reads a provider of type "static" into the policy's table.
-func (p *Policy) readStaticProvider(o *object, provider int, name string) {
+func (p *Policy) readStaticProvider(o *object, provider int) {
 	items := o.array("tokens")
 	if !o.has("tokens") {
 		o.problems.add(o.at("tokens"), "want an array of tokens")
@@ -100,7 +103,7 @@ func (p *Policy) readStaticProvider(o *object, provider int, name string) {
 		if !t.has("sha256") {
 			t.wrong("sha256", "want the SHA-256 of the token as 64 lower-case hex digits")
 		}
-		token.identity = p.readStaticIdentity(t, provider, name)
+		token.identity = p.readStaticClaims(t, provider)
 		token.notBefore = t.time("not_before")
 		token.expires = t.time("expires")
 		if !token.notBefore.IsZero() && !token.expires.IsZero() && !token.notBefore.Before(token.expires) {
@@ -118,31 +121,60 @@ func (p *Policy) readStaticProvider(o *object, provider int, name string) {
 	o.done()
 }
 
-// readStaticIdentity reads who a token stands for. Its attributes are to
-// claim_headers what a JWT's claims are.
-func (p *Policy) readStaticIdentity(t *object, provider int, name string) *Identity {
-	id := &Identity{
-		Provider: name,
-		Subject:  headerText(t.checked("subject", "", wantHeaderText)),
-		provider: provider,
-		scope:    joinScopes(t.strings("scopes", wantScope)),
+// staticClaims is what a static token says, kept until it is known what rules ask.
+type staticClaims struct {
+	identity                 *Identity
+	provider                 int
+	subject, scope, clientID string
+	attributes               map[string]string
+}
+
+func (p *Policy) readStaticClaims(t *object, provider int) *Identity {
+	c := staticClaims{
+		identity:   &Identity{},
+		provider:   provider,
+		subject:    t.checked("subject", "", wantHeaderText),
+		scope:      joinScopes(t.strings("scopes", wantScope)),
+		clientID:   t.checked("client_id", "", wantHeaderText),
+		attributes: readAttributes(t),
 	}
-	attributes := readAttributes(t)
-	for _, h := range p.claimHeaders {
-		value := ""
-		switch h.claim {
-		case "sub":
-			value = id.Subject
-		case "scope":
-			value = id.scope
-		default:
-			value = headerText(attributes[h.claim])
+	p.static.claims = append(p.static.claims, c)
+	return c.identity
+}
+
+// identifyStatic makes the identities of all static tokens. Their attributes are
+// what a JWT's claims are, strings at the top of a payload.
+func (p *Policy) identifyStatic() {
+	scope := []scopeClaim{{claim: p.claimIndex("scope")}}
+	tops := make([]jose.Value, len(p.claimNames))
+	values := make([]jose.Value, len(p.claimRefs))
+	for i := range p.static.claims {
+		c := &p.static.claims[i]
+		for i, name := range p.claimNames {
+			tops[i] = c.value(name)
 		}
-		if value != "" {
-			id.headers = append(id.headers, [2]string{h.header, value})
+		for i := range p.claimRefs {
+			values[i] = p.claimRefs[i].in(tops)
 		}
+		p.identify(c.identity, &testimony{
+			provider: c.provider, subject: c.subject, clientID: c.clientID, values: values, scopes: scope,
+		})
 	}
-	return id
+	p.static.claims = nil
+}
+
+func (c *staticClaims) value(name string) jose.Value {
+	text := c.attributes[name]
+	switch name {
+	case "sub":
+		text = c.subject
+	case "scope":
+		text = c.scope
+	}
+	if text == "" {
+		return nil
+	}
+	return appendJSON(nil, text)
 }
 
 func readAttributes(t *object) map[string]string {

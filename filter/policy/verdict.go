@@ -1,9 +1,6 @@
 package policy
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // Verdict is what Decide returns: *Allow, *Deny, *Reply or *Wait. A nil Verdict denies.
 type Verdict interface{ verdict() }
@@ -14,7 +11,7 @@ type Allow struct {
 	Reason   Reason
 	Remove   []string // header names, as they stand in the request
 	Set      [][2]string
-	State    [][2]string // filter state: the part of the name behind "bearerauth.", and the value
+	State    [][2]string // properties to set, besides those of the Identity
 	Identity *Identity   // nil where nobody was verified
 
 	Shadowed *Deny  // with ReasonShadow: what the rule would have answered
@@ -52,46 +49,6 @@ func (*Wait) verdict()  {}
 func (*Allow) verdict() {}
 func (*Deny) verdict()  {}
 func (*Reply) verdict() {}
-
-// Identity is who a verified token stands for.
-type Identity struct {
-	Provider string
-	Subject  string // as headerText has it
-
-	provider int         // index in Policy.providers
-	scope    string      // space-delimited, as RFC 6749 section 3.3 has it
-	headers  [][2]string // what claim_headers says of it
-}
-
-// size is what an identity holds in memory, in bytes.
-func (id *Identity) size() int {
-	n := 160 + len(id.Subject) + len(id.scope)
-	for _, h := range id.headers {
-		n += 32 + len(h[1])
-	}
-	return n
-}
-
-func (id *Identity) hasScopes(needed []string) bool {
-	for _, n := range needed {
-		if !hasScope(id.scope, n) {
-			return false
-		}
-	}
-	return true
-}
-
-// hasScope looks for a whole scope-token: no prefix, no other case, no comma.
-func hasScope(scope, needed string) bool {
-	for scope != "" {
-		var have string
-		have, scope, _ = strings.Cut(scope, " ")
-		if have == needed {
-			return true
-		}
-	}
-	return false
-}
 
 // Internal is the refusal for a failure of the filter itself: it is there
 // before any configuration is, and never depends on one.
