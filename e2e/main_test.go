@@ -60,7 +60,7 @@ filter_chains:
           "@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
           log_format:
             text_format_source:
-              inline_string: "access %%REQ(X-CASE)%% %%RESPONSE_CODE%% %%RESPONSE_CODE_DETAILS%% sub=%%FILTER_STATE(wasm.bearerauth.sub:PLAIN)%%\n"
+              inline_string: "access %%REQ(X-CASE)%% %%RESPONSE_CODE%% %%RESPONSE_CODE_DETAILS%%%s\n"
       http_filters:
       - name: bearerauth
         typed_config:
@@ -85,8 +85,18 @@ filter_chains:
           domains: ["*"]
           routes:
 %s
-`, l.name, l.name, indent(l.hcm, 6), l.name, indent(l.wasm, 12),
+`, l.name, l.name, indent(l.hcm, 6), loggedStates(), l.name, indent(l.wasm, 12),
 		filepath.Join(root, "bearerauth.wasm"), indent(configuration, 14), indent(routes, 10))
+}
+
+// loggedStates is what the access log shows of the filter state that the tests
+// ask for.
+func loggedStates() string {
+	var b strings.Builder
+	for _, name := range []string{"sub", "provider", "client_id", "scope", "payload", "claim.tier", "claim.roles"} {
+		fmt.Fprintf(&b, " [%s=%%FILTER_STATE(wasm.bearerauth.%s:PLAIN)%%]", name, name)
+	}
+	return b.String()
 }
 
 const statsConfig = `

@@ -59,7 +59,7 @@ func tellModule(t *testing.T, plugin *wasmhost.Plugin, request *scenario.Request
 			t.Errorf("cache-control %q, want no-store", got)
 		}
 	}
-	if got := s.FilterState()["wasm.bearerauth.sub"]; e.Subject != nil && got != *e.Subject {
-		t.Errorf("filter state %q, want %q", got, *e.Subject)
+	if err := e.CheckState(func(name string) string { return s.FilterState()["wasm.bearerauth."+name] }); err != nil {
+		t.Error(err)
 	}
 }

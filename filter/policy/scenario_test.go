@@ -71,12 +71,13 @@ func tellCore(t *testing.T, p *Policy, state *State, request *scenario.Request) 
 	default:
 		t.Fatalf("verdict %v", v)
 	}
-	subject := ""
-	if identity != nil {
-		subject = header(identity.State, "bearerauth.sub")
-	}
-	if e.Subject != nil && subject != *e.Subject {
-		t.Errorf("subject %q, want %q", subject, *e.Subject)
+	if err := e.CheckState(func(name string) string {
+		if identity == nil {
+			return ""
+		}
+		return header(identity.State, "bearerauth."+name)
+	}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,7 +43,8 @@ type Expect struct {
 	Headers   map[string]string  `json:"headers"`  // of the reply
 	Upstream  map[string]*string `json:"upstream"` // request headers that the upstream sees; null: none of that name
 	Reply     map[string]*string `json:"reply"`    // headers of a refusal; null: none of that name
-	Subject   *string            `json:"subject"`  // filter state; "": none
+	Subject   *string            `json:"subject"`  // filter state wasm.bearerauth.sub; "": none
+	State     map[string]string  `json:"state"`    // other filter state, by what follows wasm.bearerauth.; "": none
 }
 
 // Load reads every story below dir, which may not be empty.
@@ -114,6 +116,23 @@ func (e *Expect) Details() string {
 		return "bearerauth_answered{" + e.Reason + "}"
 	}
 	return "bearerauth_denied{" + e.Reason + "}"
+}
+
+// CheckState says what is wrong with the filter state that got shows.
+func (e *Expect) CheckState(got func(name string) string) error {
+	want := maps.Clone(e.State)
+	if e.Subject != nil {
+		if want == nil {
+			want = map[string]string{}
+		}
+		want["sub"] = *e.Subject
+	}
+	for name, value := range want {
+		if is := got(name); is != value {
+			return fmt.Errorf("filter state %s is %q, want %q", name, is, value)
+		}
+	}
+	return nil
 }
 
 // CheckUpstream says what is wrong with the header map that an upstream got.
