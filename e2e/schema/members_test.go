@@ -88,6 +88,8 @@ func TestMembers(t *testing.T) {
 		"match":              {`{"rules":[{"match":{"unknown":0}}]}`, "rules[0].match.unknown"},
 		"header_condition":   {`{"rules":[{"match":{"headers":[{"unknown":0}]}}]}`, "rules[0].match.headers[0].unknown"},
 		"query_condition":    {`{"rules":[{"match":{"query":[{"unknown":0}]}}]}`, "rules[0].match.query[0].unknown"},
+		"scope_claim":        {`{"providers":{"a":{"type":"jwt","scope_claims":[{"unknown":0}]}}}`, "providers.a.scope_claims[0].unknown"},
+		"predicate":          {`{"rules":[{"claims":[{"unknown":0}]}]}`, "rules[0].claims[0].unknown"},
 	}
 	objects := closed(t)
 	for name, probe := range probes {
@@ -121,6 +123,10 @@ func TestEnums(t *testing.T) {
 		{defs["jwt_provider"], "algorithms", `{"providers":{"a":{"type":"jwt","algorithms":["?"]}}}`, "providers.a.algorithms[0]"},
 		{defs["rule"], "body_format", `{"rules":[{"body_format":"?"}]}`, "rules[0].body_format"},
 		{defs["protected_resource"], "bearer_methods_supported", `{"protected_resources":{"a":{"bearer_methods_supported":["?"]}}}`, "protected_resources.a.bearer_methods_supported[0]"},
+		{root, "filter_state", `{"filter_state":["?"]}`, "filter_state[0]"},
+		{defs["claim_header"], "format", `{"claim_headers":[{"format":"?"}]}`, "claim_headers[0].format"},
+		{defs["claim_header"], "missing", `{"claim_headers":[{"missing":"?"}]}`, "claim_headers[0].missing"},
+		{defs["scope_claim"], "form", `{"providers":{"a":{"type":"jwt","scope_claims":[{"form":"?"}]}}}`, "providers.a.scope_claims[0].form"},
 		{defs["rule"], "access", `{"rules":[{"access":"?"}]}`, "rules[0].access"},
 	} {
 		var words []string

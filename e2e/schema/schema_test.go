@@ -154,6 +154,11 @@ var parserOnly = map[string]string{
 	"resource_same_path_scheme":          "resources are compared",
 	"rule_resource_unknown":              "the resources and who names them are compared",
 	"rule_resource_unreachable":          "rules are compared",
+	"claim_headers_filter_state_twice":   "members are compared",
+	"headers_own_provider":               "a rule and the headers at the top are compared",
+	"own_header_twice_payload":           "members are compared",
+	"own_header_twice_provider":          "members are compared",
+	"rule_claims_matches_wrong":          "the syntax of RE2",
 }
 
 // environment is what the corpus finds there.

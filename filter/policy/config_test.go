@@ -124,11 +124,12 @@ var unreachedMessages = map[string]string{
 	"want a string that is not empty":                       "every list of strings refuses the empty one by its own check",
 	"want no value where presence is asked":                 "the parser gives none",
 	"want a condition that is one of present, equal, regex": "the parser knows no other kind",
-	"want a JWK Set of at most 1 MiB":                       "needs 1 MiB; filter/jose tests it",
-	"want the issuer ":                                      "the issuer's answer is wrong, not the configuration",
-	": want a cluster for it in jwks_clusters":              "the issuer's answer is wrong, not the configuration",
-	"jwks_uri: want https, as the issuer has it":            "the issuer's answer is wrong, not the configuration",
-	"want HS256, HS384 or HS512 for a secret, got ":         "the parser asks for such an algorithm first",
+	"want a number that a Struct can hold exactly, a whole one below 2^53: this one may be another than was written": "needs a Struct; TestStructNumbers has one",
+	"want a JWK Set of at most 1 MiB":               "needs 1 MiB; filter/jose tests it",
+	"want the issuer ":                              "the issuer's answer is wrong, not the configuration",
+	": want a cluster for it in jwks_clusters":      "the issuer's answer is wrong, not the configuration",
+	"jwks_uri: want https, as the issuer has it":    "the issuer's answer is wrong, not the configuration",
+	"want HS256, HS384 or HS512 for a secret, got ": "the parser asks for such an algorithm first",
 }
 
 // TestParseEveryMessage looks for each message of the parser's source in the
@@ -144,6 +145,7 @@ func TestParseEveryMessage(t *testing.T) {
 		"config.go", "match_config.go", "fields.go", "object.go", "document.go", "static.go",
 		"condition.go", "pattern.go", "host.go", "key_config.go", "jwt_config.go", "matcher.go", "duration.go", "discovery.go",
 		"resource.go", "resource_document.go",
+		"claim_ref.go", "claim_header.go", "identity.go", "predicate.go", "scope.go",
 		"../jose/jwk.go", "../jose/key.go", "../jose/set.go", "../jose/pem.go",
 	} {
 		source, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)

@@ -66,3 +66,32 @@ func TestParseStruct(t *testing.T) {
 		}
 	}
 }
+
+// TestStructNumbers: a Struct has doubles only. Whole ones are compared as
+// integers, and those that may have been another number are not taken: 2^53+1
+// would let 2^53 in.
+func TestStructNumbers(t *testing.T) {
+	t.Parallel()
+	config := func(f float64) string {
+		return minimalStruct(entry("rules", listValue(structValue(entry("claims", listValue(structValue(
+			entry("claim", listValue(stringValue("a"), stringValue("b"))), entry("one_of", listValue(numberValue(f))),
+		)))))))
+	}
+	for f, want := range map[float64]string{
+		1: "1", 0: "0", -7: "-7", 1e6: "1000000", 1e15: "1000000000000000", 1<<53 - 1: "9007199254740991", 1.5: "1.5", -0.25: "-0.25", 1e-7: "1e-07",
+	} {
+		p, err := Parse([]byte(config(f)))
+		if err != nil {
+			t.Errorf("%v: %v", f, err)
+			continue
+		}
+		if got := p.questions.claims[0].is; len(got) != 1 || got[scalar{'0', want}] == nil {
+			t.Errorf("%v: %v, want %s", f, got, want)
+		}
+	}
+	for _, f := range []float64{1 << 53, 1<<53 + 2, -1 << 53, 1e300, math.Inf(1), math.NaN()} {
+		if _, err := Parse([]byte(config(f))); err == nil || !strings.Contains(err.Error(), "rules[0].claims[0].one_of[0]: want a number that a Struct can hold exactly") {
+			t.Errorf("%v: %v", f, err)
+		}
+	}
+}
