@@ -12,7 +12,7 @@ import (
 )
 
 // decide plays one configuration and some requests.
-func decide(t *testing.T, data []byte) (allowed, certain int) {
+func decide(t *testing.T, data []byte, reasons map[string]int) (allowed, certain int) {
 	d := dice(data)
 	c := d.config()
 	var p *Policy
@@ -33,7 +33,9 @@ func decide(t *testing.T, data []byte) (allowed, certain int) {
 	state := p.NewState(Host{})
 	for range 8 {
 		r := d.request()
-		if v, isAllow := p.Decide(state, time.Unix(decideNow, 0), r).(*Allow); isAllow {
+		v := p.Decide(state, time.Unix(decideNow, 0), r)
+		reasons[decided(v)]++
+		if v, isAllow := v.(*Allow); isAllow {
 			allowed++
 			checkAllow(t, c, r, v)
 		}
@@ -61,7 +63,8 @@ func checkVerdict(t *testing.T, c *modelConfig, r *Request, v Verdict) (certain 
 	kind, token := credentials(r.Headers, r.Path)
 	all := worlds(r)
 	plain := regexp.MustCompile(`^(/[a-z]+)+/?$`).MatchString(target(r.Path)) && regexp.MustCompile(`^[A-Za-z.]+[a-z](:[0-9]+)?$`).MatchString(r.Authority) &&
-		!strings.ContainsAny(r.Path, "%;#") && !strings.Contains(header(r.Headers, "x-tier"), ",") && r.HasPath
+		!strings.ContainsAny(r.Path, "%;#") && !strings.Contains(header(r.Headers, "x-tier"), ",") && r.HasPath &&
+		!slices.ContainsFunc(r.Headers, func(h [2]string) bool { return h[0] == "x_tier" }) // perhaps x-tier, to some
 	for i := range all {
 		rule := c.first(&all[i])
 		if rule != nil && rule.dead {
@@ -103,10 +106,14 @@ func checkAllow(t *testing.T, c *modelConfig, r *Request, v *Allow) {
 	if verified {
 		i := slices.IndexFunc(c.tokens, func(t modelToken) bool { return t.text == text })
 		want[c.subjectHeader], want[c.claimHeader], want[c.tokenHeader] = c.tokens[i].subject, c.tokens[i].tier, text
+		want[c.providerHeader] = c.tokens[i].provider
+		if c.tokens[i].tier == "" && c.claimMissing == "default" {
+			want[c.claimHeader] = "none"
+		}
 	} else if rule := c.first(&all[0]); len(all) == 1 && rule != nil && rule.unverified && kind == "bearer" {
 		want[c.tokenHeader] = text
 	}
-	for _, own := range []string{c.subjectHeader, c.tokenHeader, c.claimHeader} {
+	for _, own := range []string{c.subjectHeader, c.tokenHeader, c.claimHeader, c.providerHeader} {
 		var got []string
 		for _, h := range applyTo(r.Headers, v) {
 			if own != "" && strings.ReplaceAll(strings.ToLower(h[0]), "_", "-") == strings.ReplaceAll(own, "_", "-") {
@@ -158,11 +165,11 @@ func checkRefusal(t *testing.T, c *modelConfig, r *Request, v *Deny) {
 		}
 		seen[part[1]] = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(part[2])
 	}
-	code := map[string]string{"missing": "", "insufficient_scope": "insufficient_scope"}[v.Reason.String()]
+	code := map[string]string{"missing": "", "insufficient_scope": "insufficient_scope", "insufficient_claims": "insufficient_scope"}[v.Reason.String()]
 	if v.Reason != ReasonMissing && v.Status != 403 {
 		code = map[uint32]string{400: "invalid_request", 401: "invalid_token"}[v.Status]
 	}
-	if challenge != "" && (seen["realm"] != c.realm || seen["error"] != code || code == "insufficient_scope" && seen["scope"] == "") {
+	if challenge != "" && (seen["realm"] != c.realm || seen["error"] != code || v.Reason == ReasonInsufficientScope && seen["scope"] == "") {
 		fail("challenge for another reason")
 	}
 	kind := header(r.Headers, "content-type")
@@ -210,7 +217,7 @@ func FuzzDecide(f *testing.F) {
 	for _, seed := range seeds {
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, data []byte) { decide(t, data) })
+	f.Fuzz(func(t *testing.T, data []byte) { decide(t, data, map[string]int{}) })
 }
 
 // TestDecideOracle plays the same game with a fixed seed, and asks whether the
@@ -219,11 +226,12 @@ func TestDecideOracle(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(7, 11))
 	allowed, certain := 0, 0
+	reasons := map[string]int{}
 	for range 600 {
-		a, c := decide(t, randomBytes(r))
+		a, c := decide(t, randomBytes(r), reasons)
 		allowed, certain = allowed+a, certain+c
 	}
-	if allowed < 300 || certain < 300 {
-		t.Errorf("%d allowed, %d beyond doubt", allowed, certain)
+	if allowed < 300 || certain < 300 || reasons["insufficient_scope"] < 15 || reasons["insufficient_claims"] < 15 {
+		t.Errorf("%d allowed, %d beyond doubt, %v", allowed, certain, reasons)
 	}
 }

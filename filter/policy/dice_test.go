@@ -49,7 +49,7 @@ func (d *dice) config() *modelConfig {
 	return &modelConfig{
 		realm: d.pick("demo", `a "b" \c`, "x, error=y"), format: d.pick("json", "text", "problem"),
 		subjectHeader: d.pick("x-auth-subject", "", "x_auth_subject"), tokenHeader: d.pick("", "x-auth-token"),
-		claimHeader: d.pick("x-auth-tier", ""), forward: d.roll(3) == 1, reject: d.roll(8) == 1, tokens: modelTokens(),
+		claimHeader: d.pick("x-auth-tier", ""), claimMissing: d.pick("omit", "omit", "omit", "default", "deny"), providerHeader: d.pick("", "x-auth-provider"), forward: d.roll(3) == 1, reject: d.roll(8) == 1, tokens: modelTokens(),
 	}
 }
 
@@ -83,6 +83,20 @@ func (d *dice) rule() modelRule {
 	}
 	if r.access == "token" || r.access == "optional" {
 		r.providers, r.scopes = d.some("ops", "apps"), d.some("read", "admin")
+		if d.roll(3) == 1 {
+			r.anyScopes = [][]string{{"read"}, {"write", "admin"}, {"rea", "READ"}}[d.roll(3)]
+		}
+		for range max(d.roll(4)-1, 0) {
+			r.claims = append(r.claims, []modelPredicate{
+				{"equal", []any{"gold"}},
+				{"one_of", []any{"gold", 7, true}},
+				{"matches", []any{"g.*|lead"}},
+				{"exists", []any{true}},
+				{"contains", []any{"gold"}},
+				{"one_of", []any{true, "Gold"}},
+				{"matches", []any{"gol"}},
+			}[d.roll(7)])
+		}
 	}
 	if forward := d.roll(4); forward < 2 && r.access != "deny" {
 		is := forward == 1
@@ -106,7 +120,11 @@ func (c *modelConfig) json() []byte {
 	}
 	set(object, "subject_header", c.subjectHeader, c.subjectHeader != "")
 	set(object, "token_header", c.tokenHeader, c.tokenHeader != "")
-	set(object, "claim_headers", []any{map[string]string{"claim": "tier", "header": c.claimHeader}}, c.claimHeader != "")
+	set(object, "provider_header", c.providerHeader, c.providerHeader != "")
+	told := map[string]any{"claim": "tier", "header": c.claimHeader}
+	set(told, "missing", c.claimMissing, c.claimMissing != "default")
+	set(told, "default", "none", c.claimMissing == "default")
+	set(object, "claim_headers", []any{told}, c.claimHeader != "")
 	providers := map[string][]any{}
 	for _, t := range c.tokens {
 		digest := sha256.Sum256([]byte(t.text))
@@ -152,6 +170,16 @@ func (r *modelRule) json(set func(map[string]any, string, any, bool)) map[string
 	set(o, "match", match, len(match) > 0)
 	set(o, "providers", r.providers, r.providers != nil)
 	set(o, "scopes", r.scopes, r.scopes != nil)
+	set(o, "any_scopes", r.anyScopes, r.anyScopes != nil)
+	var claims []any
+	for _, p := range r.claims {
+		value := any(p.Values)
+		if p.Kind != "one_of" {
+			value = p.Values[0]
+		}
+		claims = append(claims, map[string]any{"claim": "tier", p.Kind: value})
+	}
+	set(o, "claims", claims, claims != nil)
 	set(o, "forward_authorization", r.forward, r.forward != nil)
 	set(o, "insecure_forward_unverified_token", true, r.unverified)
 	return o
@@ -179,7 +207,7 @@ func (d *dice) request() *Request {
 		pairs = append(pairs, [2]string{d.pick("x-tier", "x-tier", "x_tier"), d.pick("gold", "lead", "gold,x", "g", "")})
 	}
 	for range d.roll(4) {
-		name := d.pick("x-auth-subject", "x_auth_subject", "x-auth_subject", "x-auth-token", "x_auth-tier", "X-Auth-Subject", "accept")
+		name := d.pick("x-auth-subject", "x_auth_subject", "x-auth_subject", "x-auth-token", "x_auth-tier", "X-Auth-Subject", "x-auth-provider", "accept")
 		pairs = append(pairs, [2]string{name, "forged"})
 	}
 	if d.roll(4) == 1 {

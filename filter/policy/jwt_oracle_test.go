@@ -20,7 +20,8 @@ import (
 // TestDecideAgainstOracle: whoever passes passes for a slow, independent reader
 // of the contract, too, as the same subject of the same provider, and nobody
 // else does. Providers share issuers and key names, tokens and keys go without
-// names, opaque tokens look like JWTs, and time and keys move.
+// names, opaque tokens look like JWTs, and time and keys move. Scopes and claims
+// come in many forms, and rules ask for them by path.
 func TestDecideAgainstOracle(t *testing.T) {
 	t.Parallel()
 	people := map[string]*testIssuer{"a": issuerOnce(), "b": newTestIssuer(), "c": newTestIssuer()}
@@ -45,13 +46,16 @@ func TestDecideAgainstOracle(t *testing.T) {
 			return m
 		}
 		p := mustParse(t, mustJSON(map[string]any{
-			"subject_header": "x-sub", "token_cache_bytes": []int{0, 4096, 1 << 20}[round%3],
+			"subject_header": "x-sub", "claim_headers": []any{map[string]any{"claim": "n", "header": "x-n"}},
+			"rules": oracleRules, "token_cache_bytes": []int{0, 4096, 1 << 20}[round%3],
 			"providers": map[string]any{
 				"p1": with(source("p1"), "issuer", one, "audiences", []string{"api"}),
-				"p2": with(source("p2"), "issuers", []string{one, two}, "audiences", []string{"shop"}, "required_claims", []any{map[string]any{"claim": "tier", "values": []string{"gold", "1", "true"}}}),
-				"p3": with(source("p3"), "audiences", []string{"api", "any"}, "max_lifetime", "1h", "types", []string{"at+jwt"}),
+				"p2": with(source("p2"), "issuers", []string{one, two}, "audiences", []string{"shop"}, "required_claims", []any{map[string]any{"claim": "tier", "values": []string{"gold", "1", "true"}}},
+					"scope_claims", json.RawMessage(`[{"claim":"scp","form":"string_or_array"},{"claim":"scope"}]`)),
+				"p3": with(source("p3"), "audiences", []string{"api", "any"}, "max_lifetime", "1h", "types", []string{"at+jwt"},
+					"scope_claims", json.RawMessage(`[{"claim":["org","scopes"],"form":"array"}]`)),
 				"st": map[string]any{"type": "static", "tokens": []any{map[string]any{
-					"sha256": fmt.Sprintf("%x", sha256.Sum256([]byte(static))), "subject": "opaque", "expires": testNow.Add(5 * time.Minute).UTC().Format(time.RFC3339),
+					"sha256": fmt.Sprintf("%x", sha256.Sum256([]byte(static))), "subject": "opaque", "scopes": []string{"read", "a"}, "expires": testNow.Add(5 * time.Minute).UTC().Format(time.RFC3339),
 				}}},
 			},
 		}))
@@ -82,11 +86,12 @@ func TestDecideAgainstOracle(t *testing.T) {
 				}
 			}
 			token := tokens[r.IntN(len(tokens))]
-			pairs := [][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer " + token}}
+			path := pick(r, "/", "/", "/", "/scopes", "/scopes", "/claims", "/matches")
+			pairs := [][2]string{{":method", "GET"}, {":path", path}, {"authorization", "Bearer " + token}}
 			spoiled := true
 			switch r.IntN(24) {
 			case 0:
-				pairs[1][1] = "/?a=b&access%5ftoken=" + token
+				pairs[1][1] = path + "?a=b&access%5ftoken=" + token
 			case 1:
 				pairs = append(pairs, [2]string{"authorization", "Basic eDp5"})
 			case 2:
@@ -106,23 +111,30 @@ func TestDecideAgainstOracle(t *testing.T) {
 			reasons[decided(v)]++
 			got := "no"
 			if a, ok := v.(*Allow); ok {
-				got = a.Identity.Provider + " " + setHeader(a, "x-sub")
+				got = a.Identity.Provider + " " + setHeader(a, "x-sub") + " " + setHeader(a, "x-n")
+			} else if d := v.(*Deny); d.Status == 403 {
+				got = d.Identity.Provider + " " + d.Identity.Subject + " " + d.Reason.String()
 			}
 			want := "no"
 			if !spoiled {
-				want = oracle.judge(token, now)
+				want = oracle.judge(token, path, now)
 			}
 			if got != want {
 				t.Fatalf("round %d after %s: %s (%s), want %s: %q\n%s", round, now.Sub(testNow), got, decided(v), want, pairs[2][1], readable(token))
 			}
 		}
 	}
-	for _, reason := range []string{"token_valid", "expired", "bad_signature", "wrong_claim", "wrong_type", "wrong_audience", "lifetime", "keys_unavailable", "several_credentials", "malformed_token"} {
+	for _, reason := range []string{"token_valid", "expired", "bad_signature", "wrong_claim", "wrong_type", "wrong_audience", "lifetime", "keys_unavailable", "several_credentials", "malformed_token", "insufficient_scope", "insufficient_claims"} {
 		if reasons[reason] < 5 {
 			t.Errorf("%s came up %d times: %v", reason, reasons[reason], reasons)
 		}
 	}
 }
+
+var oracleRules = json.RawMessage(`[
+	{"match": {"path": "/scopes"}, "scopes": ["read"], "any_scopes": ["a", "b"]},
+	{"match": {"path": "/claims"}, "claims": [{"claim": ["org", "roles"], "contains": "admin"}, {"claim": "n", "one_of": [1, "x", true]}]},
+	{"match": {"path": "/matches"}, "any_scopes": ["b", "read"], "claims": [{"claim": "sub", "matches": "u[0-9]*[02468]"}, {"claim": "org", "exists": true}]}]`)
 
 func readable(token string) string {
 	parts := strings.Split(token, ".")
@@ -162,6 +174,11 @@ func oracleTokens(r *rand.Rand, people map[string]*testIssuer, one, two string, 
 			"iss": pick[any](r, one, one, one, two, two, "https://three.example", nil), "sub": fmt.Sprint("u", i), "exp": date(), "iat": pick[any](r, nil, nil, testNow.Unix()-10, testNow.Unix()-3600),
 			"aud": pick[any](r, "api", "api", "shop", []string{"shop", "api"}, []string{"api", "any"}, "any", []string{}, nil), "tier": pick[any](r, "gold", 1, true, []string{"x", "gold"}, []int{1}, "lead", nil, raw("1.0")),
 		}
+		claims["scope"] = pick[any](r, "read a", "read  b x", "read", "a b", nil, []string{"read", "a"}, "Read A", "read\ta")
+		claims["scp"] = pick[any](r, nil, []string{"read", "b"}, []any{"read a", 7, nil, "a"}, "read b", map[string]any{"read": "a"})
+		claims["org"] = pick[any](r, map[string]any{"roles": []string{"admin"}, "scopes": []string{"read", "a"}}, map[string]any{"roles": []any{[]string{"admin"}, "Admin"}, "scopes": "read a"},
+			map[string]any{"roles": "admin", "scopes": []any{"a", 1, "read"}}, map[string]any{"x": map[string]any{"roles": []string{"admin"}}, "roles": []any{nil, "admin"}}, []string{"admin"}, raw("null"), nil)
+		claims["n"] = pick[any](r, 1, 1, "x", true, raw("1.0"), "1", "true", raw("9007199254740993"), raw("-0"), raw("1e40"), nil, raw("null"), []int{1})
 		switch r.IntN(14) {
 		case 0:
 			claims["nbf"] = date()
@@ -202,12 +219,15 @@ func (o *jwtOracle) learn(provider string, set []map[string]any) {
 
 func (o *jwtOracle) forget(provider string) { delete(o.sets, provider) }
 
-func (o *jwtOracle) judge(token string, now time.Time) string {
+func (o *jwtOracle) judge(token, path string, now time.Time) string {
 	if token == o.static {
-		if now.Before(o.staticUntil) {
-			return "st opaque"
+		switch {
+		case !now.Before(o.staticUntil):
+			return "no"
+		case path == "/claims" || path == "/matches":
+			return "st opaque insufficient_claims"
 		}
-		return "no"
+		return "st opaque "
 	}
 	parts := strings.Split(token, ".")
 	header, claims := map[string]any{}, map[string]any{}
@@ -263,7 +283,7 @@ func (o *jwtOracle) judge(token string, now time.Time) string {
 			tier = v
 		case float64: // as it is written
 			b, _ := base64.RawURLEncoding.DecodeString(parts[1])
-			tier = v == 1 && !strings.Contains(string(b), "1.0")
+			tier = v == 1 && !strings.Contains(string(b), `"tier":1.0`)
 		case []any:
 			tier = slices.Contains(v, any("gold"))
 		}
@@ -275,7 +295,86 @@ func (o *jwtOracle) judge(token string, now time.Time) string {
 	if !ok {
 		return "no"
 	}
-	return provider + " " + claims["sub"].(string)
+	written := map[string]json.RawMessage{}
+	payload, _ := base64.RawURLEncoding.DecodeString(parts[1])
+	if err := json.Unmarshal(payload, &written); err != nil {
+		panic(err)
+	}
+	said := provider + " " + claims["sub"].(string) + " "
+	if reason := oracleLacks(path, oracleScopes(provider, claims), claims, string(written["n"])); reason != "" {
+		return said + reason
+	}
+	var text string
+	switch n := string(written["n"]); {
+	case n == "null" || strings.HasPrefix(n, "["):
+		return said
+	case json.Unmarshal([]byte(n), &text) == nil:
+		return said + text
+	default:
+		return said + n
+	}
+}
+
+// oracleScopes reads scopes as the configuration above has them.
+func oracleScopes(provider string, claims map[string]any) (scopes []string) {
+	split := func(text string) {
+		for _, scope := range strings.Split(text, " ") {
+			if scope != "" && !strings.Contains(scope, "\t") {
+				scopes = append(scopes, scope)
+			}
+		}
+	}
+	list := func(items []any) {
+		for _, item := range items {
+			if text, ok := item.(string); ok && !strings.Contains(text, " ") {
+				scopes = append(scopes, text)
+			}
+		}
+	}
+	if text, ok := claims["scope"].(string); ok && provider != "p3" {
+		split(text)
+	}
+	switch scp := claims["scp"].(type) {
+	case string:
+		if provider == "p2" {
+			split(scp)
+		}
+	case []any:
+		if provider == "p2" {
+			list(scp)
+		}
+	}
+	if org, ok := claims["org"].(map[string]any); ok && provider == "p3" {
+		items, _ := org["scopes"].([]any)
+		list(items)
+	}
+	return scopes
+}
+
+// oracleLacks is why a valid token is not enough at a path, "" if it is.
+func oracleLacks(path string, scopes []string, claims map[string]any, n string) string {
+	has := func(scope string) bool { return slices.Contains(scopes, scope) }
+	org, isObject := claims["org"].(map[string]any)
+	switch path {
+	case "/scopes":
+		if !has("read") || !has("a") && !has("b") {
+			return "insufficient_scope"
+		}
+	case "/claims":
+		roles, _ := org["roles"].([]any)
+		if !slices.ContainsFunc(roles, func(role any) bool { return role == "admin" }) || !slices.Contains([]string{"1", `"x"`, "true"}, n) {
+			return "insufficient_claims"
+		}
+	case "/matches":
+		if !has("b") && !has("read") {
+			return "insufficient_scope"
+		}
+		sub := claims["sub"].(string)
+		if _, isArray := claims["org"].([]any); !isObject && !isArray || !strings.ContainsAny(sub[len(sub)-1:], "02468") {
+			return "insufficient_claims"
+		}
+	}
+	return ""
 }
 
 // signed tries the provider's keys of that name and those without one.

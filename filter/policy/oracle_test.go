@@ -23,6 +23,12 @@ type modelToken struct {
 
 type modelCondition struct{ Name, Kind, Value string }
 
+// modelPredicate is asked of the claim tier.
+type modelPredicate struct {
+	Kind   string
+	Values []any
+}
+
 type modelRule struct {
 	kind, path     string // of the path: "", or the member of match
 	methods, hosts []string
@@ -30,6 +36,8 @@ type modelRule struct {
 	access         string
 	providers      []string
 	scopes         []string
+	anyScopes      []string
+	claims         []modelPredicate
 	forward        *bool
 	unverified     bool
 	dead           bool // refused as unreachable, so no world may reach it
@@ -37,6 +45,7 @@ type modelRule struct {
 
 type modelConfig struct {
 	realm, format, subjectHeader, tokenHeader, claimHeader string
+	providerHeader, claimMissing                           string
 	forward, reject                                        bool
 	tokens                                                 []modelToken
 	rules                                                  []modelRule
@@ -185,7 +194,31 @@ func (c *modelConfig) says(r *modelRule, kind, text string, now time.Time) (stat
 			return 403, "insufficient_scope", token
 		}
 	}
+	if len(r.anyScopes) > 0 && !slices.ContainsFunc(r.anyScopes, func(s string) bool { return slices.Contains(token.scopes, s) }) {
+		return 403, "insufficient_scope", token
+	}
+	for _, p := range r.claims {
+		if !p.holds(token.tier) {
+			return 403, "insufficient_claims", token
+		}
+	}
+	if c.claimHeader != "" && c.claimMissing == "deny" && token.tier == "" {
+		return 403, "insufficient_claims", token
+	}
 	return 200, "token_valid", token
+}
+
+// holds says what a predicate makes of an attribute, "" where there is none.
+func (p *modelPredicate) holds(tier string) bool {
+	switch p.Kind {
+	case "equal", "one_of":
+		return tier != "" && slices.Contains(p.Values, any(tier))
+	case "matches":
+		return tier != "" && regexp.MustCompile("^("+p.Values[0].(string)+")$").MatchString(tier)
+	case "exists":
+		return tier != ""
+	}
+	return false // an attribute is no array
 }
 
 // worlds are all readings of a request. One world alone is a request about

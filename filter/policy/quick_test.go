@@ -20,7 +20,10 @@ func TestQuickAgrees(t *testing.T) {
 			digestOf("fake-token"), digestOf("fake-old"), testNow.Add(5*time.Second).Format(time.RFC3339)), 1)
 	both = strings.Replace(both, `,"subject_header":"x-sub"`, "", 1)
 	both = strings.Replace(both, `"claim_headers":[{"claim":"tier","header":"x-tier"}],`, "", 1)
-	for _, more := range []string{"", `"forward_authorization":true,`, `"non_canonical_paths":"reject",`} {
+	for _, more := range []string{
+		"", `"forward_authorization":true,`, `"non_canonical_paths":"reject",`,
+		`"filter_state":["scope"],"claim_headers":[{"claim":"scope","filter_state":"s","missing":"deny"}],`,
+	} {
 		p := mustParse(t, "{"+more+both[1:])
 		if !p.OnlyCredential() {
 			t.Fatal("this configuration is not for Quick")
@@ -29,7 +32,7 @@ func TestQuickAgrees(t *testing.T) {
 		tokens := []string{
 			issuer.sign(nil, nil), issuer.sign(nil, map[string]any{"exp": testNow.Unix() + 7}),
 			issuer.sign(nil, map[string]any{"nbf": testNow.Unix() + 3}), other.sign(nil, nil),
-			issuer.sign(nil, map[string]any{"aud": "x"}), "fake-token", "fake-old", "fake-x", "a.b.c", "", " ",
+			issuer.sign(nil, map[string]any{"aud": "x"}), issuer.sign(nil, map[string]any{"scope": nil}), "fake-token", "fake-old", "fake-x", "a.b.c", "", " ",
 		}
 		paths := []string{"/", "/a/b?x=1", "/a/../b", "/a?access_token=1", "/a?b;access_token", "//", "/%61", "*", "/a#b", "/x?%61ccess_token=1"}
 		forms := []string{"Bearer %s", "bearer %s", "Bearer  %s", "Bearer\t%s", "Bearer %s ", "Basic %s", "Bearer %s,Bearer x", "%s"}

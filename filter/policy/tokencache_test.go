@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"strconv"
 	"testing"
@@ -8,7 +9,7 @@ import (
 )
 
 // TestCacheAgrees: over time, key changes and outages, a State with memory and
-// one without give the same verdict to every request.
+// one without give the same verdict to every request, and tell the same of it.
 func TestCacheAgrees(t *testing.T) {
 	t.Parallel()
 	issuer := issuerOnce()
@@ -28,6 +29,10 @@ func TestCacheAgrees(t *testing.T) {
 			"algorithms": []string{"RS256", "ES256", "EdDSA"},
 		}
 		with, without := newKeysWorld(t, members), newKeysWorld(t, members)
+		// What rules ask and what is told is remembered with a token.
+		with.policy = mustParse(t, cacheConfig(t, members, round))
+		with.state = with.policy.NewState(Host{})
+		without.policy = mustParse(t, cacheConfig(t, members, round))
 		without.policy.cacheBytes = 0
 		without.state = without.policy.NewState(Host{})
 		if round%3 == 0 { // small enough to forget all the time
@@ -37,6 +42,9 @@ func TestCacheAgrees(t *testing.T) {
 		var tokens []string
 		for i := range 40 {
 			claims := map[string]any{"iat": nil, "exp": testNow.Unix() + r.Int64N(900), "jti": strconv.Itoa(i)}
+			claims["scope"] = pick[any](r, "read", "write admin", "", nil, []string{"read"})
+			claims["org"] = pick[any](r, nil, map[string]any{"roles": []any{"admin", 7}}, map[string]any{"roles": []any{"user"}}, "admin")
+			claims["tier"] = pick[any](r, "gold", "gold", 7, nil, []string{"gold"}, "\u00e9")
 			switch r.IntN(6) {
 			case 0:
 				claims["aud"] = "other"
@@ -65,21 +73,40 @@ func TestCacheAgrees(t *testing.T) {
 			}
 			token := tokens[r.IntN(len(tokens))]
 			// Waiting would tell nothing: both fetch at the same moments or never.
-			a := decided(with.policy.Decide(with.state, with.now, bearerRequest(token)))
-			b := decided(without.policy.Decide(without.state, without.now, bearerRequest(token)))
+			request := bearerRequest(token)
+			request.Path = pick(r, "/", "/", "/scopes", "/claims")
+			v := with.policy.Decide(with.state, with.now, request)
+			a, b := verdictText(v), verdictText(without.policy.Decide(without.state, without.now, request))
 			if a != b {
-				t.Fatalf("round %d after %s: %s with memory, %s without", round, with.now.Sub(testNow), a, b)
+				t.Fatalf("round %d after %s:\n%s with memory,\n%s without", round, with.now.Sub(testNow), a, b)
 			}
-			reasons[a]++
+			reasons[decided(v)]++
 		}
 	}
 	for _, reason := range []string{
 		"token_valid", "expired", "not_yet_valid", "wrong_audience", "wrong_issuer", "bad_signature", "malformed_token", "keys_unavailable",
+		"insufficient_scope", "insufficient_claims",
 	} {
 		if reasons[reason] < 5 {
 			t.Errorf("%s came up %d times: the property says little of it", reason, reasons[reason])
 		}
 	}
+}
+
+// cacheConfig asks and tells of every claim that the tokens above differ in.
+func cacheConfig(t *testing.T, members map[string]any, round int) string {
+	t.Helper()
+	config := map[string]any{}
+	if err := json.Unmarshal([]byte(remoteConfig(t, members)), &config); err != nil {
+		t.Fatal(err)
+	}
+	config["filter_state"] = []string{"scope", "provider"}
+	config["payload_header"] = "x-payload"
+	config["claim_headers"] = []any{map[string]any{"claim": "tier", "header": "x-tier", "filter_state": "tier", "missing": []string{"omit", "deny"}[round%2]}}
+	config["rules"] = raw(`[
+		{"match": {"path": "/scopes"}, "any_scopes": ["read", "admin"]},
+		{"match": {"path": "/claims"}, "claims": [{"claim": ["org", "roles"], "contains": "admin"}, {"claim": "tier", "one_of": ["gold", 7]}]}]`)
+	return mustJSON(config)
 }
 
 // TestGarbageDoesNotDisplaceTokens: refusals have room of their own.
