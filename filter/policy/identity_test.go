@@ -201,7 +201,7 @@ func TestMissingDenies(t *testing.T) {
 	t.Parallel()
 	for _, told := range []string{`"header":"x-tier"`, `"filter_state":"tier"`} {
 		config := identityConfig(t, map[string]any{
-			"claim_headers": raw(`[{"claim":"tier",` + told + `,"missing":"deny"}]`),
+			"claim_headers": raw(`[{"claim":"tier",` + told + `,"missing":"deny"},{"claim":"none","filter_state":"none"}]`),
 			"providers":     map[string]any{"s": raw(`{"type":"static","tokens":[{"sha256":"` + digestOf("fake-token") + `"},{"sha256":"` + digestOf("fake-gold") + `","attributes":{"tier":"gold"}}]}`)},
 		}, nil)
 		p := mustParse(t, config)
