@@ -168,11 +168,44 @@ func TestReadObject(t *testing.T) {
 	}
 }
 
+// TestMember: a member is found by what its name says, at this depth only.
+func TestMember(t *testing.T) {
+	t.Parallel()
+	const object = ` { "a" : {"b": 1, "x": {"c": 2}} , "\u0062" : [{"a": 3}, "}"] , "" : "\"}" , "n":null,"é":-0.5e1, "a.b":true } `
+	for name, want := range map[string]string{
+		"a": `{"b": 1, "x": {"c": 2}}`, "b": `[{"a": 3}, "}"]`, "": `"\"}"`, "n": "null", "é": "-0.5e1", "a.b": "true",
+		"c": "", "x": "", "A": "", `\u0062`: "", "a ": "", "}": "",
+	} {
+		value, ok := Value(strings.TrimSpace(object)).Member(name)
+		if string(value) != want || ok != (want != "") {
+			t.Errorf("%q: %s %t, want %s", name, value, ok, want)
+		}
+	}
+	for _, other := range []string{`{}`, `[{"a":1}]`, `"a"`, `1`, `true`, `null`, ``, `{"a"`, `{"a":`, `{`, `{a:1}`} {
+		if value, ok := Value(other).Member("a"); ok || value != nil {
+			t.Errorf("%q has a member: %s", other, value)
+		}
+	}
+	deep := strings.Repeat(`{"a":`, maxDepth-1) + "{}" + strings.Repeat("}", maxDepth-1)
+	if _, err := new(Reader).Object([]byte(deep)); err != nil {
+		t.Fatal(err)
+	}
+	value, ok := Value(deep), true
+	for range maxDepth - 1 {
+		if value, ok = value.Member("a"); !ok {
+			t.Fatalf("not found in %s", deep)
+		}
+	}
+	if string(value) != "{}" {
+		t.Errorf("%s at the bottom", value)
+	}
+}
+
 func TestZeroValue(t *testing.T) {
 	t.Parallel()
 	var v Value
 	text, ok := v.Text()
-	if v.Kind() != 0 || ok || text != nil || v.Is("") || v.Items(func(Value) bool { return true }) {
+	if _, member := v.Member(""); member || v.Kind() != 0 || ok || text != nil || v.Is("") || v.Items(func(Value) bool { return true }) {
 		t.Error("an absent value says something")
 	}
 }
