@@ -292,6 +292,44 @@ func TestEveryBindingRuleIsMet(t *testing.T) {
 	}
 }
 
+// TestClaimsBesideOtherRules: a rule on trial says what its claims would have
+// refused, and where several tokens are needed the first one's claims count.
+func TestClaimsBesideOtherRules(t *testing.T) {
+	t.Parallel()
+	const claims = `"claims":[{"claim":"tier","equal":"gold"}],"any_scopes":["read"]`
+	shadow := mustParse(t, identityConfig(t, map[string]any{"provider_header": "x-provider", "rules": raw(`[{"name":"trial","shadow":true,` + claims + `}]`)}, nil))
+	for tier, want := range map[string]string{"gold": "token_valid", "lead": "shadow insufficient_claims idp"} {
+		v := twice(t, shadow, issuerOnce().sign(nil, map[string]any{"tier": tier}))
+		got := decided(v)
+		if a, ok := v.(*Allow); ok && a.Shadowed != nil {
+			got += " " + a.Shadowed.Reason.String() + " " + setHeader(v, "x-provider")
+		}
+		if got != want {
+			t.Errorf("shadow, %s: %s, want %s", tier, got, want)
+		}
+	}
+	for _, c := range []struct{ first, second, want string }{
+		{"gold", "lead", "token_valid gold"}, {"lead", "gold", "insufficient_claims "},
+	} {
+		p := mustParse(t, identityConfig(t, map[string]any{
+			"claim_headers": raw(`[{"claim":"tier","header":"x-tier"}]`),
+			"rules":         raw(`[{"all_of":["idp","s"],` + claims + `}]`),
+			"providers": map[string]any{"s": raw(`{"type":"static","token_locations":[{"header":"x-device"}],
+				"tokens":[{"sha256":"` + digestOf("fake-token") + `","scopes":["read"],"attributes":{"tier":"` + c.second + `"}}]}`)},
+		}, nil))
+		r := NewRequest([][2]string{
+			{":method", "GET"},
+			{":path", "/"},
+			{"x-device", "fake-token"},
+			{"authorization", "Bearer " + issuerOnce().sign(nil, map[string]any{"tier": c.first})},
+		})
+		v := p.Decide(p.NewState(Host{}), testNow, &r)
+		if got := decided(v) + " " + setHeader(v, "x-tier"); got != c.want {
+			t.Errorf("%s and %s: %s, want %s", c.first, c.second, got, c.want)
+		}
+	}
+}
+
 // TestStaticTokensMeetRules: attributes, sub and scope are to static tokens what
 // claims are, always as strings and never nested.
 func TestStaticTokensMeetRules(t *testing.T) {
