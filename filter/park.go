@@ -21,12 +21,17 @@ type parked struct {
 
 func park(id uint32, s stream, w *policy.Wait) action {
 	p := s.plugin
-	if s.progress != waiting {
+	until := w.Until
+	if s.progress == waiting {
+		// Perhaps for another source than before, where it needs tokens of two
+		// issuers. Its time goes on.
+		until = p.parked[id].until
+	} else {
 		s.progress = waiting
 		s.keep(id)
-		p.parked[id] = parked{w.Source, w.Until}
 		p.tickEvery(waitingTick)
 	}
+	p.parked[id] = parked{w.Source, until}
 	return actionPause
 }
 

@@ -192,3 +192,38 @@ func TestManyWaiting(t *testing.T) {
 		wantSubject(t, s, "alice")
 	}
 }
+
+// TestWaitingForTwo: a request that needs the keys of two issuers has its verdict
+// as soon as both have answered, in whichever order, and not when its time is over.
+func TestWaitingForTwo(t *testing.T) {
+	t.Parallel()
+	one, two := newKey("k1", "EdDSA"), newKey("k1", "EdDSA")
+	provider := func(name, more string) string {
+		return fmt.Sprintf(`%q: {"type": "jwt", "issuer": "https://%s.example", "algorithms": ["EdDSA"], "cluster": %q,
+			"jwks_uri": "https://%s.example/keys"%s}`, name, name, name, name, more)
+	}
+	config := `{"subject_header": "x-auth-subject", "providers": {` + provider("one", "") + `, ` + provider("two", `, "token_locations": [{"header": "x-two"}]`) + `},
+		"rules": [{"all_of": ["one", "two"]}]}`
+	for _, order := range [][]string{{"one", "two"}, {"two", "one"}} {
+		f := startFetching(t, config)
+		now := f.vm.Now()
+		send := func(second *signingKey) *wasmhost.Stream {
+			s := f.plugin.NewStream()
+			s.RequestHeaders(request("/", "Bearer "+one.token(now, members{"iss": "https://one.example"}),
+				[2]string{"x-two", second.token(now, members{"iss": "https://two.example", "sub": "device"})}), true)
+			return s
+		}
+		good, bad := send(two), send(newKey("k1", "EdDSA"))
+		f.after(50 * time.Millisecond)
+		for _, name := range order {
+			f.wantWaiting(good)
+			for _, call := range f.plugin.Callouts() {
+				if call.Cluster == name {
+					call.Answer([][2]string{{":status", "200"}}, []byte(keySet(map[string]*signingKey{"one": one, "two": two}[name])), nil)
+				}
+			}
+		}
+		wantSubject(t, good, "alice")
+		wantReply(t, bad, 401, "bad_signature")
+	}
+}
