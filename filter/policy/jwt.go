@@ -60,6 +60,11 @@ func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
 // may begin now could change the answer.
 func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool) (id *Identity, reason Reason, wait *keySource) {
 	at := seconds(now)
+	if !cr.hasKey {
+		// It stood elsewhere than in a plain Authorization: nobody has looked yet.
+		cr.key, cr.hasKey = s.cache.key.sum(cr.token), true
+		cr.known, _ = s.cache.good.get(cr.key)
+	}
 	if cr.known != nil {
 		if s.current(cr.known, at) {
 			return &cr.known.identity, cr.known.window.judge(at), nil
@@ -67,9 +72,6 @@ func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool
 		s.cache.good.drop(cr.key)
 	}
 	token, key := cr.token, cr.key
-	if !cr.hasKey {
-		key = s.cache.key.sum(token)
-	}
 	if bad, known := s.lookBad(key, at); known {
 		return nil, bad, nil
 	}

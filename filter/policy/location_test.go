@@ -113,6 +113,34 @@ func TestStripProperty(t *testing.T) {
 	}
 }
 
+// TestRememberedAnywhere: a JWT costs one signature check, wherever it stands.
+func TestRememberedAnywhere(t *testing.T) {
+	t.Parallel()
+	issuer := issuerOnce()
+	token := issuer.sign(nil, nil)
+	p := mustParse(t, jwtConfig(t, map[string]any{"token_locations": []map[string]string{
+		{"header": "authorization"}, {"header": "x-token"}, {"cookie": "session"}, {"insecure_query_parameter": "access_token"},
+	}}))
+	for _, pairs := range [][][2]string{
+		{{":path", "/"}, {"authorization", "Bearer " + token}},
+		{{":path", "/"}, {"authorization", "Bearer   " + token}},
+		{{":path", "/"}, {"x-token", token}},
+		{{":path", "/"}, {"cookie", "a=b; session=" + token}},
+		{{":path", "/?access_token=" + token}},
+	} {
+		s := p.NewState(Host{})
+		var first *Identity
+		for range 2 {
+			r := NewRequest(append([][2]string{{":method", "GET"}}, pairs...))
+			a, ok := p.Decide(s, testNow, &r).(*Allow)
+			if !ok || first != nil && a.Identity != first {
+				t.Fatalf("%.40q: verified again", pairs)
+			}
+			first = a.Identity
+		}
+	}
+}
+
 // TestAllOfJWT: each provider's token is verified, from its own place only, and
 // one that waits for keys makes the request wait.
 func TestAllOfJWT(t *testing.T) {
