@@ -44,18 +44,21 @@ type verification struct {
 // credential is readCredential, from which it spares the tokens that are
 // remembered: to be so, they were well-formed.
 func (s *State) credential(p *Policy, r *Request) credential {
+	// Where access_token is a location it is a credential of its own: whether both
+	// are looked at depends on the rule.
+	second := !p.readsAccessToken && hasQueryToken(r.Path)
 	if len(p.jwt) == 0 {
-		return readCredential(r)
+		return readCredential(r, second)
 	}
 	token, plain := plainCredential(r)
 	if !plain {
-		return readCredential(r)
+		return readCredential(r, second)
 	}
 	key := s.cache.key.sum(token)
-	if known, ok := s.cache.good.get(key); ok && !hasQueryToken(r.Path) {
+	if known, ok := s.cache.good.get(key); ok && !second {
 		return credential{kind: credentialBearer, token: token, named: true, key: key, hasKey: true, known: known}
 	}
-	c := readCredential(r)
+	c := readCredential(r, second)
 	if c.token == token {
 		c.key, c.hasKey = key, true
 	}
@@ -91,10 +94,11 @@ func behindBearer(authorization string) (string, bool) {
 
 // readCredential reads the Authorization header as RFC 6750 section 2.1 and
 // RFC 9110 sections 11.4 and 5.5 have it, and nothing else: no copy of it in
-// another header counts (RFC 9110 section 11.7).
-func readCredential(r *Request) credential {
+// another header counts (RFC 9110 section 11.7). second: there is a second method
+// beside it.
+func readCredential(r *Request, second bool) credential {
 	if token, ok := plainCredential(r); ok && isB64Token(token) {
-		if hasQueryToken(r.Path) {
+		if second {
 			return credential{kind: credentialSeveral, named: true}
 		}
 		return credential{kind: credentialBearer, token: token, named: true}
@@ -136,7 +140,7 @@ func readCredential(r *Request) credential {
 		}
 		return credential{kind: credentialMalformed, named: true}
 	}
-	if hasQueryToken(r.Path) {
+	if second {
 		return credential{kind: credentialSeveral, named: true}
 	}
 	return credential{kind: credentialBearer, token: token, named: true}

@@ -71,7 +71,7 @@ func TestReadCredential(t *testing.T) {
 				pairs = append(pairs, [2]string{"authorization", line})
 			}
 			r := NewRequest(pairs)
-			got := readCredential(&r)
+			got := readCredential(&r, hasQueryToken(r.Path))
 			if got.kind != c.kind || got.token != c.token {
 				t.Errorf("got kind %d token %q, want kind %d token %q", got.kind, got.token, c.kind, c.token)
 			}
@@ -86,7 +86,7 @@ func TestReadCredentialElsewhere(t *testing.T) {
 		"proxy-authorization", "x-authorization", "x-forwarded-authorization", "cookie", "authorization_", ":authorization",
 	} {
 		r := NewRequest([][2]string{{":path", "/"}, {name, "Bearer abc"}})
-		if got := readCredential(&r); got.kind != credentialNone {
+		if got := readCredential(&r, hasQueryToken(r.Path)); got.kind != credentialNone {
 			t.Errorf("%s: got kind %d, want none", name, got.kind)
 		}
 	}
@@ -106,7 +106,7 @@ func FuzzReadCredential(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		r := NewRequest([][2]string{{":path", "/"}, {"authorization", value}})
-		c := readCredential(&r)
+		c := readCredential(&r, hasQueryToken(r.Path))
 		trimmed := strings.Trim(value, " \t")
 		if c.kind == credentialBearer {
 			scheme, rest, _ := strings.Cut(trimmed, " ")

@@ -33,7 +33,7 @@ func (p places) has(i int) bool { return p>>i&1 == 1 }
 func (l *location) read(r *Request) credential {
 	switch l.kind {
 	case locationAuthorization:
-		return readCredential(r)
+		return readCredential(r, hasQueryToken(r.Path))
 	case locationHeader:
 		return l.readHeader(r)
 	case locationCookie:

@@ -80,6 +80,7 @@ func (p *Policy) place(l location, o *object) places {
 		return 0
 	}
 	p.locations = append(p.locations, l)
+	p.readsAccessToken = p.readsAccessToken || l.kind == locationQuery && l.name == "access_token"
 	return 1 << (len(p.locations) - 1)
 }
 

@@ -113,6 +113,34 @@ func TestStripProperty(t *testing.T) {
 	}
 }
 
+// TestAllOfQuery: access_token beside Authorization is a second method only to
+// rules that look at both and want one.
+func TestAllOfQuery(t *testing.T) {
+	t.Parallel()
+	p := mustParse(t, `{"providers": {
+		"user": {"type": "static", "tokens": [{"sha256": "`+digestOf("fake-user")+`"}]},
+		"link": {"type": "static", "token_locations": [{"insecure_query_parameter": "access_token"}], "tokens": [{"sha256": "`+digestOf("fake-link")+`"}]}},
+		"rules": [{"match": {"path": "/both"}, "all_of": ["user", "link"]}, {"match": {"path": "/user"}, "providers": ["user"]},
+			{"match": {"path": "/optional"}, "access": "optional"}, {"match": {"path": "/presence"}, "access": "insecure_presence_only"}]}`)
+	for target, want := range map[string]string{
+		"/both?access_token=fake-link": "token_valid", "/both?access_token=forged": "unknown_token", "/both": "missing",
+		"/both?access_token=fake-link&access_token=": "several_credentials", "/user?access_token=forged": "token_valid",
+		"/?access_token=fake-link": "several_credentials", "/?access_token=forged": "several_credentials",
+		"/optional?access_token=forged": "several_credentials", "/presence?access_token=forged": "several_credentials",
+	} {
+		pairs := [][2]string{{":method", "GET"}, {":path", target}, {"authorization", "Bearer fake-user"}}
+		r := NewRequest(pairs)
+		v := p.Decide(p.NewState(Host{}), testNow, &r)
+		if got := decided(v); got != want {
+			t.Errorf("%s: %s, want %s", target, got, want)
+		}
+		path, _, _ := strings.Cut(target, "?")
+		if want == "token_valid" && setHeader(v, ":path") != path {
+			t.Errorf("%s: the upstream gets %q", target, setHeader(v, ":path"))
+		}
+	}
+}
+
 // TestRememberedAnywhere: a JWT costs one signature check, wherever it stands.
 func TestRememberedAnywhere(t *testing.T) {
 	t.Parallel()

@@ -35,6 +35,7 @@ type Policy struct {
 	cacheBytes           int
 	locations            []location
 	places               []places // where the tokens of each provider stand
+	readsAccessToken     bool     // one of the locations is the parameter access_token
 	cors                 *cors
 	negotiates           bool                             // some refusals go by the Accept header
 	properties           [][]string                       // of the route, that rules ask for
