@@ -23,10 +23,12 @@ type credential struct {
 	// named: some part of the header names the Bearer scheme, well-formed or
 	// not, or has bytes that some strip, so that an upstream may find a token
 	// there.
-	named  bool
-	key    tokenKey // the token's name in the cache
-	hasKey bool
-	known  *goodToken // what is remembered of the token
+	named bool
+	// aliased: something there has the location's name to some upstreams only.
+	aliased bool
+	key     tokenKey // the token's name in the cache
+	hasKey  bool
+	known   *goodToken // what is remembered of the token
 
 	location int // in Policy.locations
 	judged   bool

@@ -60,10 +60,31 @@ func (l *location) readHeader(r *Request) credential {
 	}
 	value = trimOWS(value)
 	if len(value) < len(l.prefix) || !equalFoldASCII(value[:len(l.prefix)], l.prefix) {
-		// Another scheme, as Basic is in Authorization: not for us.
-		return credential{kind: credentialNone}
+		return l.readOddHeader(value)
 	}
 	return wholeToken(strings.TrimLeft(value[len(l.prefix):], " "))
+}
+
+// readOddHeader reads a value without the prefix: another scheme, as Basic is in
+// Authorization, unless some upstream finds the prefix in it all the same, by
+// splitting at tabs or commas.
+func (l *location) readOddHeader(value string) credential {
+	scheme := strings.TrimRight(l.prefix, " ")
+	for element := range strings.SplitSeq(value, ",") {
+		element = trimOWS(element)
+		if len(element) < len(scheme) || !equalFoldASCII(element[:len(scheme)], scheme) ||
+			len(element) > len(scheme) && scheme != l.prefix && isTchar(element[len(scheme)]) {
+			continue
+		}
+		switch {
+		case len(value) == len(scheme):
+			return credential{kind: credentialNone, named: true}
+		case strings.IndexByte(value, ',') >= 0:
+			return credential{kind: credentialSeveral, named: true}
+		}
+		return credential{kind: credentialMalformed, named: true}
+	}
+	return credential{kind: credentialNone}
 }
 
 // wholeToken is a credential of which nothing but the token is left.
@@ -77,26 +98,32 @@ func wholeToken(token string) credential {
 	return credential{kind: credentialBearer, token: token, named: true}
 }
 
-func (l *location) readCookie(r *Request) credential {
-	value, found := "", 0
+func (l *location) readCookie(r *Request) (c credential) {
+	value, found, aliased := "", 0, false
 	for i := range r.Headers {
 		if r.Headers[i][0] != "cookie" {
 			continue
 		}
 		for pair := range strings.SplitSeq(r.Headers[i][1], ";") {
-			if name, v := cutCookie(pair); l.named(name) {
+			switch name, v := cutCookie(pair); {
+			case l.named(name):
 				value = v
 				found++
+			case l.hasAlias(name, pair):
+				aliased = true
 			}
 		}
 	}
 	switch found {
 	case 0:
-		return credential{kind: credentialNone}
+		c = credential{kind: credentialNone}
 	case 1:
-		return wholeToken(value)
+		c = wholeToken(value)
+	default:
+		c = credential{kind: credentialSeveral, named: true}
 	}
-	return credential{kind: credentialSeveral, named: true}
+	c.aliased = aliased
+	return c
 }
 
 // cutCookie splits one pair of a Cookie header (RFC 6265 section 4.2.1).
@@ -108,33 +135,39 @@ func cutCookie(pair string) (name, value string) {
 // named reports whether a cookie or a parameter has the location's name, also
 // to those who decode names (PHP does for cookies).
 func (l *location) named(name string) bool {
-	return name == l.name || strings.IndexByte(name, '%') >= 0 && string(decodeEvery(nil, name)) == l.name
+	return name == l.name || len(name) > len(l.name) && len(name) <= 3*len(l.name) &&
+		strings.IndexByte(name, '%') >= 0 && string(decodeEvery(nil, name)) == l.name
 }
 
-func (l *location) readParameter(r *Request) credential {
-	value, found := "", 0
+func (l *location) readParameter(r *Request) (c credential) {
+	value, found, aliased := "", 0, false
 	_, query := cutQuery(r.Path)
 	for query != "" {
 		var pair string
 		pair, query = cutAny(query, "&;") // some take `;` for `&`
-		name, v, _ := strings.Cut(pair, "=")
-		if l.named(name) {
+		switch name, v, _ := strings.Cut(pair, "="); {
+		case l.named(name):
 			value = v
 			found++
+		case l.hasAlias(name, name):
+			aliased = true
 		}
 	}
 	switch {
 	case found == 0:
-		return credential{kind: credentialNone}
+		c = credential{kind: credentialNone}
 	case found > 1:
-		return credential{kind: credentialSeveral, named: true}
+		c = credential{kind: credentialSeveral, named: true}
 	case strings.IndexByte(value, '+') >= 0:
 		// A space in a form, a plus to others.
-		return credential{kind: credentialMalformed, named: true}
+		c = credential{kind: credentialMalformed, named: true}
 	case strings.IndexByte(value, '%') >= 0:
-		value = string(decodeEvery(nil, value))
+		c = wholeToken(string(decodeEvery(nil, value)))
+	default:
+		c = wholeToken(value)
 	}
-	return wholeToken(value)
+	c.aliased = aliased
+	return c
 }
 
 // cutQuery splits a target at the first `?`; a fragment belongs to neither part.
@@ -185,31 +218,27 @@ var (
 // were verified unless verified are kept, the others unless others are. An
 // upstream that finds a token may take it for verified.
 func (p *Policy) strip(s *State, a *Allow, r *Request, keepVerified, keepOthers bool) {
-	var cookies, parameters places
+	var cookies, parameters gone
 	for i := range s.found {
 		c, l := &s.found[i], &p.locations[i]
-		gone := c.named && !(c.used && keepVerified) && !(!c.used && keepOthers)
+		goes := c.named && !(c.used && keepVerified) && !(!c.used && keepOthers)
 		switch l.kind {
 		case locationAuthorization:
-			if gone {
+			if goes {
 				a.Remove = append(a.Remove, "authorization")
 			}
 		case locationHeader:
-			a.Remove = l.appendSpellings(a.Remove, r.Headers, gone)
+			a.Remove = l.appendSpellings(a.Remove, r.Headers, goes)
 		case locationCookie:
-			if gone {
-				cookies |= 1 << i
-			}
+			cookies.add(i, goes, c.aliased)
 		case locationQuery:
-			if gone {
-				parameters |= 1 << i
-			}
+			parameters.add(i, goes, c.aliased)
 		}
 	}
-	if cookies != 0 {
+	if cookies != (gone{}) {
 		p.stripCookies(a, r, cookies)
 	}
-	if parameters != 0 {
+	if parameters != (gone{}) {
 		a.Set = append(a.Set, [2]string{":path", p.stripParameters(r.Path, parameters)})
 	}
 }
@@ -226,14 +255,27 @@ func (l *location) appendSpellings(names []string, pairs [][2]string, exact bool
 	return names
 }
 
-func (p *Policy) stripCookies(a *Allow, r *Request, which places) {
+// gone are the places that lose what has their name, and what has it to some
+// upstreams only.
+type gone struct{ named, aliased places }
+
+func (g *gone) add(i int, named, aliased bool) {
+	if named {
+		g.named |= 1 << i
+	}
+	if aliased {
+		g.aliased |= 1 << i
+	}
+}
+
+func (p *Policy) stripCookies(a *Allow, r *Request, which gone) {
 	var kept []string
 	for i := range r.Headers {
 		if r.Headers[i][0] != "cookie" {
 			continue
 		}
 		for pair := range strings.SplitSeq(r.Headers[i][1], ";") {
-			if name, _ := cutCookie(pair); !p.namesPlace(name, which) && trimOWS(pair) != "" {
+			if name, _ := cutCookie(pair); !p.goes(name, pair, which) && trimOWS(pair) != "" {
 				kept = append(kept, trimOWS(pair))
 			}
 		}
@@ -245,14 +287,14 @@ func (p *Policy) stripCookies(a *Allow, r *Request, which places) {
 }
 
 // stripParameters leaves every octet but those of the parameters.
-func (p *Policy) stripParameters(target string, which places) string {
+func (p *Policy) stripParameters(target string, which gone) string {
 	path, rest, _ := strings.Cut(target, "?")
 	query, fragment, hasFragment := strings.Cut(rest, "#")
 	kept := make([]byte, 0, len(target))
 	for query != "" {
 		pair, behind := cutAny(query, "&;")
 		name, _, _ := strings.Cut(pair, "=")
-		if !p.namesPlace(name, which) {
+		if !p.goes(name, name, which) {
 			kept = append(kept, query[:len(query)-len(behind)]...)
 		}
 		query = behind
@@ -267,9 +309,11 @@ func (p *Policy) stripParameters(target string, which places) string {
 	return path
 }
 
-func (p *Policy) namesPlace(name string, which places) bool {
+func (p *Policy) goes(name, pair string, which gone) bool {
 	for i := range p.locations {
-		if which.has(i) && p.locations[i].named(name) {
+		l := &p.locations[i]
+		if which.named.has(i) && l.named(name) ||
+			which.aliased.has(i) && !l.named(name) && l.hasAlias(name, pair) {
 			return true
 		}
 	}
