@@ -232,12 +232,16 @@ func (p *Policy) shadow(q *inquiry, j *judgement) Verdict {
 			refused = o.refusals.get(ReasonKeysUnavailable, q.format)
 		}
 	}
-	a := p.pass(q, j, ReasonShadow)
+	var a *Allow
+	if refused.Identity != nil {
+		// The token is good: the upstream gets what it would without the trial.
+		a = p.passVerified(q, []*rule{o}, refused.Identity)
+		a.Reason = ReasonShadow
+	} else {
+		a = p.pass(q, j, ReasonShadow)
+	}
 	a.Shadowed, a.Rule = refused, o.label()
 	a.State = append(a.State, [2]string{"bearerauth.shadow", refused.Reason.String()})
-	if refused.Identity != nil {
-		p.tell(a, refused.Identity)
-	}
 	return a
 }
 
