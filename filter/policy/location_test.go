@@ -113,6 +113,23 @@ func TestStripProperty(t *testing.T) {
 	}
 }
 
+// TestRouteByAlias: nobody is judged by the route that a spelling of a token's
+// header chose, which is taken out before Envoy chooses again.
+func TestRouteByAlias(t *testing.T) {
+	t.Parallel()
+	p := mustParse(t, `{"providers": {"a": {"type": "static", "token_locations": [{"header": "x-token"}], "tokens": [{"sha256": "`+digestOf("fake-token")+`"}]}},
+		"rules": [{"match": {"route_names": ["public"]}, "access": "anonymous"}, {"match": {"route_names": ["admin"]}, "access": "deny"}]}`)
+	for _, c := range []struct{ header, route, want string }{
+		{"x-other", "public", "anonymous"}, {"x-token", "public", "anonymous"}, {"x_token", "public", "forbidden"}, {"x_token", "other", "forbidden"}, {"x-token", "other", "token_valid"},
+	} {
+		r := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {c.header, "fake-token"}})
+		r.Properties = []Property{{Value: c.route, OK: true}}
+		if got := decided(p.Decide(p.NewState(Host{}), testNow, &r)); got != c.want {
+			t.Errorf("%s by route %s: %s, want %s", c.header, c.route, got, c.want)
+		}
+	}
+}
+
 // TestAllOfQuery: access_token beside Authorization is a second method only to
 // rules that look at both and want one.
 func TestAllOfQuery(t *testing.T) {

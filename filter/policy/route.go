@@ -49,12 +49,20 @@ func (c *routeCondition) covers(other *routeCondition) bool {
 	return c.names != nil || c.same(&other.condition)
 }
 
-// forged reports whether the client sent a header that the filter will remove.
+// forged reports whether the client sent a header that the filter will remove
+// and no honest one sends. Tokens are removed, too, but clients send them to open
+// doors as well: no route may match on them.
 func (v *requestView) forged() bool {
 	if v.forgery == unknownForgery {
 		v.forgery = noForgery
 		if len(v.policy.AppendForged(nil, v.request.Headers)) > 0 {
 			v.forgery = someForgery
+		}
+		for i := range v.policy.locations {
+			l := &v.policy.locations[i]
+			if l.kind == locationHeader && len(l.appendSpellings(nil, v.request.Headers, false)) > 0 {
+				v.forgery = someForgery
+			}
 		}
 	}
 	return v.forgery == someForgery
