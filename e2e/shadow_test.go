@@ -102,3 +102,43 @@ func TestQueryToken(t *testing.T) {
 		}
 	}
 }
+
+// TestCookieToken: Envoy joins the lines of Cookie, and passes bytes that some
+// upstreams trim off a name: the upstream gets neither the token nor a forged one.
+func TestCookieToken(t *testing.T) {
+	t.Parallel()
+	config := fmt.Sprintf(`{"providers": {"clients": {"type": "static", "token_locations": [{"header": "authorization"}, {"cookie": "session"}],
+  "tokens": [{"sha256": "%x"}]}}, "rules": [{"match": {"path": "/open"}, "access": "anonymous"}]}`, sha256.Sum256([]byte("fake-token")))
+	g := runGateway(t, listener{config: config}, envoy.Options{})
+	cookie := func(value string) wire.Field { return wire.Field{Name: "cookie", Value: value} }
+	for _, c := range []struct {
+		path, upstream string
+		fields         []wire.Field
+		status         int
+	}{
+		{"/c", "a=1; b=2", []wire.Field{cookie("a=1"), cookie("session=fake-token"), cookie("b=2")}, 200},
+		{"/c", "", []wire.Field{cookie("session=fake-token"), cookie("a=1; session=forged")}, 400},
+		{"/c", "a=1", append(bearer("fake-token"), cookie("\xa0session=forged; a=1")), 200},
+		{"/c", "", []wire.Field{cookie("\xa0session=fake-token")}, 401},
+		{"/open", "a=1", []wire.Field{cookie("\xa0session=forged"), cookie("a=1; session=forged")}, 200},
+	} {
+		for version, how := range map[string]sender{"HTTP1": wire.HTTP1, "HTTP2": wire.HTTP2} {
+			id := url.QueryEscape(fmt.Sprint(c.path, c.fields, version))
+			r := send(t, how, g.addr, wire.Request{Path: c.path, Fields: append([]wire.Field{{Name: "x-case", Value: id}}, c.fields...)})
+			if r.Status != c.status {
+				t.Errorf("%s %q: status %d, want %d", c.path, c.fields, r.Status, c.status)
+				continue
+			}
+			if c.status != 200 {
+				continue
+			}
+			got, err := g.upstream.Wait(func(r upstream.Request) bool { return r.Header.Get("X-Case") == id }, 10*time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if cookies := strings.Join(got.Header.Values("Cookie"), " | "); cookies != c.upstream {
+				t.Errorf("%s %q: the upstream got the cookies %q, want %q", c.path, c.fields, cookies, c.upstream)
+			}
+		}
+	}
+}
