@@ -32,6 +32,7 @@ var parserOnlyMessages = []string{
 	"want audiences or key_ids of its own: ",
 	"want providers whose tokens stand at different token_locations: ",
 	"want the same header and prefix as elsewhere: ",
+	"want at most 8 different cookies and query parameters in all",
 	"want it: the provider ",
 	"want at least as long as refresh",
 	"want the algorithms to accept: the keys do not say which",

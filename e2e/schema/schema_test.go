@@ -20,6 +20,7 @@ const (
 // parserOnly are the invalid files that the schema accepts, and why it cannot
 // know better. The list is exact.
 var parserOnly = map[string]string{
+	"locations_too_many_cookies":         "locations are counted over all providers",
 	"all_of_same_place":                  "providers are compared",
 	"all_of_unknown":                     "a rule and the providers are compared",
 	"key_ids_any_issuer_shared":          "providers are compared",

@@ -75,6 +75,18 @@ func (p *Policy) place(l location, o *object) places {
 			return 0
 		}
 	}
+	// Each of these reads the whole header or query, whatever a stranger puts in.
+	const maxSearched = 8
+	searched := 0
+	for i := range p.locations {
+		if p.locations[i].kind >= locationCookie {
+			searched++
+		}
+	}
+	if l.kind >= locationCookie && searched == maxSearched {
+		o.problems.add(o.path, "want at most 8 different cookies and query parameters in all")
+		return 0
+	}
 	if len(p.locations) == maxLocations {
 		o.problems.add(o.path, "want at most 32 different locations in all")
 		return 0

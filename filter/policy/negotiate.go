@@ -67,7 +67,7 @@ func weightOf(parameters string) int {
 		name, value, _ := strings.Cut(trimOWS(parameter), "=")
 		if strings.EqualFold(name, "q") {
 			q, err := strconv.ParseFloat(value, 64)
-			if err != nil || q < 0 || q > 1 {
+			if err != nil || !(q >= 0 && q <= 1) { // NaN is neither
 				return 0
 			}
 			return int(q * 1000)

@@ -10,7 +10,7 @@ import (
 // had to be looked for. Then Quick may be asked first.
 func (p *Policy) OnlyCredential() bool {
 	return len(p.rules) == 0 && len(p.own) == 0 && len(p.locations) == 1 &&
-		p.locations[0].kind == locationAuthorization
+		p.locations[0].kind == locationAuthorization && (p.cors == nil || !p.cors.preflight)
 }
 
 // Quick is Decide for the commonest request, in a fraction of its work: one

@@ -31,7 +31,7 @@ func TestShadowForwards(t *testing.T) {
 			if a, b := fmt.Sprint(applyTo(pairs, got)), fmt.Sprint(applyTo(pairs, want)); a != b {
 				t.Errorf("forward %s: on trial the upstream gets %s, otherwise %s", forward, a, b)
 			}
-			if a, b := fmt.Sprint(got.State), fmt.Sprint(append(want.State, [2]string{"shadow", "insufficient_scope"})); a != b {
+			if a, b := fmt.Sprint(got.State), fmt.Sprint(append(want.State, [2]string{"bearerauth.shadow", "insufficient_scope"})); a != b {
 				t.Errorf("forward %s: filter state %s, want %s", forward, a, b)
 			}
 		}
