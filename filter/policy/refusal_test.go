@@ -1,0 +1,39 @@
+package policy
+
+import (
+	"reflect"
+	"testing"
+)
+
+// TestRefusalsTellNothing: a client cannot tell a bad signature from a key, an
+// issuer or an audience that nobody knows, in whatever form it is answered.
+func TestRefusalsTellNothing(t *testing.T) {
+	t.Parallel()
+	for _, format := range bodyFormatNames {
+		p := mustParse(t, `{"body_format": "`+format+`", "refusal_headers": [{"name": "x-help", "value": "see /docs"}],
+			"protected_resources": {"a": {"resource": "https://api.example"}},
+			"providers": {"a": {"type": "static", "tokens": [{"sha256": "`+digestOf("fake-token")+`"}]}},
+			"rules": [{"match": {"path": "/a"}, "scopes": ["read"], "details": {"invalid_token": "No"}}]}`)
+		for _, r := range []*rule{p.fallback, p.rules[0]} {
+			for f := bodyJSON; f <= bodyGRPC; f++ {
+				alike := 0
+				want := *r.refusals.get(ReasonBadSignature, f)
+				for reason := range Reason(NumReasons) {
+					// Only that a token has expired is told: its holder can get another.
+					if outcomes[reason].code != "invalid_token" || reason == ReasonExpired {
+						continue
+					}
+					got := *r.refusals.get(reason, f)
+					got.Reason = want.Reason
+					if !reflect.DeepEqual(got, want) {
+						t.Errorf("%s %d: %s is told apart: %+v, %+v", format, f, reason, got, want)
+					}
+					alike++
+				}
+				if alike < 10 {
+					t.Errorf("%d reasons only", alike)
+				}
+			}
+		}
+	}
+}
