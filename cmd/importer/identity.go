@@ -1,0 +1,78 @@
+package importer
+
+import (
+	"slices"
+	"strings"
+)
+
+// settleIdentity makes what providers tell the upstream into what the filter
+// tells it, which is the same for all of them. A header that only some
+// providers set is not set at all: the tokens of the others could claim
+// anything in it. Requests that bring such a header themselves are denied, since
+// the filter removes only what it sets.
+func (r *reader) settleIdentity() {
+	names := sortedKeys(r.natives)
+	names = slices.DeleteFunc(names, func(name string) bool { return len(r.natives[name].names) == 0 })
+	if len(names) == 0 {
+		return
+	}
+	first := r.natives[names[0]]
+	forged := map[string]bool{}
+	for _, name := range names {
+		n := r.natives[name]
+		for _, h := range n.claims {
+			if slices.ContainsFunc(names, func(other string) bool { return !r.natives[other].sets(h) }) {
+				if !forged[h.Header] {
+					r.leave("providers."+name+".claim_to_headers", "not set: not all providers have "+h.Header+" from this claim, and a token of another would set it", "claim_headers, if all may set it; then delete the rule that denies requests with this header")
+				}
+				forged[h.Header] = true
+			}
+		}
+		if n.payload != first.payload || n.padded != first.padded {
+			for _, header := range []string{n.payload, first.payload} {
+				if header != "" && !forged[header] {
+					r.leave("providers."+name+".forward_payload_header", "not set: not all providers have "+header, "payload_header, if all may set it; then delete the rule that denies requests with this header")
+					forged[header] = true
+				}
+			}
+		}
+	}
+	for _, h := range first.claims {
+		switch {
+		case forged[h.Header]:
+		case slices.Contains(r.ownHeaders(), h.Header):
+			r.leave("providers."+names[0]+".claim_to_headers", "one claim only becomes "+h.Header, "a header for each claim")
+		default:
+			r.config.ClaimHeaders = append(r.config.ClaimHeaders, h)
+		}
+	}
+	if first.payload != "" && !forged[first.payload] {
+		if probe([]string{first.payload}, &match{}) == nil && !slices.Contains(r.ownHeaders(), first.payload) {
+			r.config.PayloadHeader, r.config.PayloadPadding = first.payload, first.padded
+		} else {
+			r.leave("providers."+names[0]+".forward_payload_header", "the filter sets no such header", "payload_header with another name")
+			forged[first.payload] = true
+		}
+	}
+	for _, header := range sortedKeys(forged) {
+		m := match{Headers: []condition{{Name: header, Present: true}}}
+		if probe(r.ownHeaders(), &m) == nil {
+			r.config.Rules = append(r.config.Rules, requirement{}.rule(m))
+		}
+	}
+	r.config.ForwardAuthorization = !slices.ContainsFunc(names, func(name string) bool { return !r.natives[name].forward })
+	if !r.config.ForwardAuthorization {
+		for _, name := range names {
+			if r.natives[name].forward {
+				r.leave("providers."+name+".forward", "the token goes on only where a rule names such providers alone", "forward_authorization")
+			}
+		}
+	}
+}
+
+// sets says that the provider tells the claim in the header.
+func (n *native) sets(h claimHeader) bool {
+	return slices.ContainsFunc(n.claims, func(other claimHeader) bool {
+		return other.Header == h.Header && strings.Join(other.Claim, "\x00") == strings.Join(h.Claim, "\x00")
+	})
+}

@@ -1,0 +1,83 @@
+// Package importer reads what other filters are configured by and says the
+// same in the configuration of this one. It is pure: documents in, configuration
+// out.
+//
+// Nothing is dropped silently. What cannot be said here is named in Result.Left,
+// and what takes its place lets fewer requests through, never more: a condition
+// that cannot be asked for turns its rule into one that denies, a provider that
+// cannot be carried over takes the rules that need it with it.
+package importer
+
+import (
+	"fmt"
+	"sort"
+)
+
+// Result is a configuration of the filter and what it does not say.
+type Result struct {
+	Config []byte // JSON, indented
+	Left   []Left
+}
+
+// Left is something in the input that the configuration says in another way or
+// not at all.
+type Left struct {
+	Path    string // in the input
+	What    string // what is lost or becomes stricter
+	Instead string // what to do about it
+}
+
+func (l Left) String() string { return l.Path + ": " + l.What + "; " + l.Instead }
+
+// reader collects what is read from one input.
+type reader struct {
+	config  config
+	left    []Left
+	natives map[string]*native // providers of the input, by their name there
+}
+
+func newReader() *reader {
+	return &reader{config: config{Providers: map[string]*provider{}}, natives: map[string]*native{}}
+}
+
+func (r *reader) leave(path, what, instead string) {
+	r.left = append(r.left, Left{path, what, instead})
+}
+
+// native is what became of one provider of the input.
+type native struct {
+	names   []string // its providers here, more than one where its audiences are told apart
+	own     []string // those of them that take the audiences of its own
+	claims  []claimHeader
+	payload string
+	padded  bool
+	forward bool
+}
+
+// finish renders what was read.
+func (r *reader) finish() (Result, error) {
+	if len(r.config.Providers) == 0 {
+		return Result{Left: r.left}, fmt.Errorf("want a provider that can be carried over, got none:%s", listLeft(r.left))
+	}
+	text, err := r.config.encode()
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{Config: text, Left: r.left}, nil
+}
+
+func listLeft(left []Left) (text string) {
+	for _, l := range left {
+		text += "\n  " + l.String()
+	}
+	return text
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
