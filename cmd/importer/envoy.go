@@ -109,7 +109,7 @@ func (r *reader) readAuthentication(m *jwtauthn.JwtAuthentication) error {
 	r.settleIdentity()
 	var list []candidate
 	if m.BypassCorsPreflight {
-		list = append(list, candidate{path: "bypass_cors_preflight", match: preflight(), need: requirement{access: open}})
+		r.config.CORS = &cors{Preflight: true}
 	}
 	used := map[string]bool{}
 	everything := false
@@ -124,6 +124,9 @@ func (r *reader) readAuthentication(m *jwtauthn.JwtAuthentication) error {
 			return fmt.Errorf("%s: this reader does not know what %s asks of a request", path, strings.Join(unknown, ", "))
 		}
 		everything = everything || c.wide == "" && native.Match.GetPrefix() == "/" && len(c.match.Methods)+len(c.match.Headers)+len(c.match.Query)+len(c.match.Hosts) == 0
+		if c.need.access == optional {
+			list = append(list, r.hidden(c)...)
+		}
 		list = append(list, c)
 	}
 	for _, name := range sortedKeys(m.RequirementMap) {
@@ -180,11 +183,4 @@ func narrowest(need requirement, all []requirement) bool {
 		}
 	}
 	return true
-}
-
-// preflight matches what Envoy takes for a CORS preflight.
-func preflight() match {
-	return match{Methods: []string{"OPTIONS"}, Headers: []condition{
-		{Name: "origin", Regex: `(?s).+`}, {Name: "access-control-request-method", Regex: `(?s).+`},
-	}}
 }

@@ -32,7 +32,7 @@ func (r *reader) readProvider(name string, m *jwtauthn.JwtProvider, audiences *a
 	path := "providers." + name
 	n := &native{forward: m.Forward}
 	r.natives[name] = n
-	p, err := r.jwtProvider(m, path)
+	p, err := r.jwtProvider(n, m, path)
 	if err != nil {
 		r.leave(path, "the provider is left out, what needs it is denied: "+err.Error(), "write it by hand")
 		return
@@ -112,7 +112,7 @@ func (r *reader) conflict(p *provider) string {
 	return ""
 }
 
-func (r *reader) jwtProvider(m *jwtauthn.JwtProvider, path string) (*provider, error) {
+func (r *reader) jwtProvider(n *native, m *jwtauthn.JwtProvider, path string) (*provider, error) {
 	const read = "issuer audiences subjects require_expiration max_lifetime remote_jwks local_jwks forward from_headers from_params from_cookies forward_payload_header pad_forward_payload_header clock_skew_seconds claim_to_headers"
 	if unknown := r.leftover(m, path, read, providerNotes); len(unknown) > 0 {
 		return nil, fmt.Errorf("nothing stands for %s", strings.Join(unknown, ", "))
@@ -143,7 +143,9 @@ func (r *reader) jwtProvider(m *jwtauthn.JwtProvider, path string) (*provider, e
 		}
 		p.Subjects = []subject{s}
 	}
-	r.locations(p, m, path)
+	if err := r.readLocations(p, n, m, path); err != nil {
+		return nil, err
+	}
 	switch source := m.GetJwksSourceSpecifier().(type) {
 	case *jwtauthn.JwtProvider_RemoteJwks:
 		return p, r.remoteKeys(p, source.RemoteJwks, path+".remote_jwks")
@@ -177,34 +179,6 @@ func (r *reader) remoteKeys(p *provider, m *jwtauthn.RemoteJwks, path string) er
 	}
 	r.leave(path, "every algorithm for which the keys turn out to be passes, as before", "only those in use, in algorithms")
 	return probeProvider(p)
-}
-
-func (r *reader) locations(p *provider, m *jwtauthn.JwtProvider, path string) {
-	if len(m.FromHeaders)+len(m.FromParams)+len(m.FromCookies) == 0 {
-		r.leave(path, "a token in the query parameter access_token is no credential", `token_locations with {"insecure_query_parameter": "access_token"}`)
-		return
-	}
-	for _, h := range m.FromHeaders {
-		p.TokenLocations = append(p.TokenLocations, headerLocation(h.Name, h.ValuePrefix))
-	}
-	for _, name := range m.FromCookies {
-		p.TokenLocations = append(p.TokenLocations, location{Cookie: name})
-	}
-	for _, name := range m.FromParams {
-		p.TokenLocations = append(p.TokenLocations, location{Query: name})
-	}
-	if len(p.TokenLocations) == 1 && p.TokenLocations[0] == (location{Header: "authorization"}) {
-		p.TokenLocations = nil // that is the default
-	}
-}
-
-// headerLocation: of Authorization, only the scheme Bearer has a meaning of its own.
-func headerLocation(name, prefix string) location {
-	name = strings.ToLower(name)
-	if name == "authorization" && strings.EqualFold(prefix, "Bearer ") {
-		prefix = ""
-	}
-	return location{Header: name, Prefix: prefix}
 }
 
 // subjectMatch is the one matcher that a provider can have for sub.

@@ -40,6 +40,8 @@ func (r *reader) settleIdentity() {
 	for _, h := range first.claims {
 		switch {
 		case forged[h.Header]:
+		case r.readsTokens(h.Header):
+			r.leave("providers."+names[0]+".claim_to_headers", "not set: "+h.Header+" is where tokens stand", "another header")
 		case slices.Contains(r.ownHeaders(), h.Header):
 			r.leave("providers."+names[0]+".claim_to_headers", "one claim only becomes "+h.Header, "a header for each claim")
 		default:
@@ -47,7 +49,7 @@ func (r *reader) settleIdentity() {
 		}
 	}
 	if first.payload != "" && !forged[first.payload] {
-		if probe([]string{first.payload}, &match{}) == nil && !slices.Contains(r.ownHeaders(), first.payload) {
+		if probe([]string{first.payload}, &match{}) == nil && !r.readsTokens(first.payload) && !slices.Contains(r.ownHeaders(), first.payload) {
 			r.config.PayloadHeader, r.config.PayloadPadding = first.payload, first.padded
 		} else {
 			r.leave("providers."+names[0]+".forward_payload_header", "the filter sets no such header", "payload_header with another name")
@@ -75,4 +77,10 @@ func (n *native) sets(h claimHeader) bool {
 	return slices.ContainsFunc(n.claims, func(other claimHeader) bool {
 		return other.Header == h.Header && strings.Join(other.Claim, "\x00") == strings.Join(h.Claim, "\x00")
 	})
+}
+
+// readsTokens says that a header is where tokens stand, which is never one that
+// the filter sets.
+func (r *reader) readsTokens(header string) bool {
+	return slices.ContainsFunc(r.places, func(l location) bool { return l.Header == header })
 }

@@ -33,6 +33,7 @@ func (l Left) String() string { return l.Path + ": " + l.What + "; " + l.Instead
 type reader struct {
 	config  config
 	left    []Left
+	places  []location         // where any provider reads
 	natives map[string]*native // providers of the input, by their name there
 }
 
@@ -46,12 +47,14 @@ func (r *reader) leave(path, what, instead string) {
 
 // native is what became of one provider of the input.
 type native struct {
-	names   []string // its providers here, more than one where its audiences are told apart
-	own     []string // those of them that take the audiences of its own
-	claims  []claimHeader
-	payload string
-	padded  bool
-	forward bool
+	names    []string // its providers here, more than one where its audiences are told apart
+	own      []string // those of them that take the audiences of its own
+	claims   []claimHeader
+	payload  string
+	padded   bool
+	forward  bool
+	everyday bool     // it looks where providers do that say nothing of it
+	prefixes []prefix // what Envoy finds anywhere in a header
 }
 
 // finish renders what was read.

@@ -50,10 +50,12 @@ func TestGolden(t *testing.T) {
 				for _, left := range result.Left {
 					got["left.txt"] = append(got["left.txt"], left.String()+"\n"...)
 				}
-				mustParse(t, result.Config)
 			}
 			for _, name := range []string{"out.json", "left.txt", "error.txt"} {
 				checkGolden(t, filepath.Join(dir, name), got[name])
+			}
+			if err == nil {
+				mustParse(t, result.Config)
 			}
 		})
 	}

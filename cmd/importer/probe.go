@@ -1,6 +1,13 @@
 package importer
 
-import "bearerauth/filter/policy"
+import (
+	"slices"
+
+	"bearerauth/filter/policy"
+)
+
+// nobody is the digest of no token.
+const nobody = "0000000000000000000000000000000000000000000000000000000000000000"
 
 // probe asks the filter itself what it says of rules with these matches. own are
 // headers that it sets, about which no rule can ask.
@@ -21,7 +28,6 @@ func probe(own []string, matches ...*match) error {
 	for _, name := range own {
 		document.ClaimHeaders = append(document.ClaimHeaders, headers{"sub", name})
 	}
-	const nobody = "0000000000000000000000000000000000000000000000000000000000000000"
 	document.Providers = map[string]any{"p": map[string]any{"type": "static", "tokens": []any{map[string]any{"sha256": nobody}}}}
 	for _, m := range matches {
 		if m.empty() {
@@ -47,6 +53,26 @@ func probeProvider(p *provider) error {
 		Type: "jwt", Issuer: "i", Algorithms: []string{"ES256"},
 		JWKSURI: p.JWKSURI, Cluster: p.Cluster, Timeout: p.Timeout, Refresh: p.Refresh,
 	}}}
+	text, err := document.encode()
+	if err != nil {
+		return err
+	}
+	_, err = policy.Parse(text)
+	return err
+}
+
+// probeLocation asks the filter what it says of a location, beside those that
+// other providers have.
+func (r *reader) probeLocation(l location) error {
+	seen := map[location]bool{}
+	var list []location
+	for _, have := range append(slices.Clone(r.places), l) {
+		if !seen[have] {
+			seen[have] = true
+			list = append(list, have)
+		}
+	}
+	document := config{Providers: map[string]*provider{"p": {Type: "static", TokenLocations: list, Tokens: []staticToken{{SHA256: nobody}}}}}
 	text, err := document.encode()
 	if err != nil {
 		return err

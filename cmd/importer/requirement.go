@@ -41,7 +41,9 @@ func (r requirement) within(s requirement) bool {
 	case r.access > s.access:
 		return false
 	case s.access == optional:
-		return true
+		// It also looks where a rule with providers does not, and refuses what is
+		// bad there.
+		return r.access == optional && (len(s.any) == 0 || len(r.any) > 0 && subset(r.any, s.any))
 	case len(s.all) > 0:
 		return len(r.all) > 0 && subset(s.all, r.all)
 	case len(s.any) == 0:
@@ -66,17 +68,11 @@ func subset(list, of []string) bool {
 // either lets through what one of the requirements does, or less: then whole is
 // false.
 func either(list []requirement) (r requirement, whole bool) {
-	for _, other := range list {
-		if other.access >= optional && other.access > r.access {
-			r = other
-		}
-	}
-	if r.access >= optional {
-		return r, true
-	}
 	whole = true
 	var names []string
+	var lenient access
 	for _, other := range list {
+		lenient = max(lenient, other.access)
 		switch {
 		case len(other.any) > 0:
 			names = append(names, other.any...)
@@ -89,6 +85,13 @@ func either(list []requirement) (r requirement, whole bool) {
 	if len(names) > 0 {
 		whole = whole && len(r.all) == 0
 		r = anyOf(names...)
+	}
+	switch {
+	case lenient == open:
+		return requirement{access: open}, true
+	case lenient == optional:
+		// Without all: a rule has all_of only with access token.
+		return requirement{access: optional, any: r.any}, whole && len(r.all) == 0
 	}
 	return r, whole
 }
@@ -132,6 +135,8 @@ func (r requirement) String() string {
 	switch {
 	case r.access == denied:
 		return "nobody passes"
+	case r.access == optional && len(r.any) > 0:
+		return "a token of " + strings.Join(r.any, " or ") + ", or none"
 	case r.access == optional:
 		return "a valid token or none"
 	case r.access == open:

@@ -1,0 +1,234 @@
+// Package differential holds the import of a jwt_authn configuration to Envoy's
+// own filter with that configuration.
+package differential
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"bearerauth/cmd/importer"
+	"bearerauth/e2e/envoy"
+	"bearerauth/e2e/issuer"
+)
+
+func TestMain(m *testing.M) { os.Exit(envoy.Main(m)) }
+
+// TestImportDecidesAsEnvoy sends every request to Envoy's filter and to ours.
+func TestImportDecidesAsEnvoy(t *testing.T) {
+	t.Parallel()
+	binary := envoy.Need(t)
+	document, err := os.ReadFile("testdata/jwt_authn.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	native := os.Expand(string(document), func(name string) string { return issuer.Set(keys[name]...) })
+	imported, err := importer.Envoy([]byte(native))
+	if err != nil {
+		t.Fatal(err)
+	}
+	filter, err := yaml.YAMLToJSON([]byte(native))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := envoy.Run(t, envoy.Options{Binary: binary, Config: bootstrap(t, string(filter), string(imported.Config))})
+	theirs, ours := envoy.Address(t, p, "native"), envoy.Address(t, p, "imported")
+	list := attempts()
+	client := &http.Client{
+		Transport: &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true},
+		Timeout:   20 * time.Second,
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	began := time.Now()
+	results := sendAll(t, client, list, theirs, ours)
+	judge(t, list, results, imported)
+	t.Logf("%d requests to each in %v", len(list), time.Since(began).Round(time.Millisecond))
+	if len(list) < 3000 {
+		t.Errorf("want thousands of requests, got %d", len(list))
+	}
+}
+
+// result is what each said.
+type result struct {
+	native, filter int
+}
+
+// sendAll sends with a few workers, which keep their connections.
+func sendAll(t *testing.T, client *http.Client, list []*attempt, theirs, ours string) []result {
+	t.Helper()
+	results := make([]result, len(list))
+	work := make(chan int)
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(func() {
+			for i := range work {
+				var err error
+				if results[i].native, err = status(t.Context(), client, theirs, list[i]); err == nil {
+					results[i].filter, err = status(t.Context(), client, ours, list[i])
+				}
+				if err != nil {
+					t.Errorf("%v: %v", list[i], err)
+				}
+			}
+		})
+	}
+	for i := range list {
+		work <- i
+	}
+	close(work)
+	workers.Wait()
+	return results
+}
+
+func status(ctx context.Context, client *http.Client, addr string, a *attempt) (int, error) {
+	r, err := http.NewRequestWithContext(ctx, a.method, "http://"+addr+"/", http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	path, query, _ := strings.Cut(a.path, "?")
+	r.URL = &url.URL{Scheme: "http", Host: addr, Opaque: path, RawQuery: query}
+	if strings.HasPrefix(path, "//") {
+		r.URL.Opaque = "//" + addr + path
+	}
+	for _, f := range a.fields {
+		r.Header[http.CanonicalHeaderKey(f[0])] = append(r.Header.Values(f[0]), f[1])
+	}
+	response, err := client.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return 0, err
+	}
+	return response.StatusCode, nil
+}
+
+// judge wants a reason for every difference, and a difference for every reason.
+func judge(t *testing.T, list []*attempt, results []result, imported importer.Result) {
+	t.Helper()
+	seen := map[*difference]int{}
+	allowed, unexplained := 0, clusters{}
+	for i, a := range list {
+		native, filter := results[i].native == http.StatusOK, results[i].filter == http.StatusOK
+		if native && filter {
+			allowed++
+		}
+		if native == filter {
+			continue
+		}
+		explained := false
+		for _, d := range differences {
+			if d.holds(a) && (d.looser != "") == filter {
+				seen[d]++
+				explained = true
+			}
+		}
+		if !explained {
+			unexplained.add(a, results[i])
+		}
+	}
+	for _, line := range unexplained.lines() {
+		t.Error(line)
+	}
+	for _, d := range differences {
+		if seen[d] == 0 {
+			t.Errorf("no request differs because %s: strike it from the list", d.reason)
+		}
+	}
+	if allowed < 300 {
+		t.Errorf("only %d requests pass both: the others show little", allowed)
+	}
+	if t.Failed() {
+		t.Logf("the import:\n%s", imported.Config)
+	}
+}
+
+// clusters are differences of one kind, with the paths that show them.
+type clusters map[string][]string
+
+func (c clusters) add(a *attempt, r result) {
+	kind := fmt.Sprintf("Envoy %d, the filter %d: %s", r.native, r.filter, a.kind())
+	path, _, _ := strings.Cut(a.path, "?")
+	if !slices.Contains(c[kind], path) {
+		c[kind] = append(c[kind], path)
+	}
+}
+
+func (c clusters) lines() (list []string) {
+	for kind, paths := range c {
+		list = append(list, kind+", at "+strings.Join(paths, " "))
+	}
+	slices.SortFunc(list, func(a, b string) int { return strings.Compare(b, a) }) // what is looser comes first
+	return list[:min(len(list), 60)]
+}
+
+func bootstrap(t *testing.T, native, config string) string {
+	t.Helper()
+	root, err := envoy.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	filters := map[string]string{
+		"native": `
+          - name: jwt
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
+              ` + strings.TrimSuffix(strings.TrimPrefix(block(t, native, 14), strings.Repeat(" ", 14)), "\n"),
+		"imported": fmt.Sprintf(`
+          - name: bearerauth
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+              config:
+                root_id: bearerauth
+                failure_policy: FAIL_RELOAD
+                vm_config: {runtime: envoy.wasm.runtime.v8, code: {local: {filename: %q}}}
+                configuration: {"@type": type.googleapis.com/google.protobuf.StringValue, value: %q}`,
+			filepath.Join(root, "bearerauth.wasm"), config),
+	}
+	var b strings.Builder
+	b.WriteString("admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\nstatic_resources:\n  listeners:\n")
+	for name, filter := range filters {
+		fmt.Fprintf(&b, `  - name: %s
+    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: %s
+          route_config: {virtual_hosts: [{name: all, domains: ["*"], routes: [{match: {prefix: /}, direct_response: {status: 200}}]}]}
+          http_filters:%s
+          - name: envoy.filters.http.router
+            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+`, name, name, filter)
+	}
+	return b.String()
+}
+
+// block is JSON as a block of YAML.
+func block(t *testing.T, text string, by int) string {
+	t.Helper()
+	y, err := yaml.JSONToYAML([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	for line := range bytes.Lines(y) {
+		b.WriteString(strings.Repeat(" ", by))
+		b.Write(line)
+	}
+	return b.String()
+}
