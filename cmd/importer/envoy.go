@@ -104,7 +104,7 @@ func (r *reader) readAuthentication(m *jwtauthn.JwtAuthentication) error {
 		return err
 	}
 	for _, name := range sortedKeys(m.Providers) {
-		r.readProvider(name, m.Providers[name], audiences[name])
+		r.readProvider(name, "providers."+name, m.Providers[name], audiences[name])
 	}
 	r.settleIdentity()
 	var list []candidate

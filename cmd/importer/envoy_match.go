@@ -1,5 +1,7 @@
 package importer
 
+//lint:file-ignore SA1019 old configurations have the old matchers, and Envoy takes them
+
 import (
 	"fmt"
 	"regexp"

@@ -26,11 +26,10 @@ var remoteNotes = notes{
 	"retry_policy": {"a failed fetch is tried again after a fixed back-off", "nothing"},
 }
 
-// readProvider carries one provider over. What it cannot say of it leaves it
+// readProvider carries over one provider, which stands at path. What it cannot say of it leaves it
 // out, and so denies where it is needed.
-func (r *reader) readProvider(name string, m *jwtauthn.JwtProvider, audiences *audienceSet) {
-	path := "providers." + name
-	n := &native{forward: m.Forward}
+func (r *reader) readProvider(name, path string, m *jwtauthn.JwtProvider, audiences *audienceSet) {
+	n := &native{path: path, forward: m.Forward}
 	r.natives[name] = n
 	p, err := r.jwtProvider(n, m, path)
 	if err != nil {

@@ -10,7 +10,9 @@ package importer
 
 import (
 	"fmt"
+	"slices"
 	"sort"
+	"strings"
 )
 
 // Result is a configuration of the filter and what it does not say.
@@ -31,10 +33,13 @@ func (l Left) String() string { return l.Path + ": " + l.What + "; " + l.Instead
 
 // reader collects what is read from one input.
 type reader struct {
-	config  config
-	left    []Left
-	places  []location         // where any provider reads
-	natives map[string]*native // providers of the input, by their name there
+	config config
+	left   []Left
+	places []location // where any provider reads
+	// spelling of Envoy's fields in an input that is made into Envoy's messages
+	// first.
+	spelling map[string]string
+	natives  map[string]*native // providers of the input, by their name there
 }
 
 func newReader() *reader {
@@ -42,11 +47,30 @@ func newReader() *reader {
 }
 
 func (r *reader) leave(path, what, instead string) {
-	r.left = append(r.left, Left{path, what, instead})
+	r.left = append(r.left, Left{r.spell(path), what, instead})
+}
+
+// spell writes the names of Envoy's fields in a path as the input has them.
+func (r *reader) spell(path string) string {
+	if r.spelling == nil {
+		return path
+	}
+	parts := strings.Split(path, ".")
+	for i, part := range parts {
+		name, index, _ := strings.Cut(part, "[")
+		if other, ok := r.spelling[name]; ok {
+			parts[i] = other
+			if index != "" {
+				parts[i] += "[" + index
+			}
+		}
+	}
+	return strings.Join(parts, ".")
 }
 
 // native is what became of one provider of the input.
 type native struct {
+	path     string   // in the input
 	names    []string // its providers here, more than one where its audiences are told apart
 	own      []string // those of them that take the audiences of its own
 	claims   []claimHeader
@@ -59,6 +83,12 @@ type native struct {
 
 // finish renders what was read.
 func (r *reader) finish() (Result, error) {
+	seen := map[Left]bool{}
+	r.left = slices.DeleteFunc(r.left, func(l Left) bool {
+		again := seen[l]
+		seen[l] = true
+		return again
+	})
 	if len(r.config.Providers) == 0 {
 		return Result{Left: r.left}, fmt.Errorf("want a provider that can be carried over, got none:%s", listLeft(r.left))
 	}

@@ -18,6 +18,7 @@ var update = flag.Bool("update", false, "write the golden files")
 // readers by the beginning of a folder's name.
 var readers = map[string]func([]byte) (Result, error){
 	"envoy": Envoy,
+	"istio": Istio,
 }
 
 // TestGolden: in.yaml becomes out.json and left.txt, or error.txt.

@@ -1,0 +1,156 @@
+package importer
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// grant is a rule that lets through no more than its input does, whatever stands
+// before or behind it. So grants need no order among themselves: where two match,
+// the first decides, and what it refuses is refused.
+type grant struct {
+	path   string // in the input
+	match  match
+	need   requirement
+	claims []predicate
+	scopes []string // all of them
+	any    []string // scopes, one of them
+}
+
+// addGrants writes rules down whose matches are exact, or narrower.
+func (r *reader) addGrants(list []grant) {
+	own := r.ownHeaders()
+	for _, g := range list {
+		if g.need.access == denied {
+			g.match = g.match.widened(own) // what it cannot ask for, it denies as well
+		} else if err := probe(own, &g.match); err != nil {
+			r.leave(g.path, "left out: the filter has no such match ("+lastLine(err)+")", "a rule written by hand")
+			continue
+		}
+		if slices.ContainsFunc(r.config.Rules, func(have rule) bool { return have.matches().covers(&g.match) }) {
+			r.leave(g.path, "left out: an earlier rule matches whatever it does, and the first one decides", "one rule that says both, or matches that tell the requests apart")
+			continue
+		}
+		out := r.forwarding(g.need.rule(g.match), g.need)
+		out.Claims, out.Scopes, out.AnyScopes = g.claims, g.scopes, g.any
+		r.config.Rules = append(r.config.Rules, out)
+	}
+}
+
+func (r *rule) matches() *match {
+	if r.Match == nil {
+		return &match{}
+	}
+	return r.Match
+}
+
+// optionalGrant is a grant for a valid token or none, behind what it takes for
+// it not to overlook one.
+func (r *reader) optionalGrant(g grant) []grant {
+	g.need = requirement{access: optional}
+	var list []grant
+	for _, c := range r.hidden(candidate{path: g.path, match: g.match}) {
+		r.left = append(r.left, *c.note)
+		list = append(list, grant{path: g.path, match: c.match})
+	}
+	return append(list, g)
+}
+
+// pattern is a value with a wildcard at one end, as Istio has it.
+type pattern struct {
+	kind byte // '=' exact, '^' prefix, '$' suffix, '*' anything
+	text string
+}
+
+func readPattern(s string) pattern {
+	switch {
+	case s == "*":
+		return pattern{'*', ""}
+	case strings.HasSuffix(s, "*"):
+		return pattern{'^', s[:len(s)-1]}
+	case strings.HasPrefix(s, "*"):
+		return pattern{'$', s[1:]}
+	}
+	return pattern{'=', s}
+}
+
+// regex matches the whole of a value.
+func (p pattern) regex() string {
+	switch p.kind {
+	case '^':
+		return regexp.QuoteMeta(p.text) + `(?s:.*)`
+	case '$':
+		return `(?s:.*)` + regexp.QuoteMeta(p.text)
+	case '*':
+		return `(?s:.+)`
+	}
+	return regexp.QuoteMeta(p.text)
+}
+
+// anyRegex is one expression for several patterns.
+func anyRegex(list []string) string {
+	var parts []string
+	for _, s := range list {
+		parts = append(parts, readPattern(s).regex())
+	}
+	return strings.Join(parts, "|")
+}
+
+func plain(list []string) bool {
+	return !slices.ContainsFunc(list, func(s string) bool { return readPattern(s).kind != '=' || s == "" })
+}
+
+// scalarClaim asks for a claim that is one of some values, with wildcards.
+func scalarClaim(ref claimRef, values []string) predicate {
+	switch {
+	case slices.Contains(values, "*"):
+		return predicate{Claim: ref, Exists: true}
+	case !plain(values):
+		return predicate{Claim: ref, Matches: anyRegex(values)}
+	case len(values) == 1:
+		return predicate{Claim: ref, Equal: values[0]}
+	}
+	return predicate{Claim: ref, OneOf: values}
+}
+
+// spacedClaim asks for a word of a claim that is a list of words.
+func spacedClaim(ref claimRef, values []string) predicate {
+	return predicate{Claim: ref, Matches: `(?:.* )?(?:` + anyRegex(values) + `)(?: .*)?`}
+}
+
+// headerCondition asks for a header that is one of some values.
+func headerCondition(name string, values []string) condition {
+	c := condition{Name: strings.ToLower(name)}
+	switch {
+	case slices.Contains(values, "*"):
+		c.Regex = `(?s).+`
+	case len(values) == 1 && readPattern(values[0]).kind == '=':
+		c.Equal = &values[0]
+	default:
+		c.Regex = anyRegex(values)
+	}
+	return c
+}
+
+// severalForms says that a claim of this name is an array in most issuers' tokens.
+func severalForms(ref claimRef) bool {
+	last := ref[len(ref)-1]
+	return strings.HasSuffix(last, "s") || last == "aud" || last == "amr" || last == "scp"
+}
+
+// memberClaim asks for an array with a value in it, of which it can only name one.
+func (r *reader) memberClaim(path string, ref claimRef, values []string) (predicate, bool) {
+	name := strings.Join(ref, ".")
+	switch {
+	case slices.Contains(values, "*"):
+		return predicate{Claim: ref, Exists: true}, true
+	case readPattern(values[0]).kind != '=':
+		return predicate{}, false
+	case len(values) > 1:
+		r.leave(path, fmt.Sprintf("only %q counts in %s: no rule can ask for one of several members of an array", values[0], name), "scope_claims and any_scopes, if the values are no scopes of anything else")
+	}
+	r.leave(path, name+" has to be an array with this value", `"equal" in place of "contains", if it is a text`)
+	return predicate{Claim: ref, Contains: values[0]}, true
+}

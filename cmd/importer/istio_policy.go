@@ -1,0 +1,341 @@
+package importer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	security "istio.io/api/security/v1"
+)
+
+// istioPolicies are all policies of a workload. Istio denies what one of DENY
+// matches; where there are any of ALLOW, it denies what none of those matches; a
+// token may be missing and is never bad.
+type istioPolicies struct {
+	*reader
+	policies []istioPolicy
+	spaced   []string // claims that are lists of words
+}
+
+type istioPolicy struct {
+	path string
+	*security.AuthorizationPolicy
+}
+
+// tokenRule is what a policy means that denies requests without a principal.
+type tokenRule struct {
+	path   string
+	match  match
+	except []match // nil unless all exceptions can be asked for
+}
+
+func (p *istioPolicies) write() {
+	var denials, allowed []grant
+	var tokens []tokenRule
+	allows := false
+	for _, policy := range p.policies {
+		path := policy.path + " spec"
+		switch policy.Action {
+		case security.AuthorizationPolicy_ALLOW:
+			allows = true
+			for i, rule := range policy.Rules {
+				allowed = append(allowed, p.allow(rule, fmt.Sprintf("%s.rules[%d]", path, i))...)
+			}
+		case security.AuthorizationPolicy_AUDIT:
+			p.leave(path, "nothing is audited", "the access log and the metric; the policy can stay where it is")
+		case security.AuthorizationPolicy_DENY, security.AuthorizationPolicy_CUSTOM:
+			for i, rule := range policy.Rules {
+				at := fmt.Sprintf("%s.rules[%d]", path, i)
+				if policy.Action == security.AuthorizationPolicy_CUSTOM {
+					p.leave(at, "denies: nobody is asked here", "keep the policy where it is, and delete this rule")
+					denials = append(denials, p.deny(rule, at)...)
+					continue
+				}
+				if t, ok := p.needsToken(rule, at); ok {
+					tokens = append(tokens, t...)
+					continue
+				}
+				denials = append(denials, p.deny(rule, at)...)
+			}
+		}
+	}
+	p.addGrants(denials)
+	if allows {
+		p.writeAllowed(allowed, tokens)
+	} else {
+		p.writeTokens(tokens)
+	}
+}
+
+// writeAllowed: where some request needs a principal, all that are allowed do.
+func (p *istioPolicies) writeAllowed(allowed []grant, tokens []tokenRule) {
+	var list []grant
+	for _, g := range allowed {
+		switch {
+		case g.need.access != optional:
+			list = append(list, g)
+		case len(tokens) > 0:
+			p.leave(g.path, "needs a valid token: "+tokens[0].path+" wants one for some requests", "access optional, for what lies outside of it")
+			g.need = p.anyToken()
+			list = append(list, g)
+		default:
+			list = append(list, p.optionalGrant(g)...)
+		}
+	}
+	p.addGrants(append(list, grant{path: "action ALLOW"}))
+}
+
+func (p *istioPolicies) anyToken() requirement { return requirement{access: token} }
+
+func (p *istioPolicies) writeTokens(tokens []tokenRule) {
+	if len(tokens) == 1 && tokens[0].except != nil {
+		for _, m := range tokens[0].except {
+			p.addGrants(p.optionalGrant(grant{path: tokens[0].path, match: m}))
+		}
+		if tokens[0].match.empty() {
+			return // what no rule matches needs a token anyway
+		}
+		p.addGrants([]grant{{path: tokens[0].path, match: tokens[0].match, need: p.anyToken()}})
+	} else {
+		for _, t := range tokens {
+			if t.except != nil {
+				p.leave(t.path, "a token is needed for what it excepts, too: another policy may want one there", "rules with access optional in front, for what no policy wants a token for")
+			}
+			if t.match.empty() {
+				return
+			}
+			p.addGrants([]grant{{path: t.path, match: t.match, need: p.anyToken()}})
+		}
+	}
+	p.leave("AuthorizationPolicy", "a request without a token passes where no policy asks for one, so the last rule has access optional", "delete that rule, and every request needs a valid token")
+	p.addGrants(p.optionalGrant(grant{path: "AuthorizationPolicy"}))
+}
+
+// needsToken reads a rule that denies requests without any principal.
+func (p *istioPolicies) needsToken(rule *security.Rule, path string) ([]tokenRule, bool) {
+	if len(rule.When) > 0 || len(rule.From) != 1 {
+		return nil, false
+	}
+	source := rule.From[0].Source
+	if !slices.Equal(source.GetNotRequestPrincipals(), []string{"*"}) || len(p.leftover(source, path, "not_request_principals", nil)) > 0 {
+		return nil, false
+	}
+	if len(rule.To) == 0 {
+		return []tokenRule{{path: path}}, true
+	}
+	var list []tokenRule
+	for i, to := range rule.To {
+		at := fmt.Sprintf("%s.to[%d].operation", path, i)
+		matches := p.operation(to.Operation, at, true)
+		var except []match
+		if len(rule.To) == 1 && len(matches) == 1 {
+			except = p.exceptions(to.Operation, matches[0])
+		}
+		if except == nil && len(to.Operation.GetNotPaths())+len(to.Operation.GetNotMethods())+len(to.Operation.GetNotHosts()) > 0 {
+			p.leave(at, "a token is needed for what it excepts, too", "rules with access optional in front")
+		}
+		for _, m := range matches {
+			list = append(list, tokenRule{path, m, except})
+		}
+	}
+	return list, true
+}
+
+// exceptions are the paths that an operation leaves out, if that is all it does.
+func (p *istioPolicies) exceptions(o *security.Operation, m match) (list []match) {
+	if !m.empty() || len(o.GetNotPaths()) == 0 || len(o.GetNotMethods())+len(o.GetNotHosts())+len(o.GetNotPorts())+len(o.GetPorts()) > 0 {
+		return nil
+	}
+	for _, path := range o.NotPaths {
+		one := istioPath(path, false)
+		if probe(p.ownHeaders(), &one) != nil {
+			return nil
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+// deny reads a rule that denies: on all that its operations are for, whatever
+// else it asks.
+func (p *istioPolicies) deny(rule *security.Rule, path string) (list []grant) {
+	if len(rule.From) > 0 || len(rule.When) > 0 {
+		p.leave(path, "denies whoever it is: no rule can deny by identity, address or condition", "keep the policy where it is and delete this rule, if it asks for nothing of a token; or rules that grant")
+	}
+	if len(rule.To) == 0 {
+		return []grant{{path: path}}
+	}
+	for i, to := range rule.To {
+		if len(to.Operation.GetNotPaths()) > 0 {
+			p.leave(fmt.Sprintf("%s.to[%d].operation.notPaths", path, i), "denies these, too: no rule can ask for the opposite", "rules in front for what lies outside")
+		}
+		for _, m := range p.operation(to.Operation, fmt.Sprintf("%s.to[%d].operation", path, i), true) {
+			list = append(list, grant{path: path, match: m})
+		}
+	}
+	return list
+}
+
+// allow reads a rule that allows: a grant for each source and operation that can
+// be asked for.
+func (p *istioPolicies) allow(rule *security.Rule, path string) (list []grant) {
+	base := grant{path: path, need: requirement{access: optional}}
+	ok := true
+	for i, c := range rule.When {
+		if !p.when(&base, c, fmt.Sprintf("%s.when[%d]", path, i)) {
+			ok = false
+		}
+	}
+	if !ok {
+		return nil
+	}
+	sources := []grant{base}
+	if len(rule.From) > 0 {
+		sources = nil
+		for i, from := range rule.From {
+			g := base
+			if p.source(&g, from.Source, fmt.Sprintf("%s.from[%d].source", path, i)) {
+				sources = append(sources, g)
+			}
+		}
+	}
+	for _, g := range sources {
+		matches := []match{{}}
+		if len(rule.To) > 0 {
+			matches = nil
+			for i, to := range rule.To {
+				matches = append(matches, p.operation(to.Operation, fmt.Sprintf("%s.to[%d].operation", path, i), false)...)
+			}
+		}
+		for _, m := range matches {
+			one := g
+			one.match = m.with(g.match)
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+// operation reads what a rule is for, as one match for each path. wide drops
+// what it cannot ask for, otherwise nothing is left of such an operation.
+func (p *istioPolicies) operation(o *security.Operation, path string, wide bool) (list []match) {
+	lost := func(field, why string) bool {
+		if wide {
+			p.leave(path+"."+field, "whatever it says, the rule is for more: "+why, "a narrower rule by hand")
+		} else {
+			p.leave(path+"."+field, "the rule is left out: "+why, "a rule by hand")
+		}
+		return wide
+	}
+	for _, field := range p.leftover(o, path, "hosts methods paths", nil) {
+		if field == "not_paths" && wide {
+			continue // see exceptions
+		}
+		if !lost(camel(field), "no rule can ask for this") {
+			return nil
+		}
+	}
+	base := match{}
+	if methods := o.GetMethods(); len(methods) > 0 && !slices.Contains(methods, "*") {
+		if plain(methods) {
+			base.Methods = methods
+		} else if !lost("methods", "methods are compared as a whole") {
+			return nil
+		}
+	}
+	if hosts := o.GetHosts(); len(hosts) > 0 && !slices.Contains(hosts, "*") {
+		list, whole := istioHosts(hosts, wide)
+		switch {
+		case whole:
+			base.Hosts = list
+		case wide:
+			lost("hosts", "some cannot be asked for")
+		case len(list) > 0:
+			p.leave(path+".hosts", "only "+strings.Join(list, ", ")+": a host is compared with any port here", `"host:*" beside "host", if the port may be any`)
+			base.Hosts = list
+		default:
+			lost("hosts", `a host is compared with any port here (write "host:*" beside "host", if it may be any)`)
+			return nil
+		}
+	}
+	if len(o.GetPaths()) == 0 {
+		return []match{base}
+	}
+	for _, s := range o.GetPaths() {
+		list = append(list, base.with(istioPath(s, wide)))
+	}
+	return list
+}
+
+func camel(field string) string {
+	parts := strings.Split(field, "_")
+	for i, part := range parts[1:] {
+		parts[i+1] = strings.ToUpper(part[:1]) + part[1:]
+	}
+	return strings.Join(parts, "")
+}
+
+// istioHosts are the hosts of a rule, which are compared without ports here: an
+// exact one is meant so only if the list also has it with every port.
+func istioHosts(values []string, wide bool) (list []string, whole bool) {
+	whole = true
+	for _, s := range values {
+		host := pattern{'=', s}
+		if name, every := strings.CutSuffix(s, ":*"); every {
+			host.text = name
+		} else if host = readPattern(s); host.kind == '$' && wide && strings.HasPrefix(host.text, ".") {
+			host = pattern{'=', s}
+		}
+		switch {
+		case host.kind != '=':
+			whole = false
+		case wide || slices.Contains(values, host.text+":*") && slices.Contains(values, host.text):
+			if !slices.Contains(list, host.text) {
+				list = append(list, host.text)
+			}
+		default:
+			whole = false
+		}
+	}
+	return list, whole
+}
+
+// istioPath is a path with a wildcard at one end, or a template. Of what a
+// template's wildcards match exactly, wide takes more and not wide less.
+func istioPath(s string, wide bool) match {
+	if strings.Contains(s, "{*}") || strings.Contains(s, "{**}") {
+		const octets = `A-Za-z0-9._~%!$&'()+,;:@=-`
+		one, many := "["+octets+"]+", "[/"+octets+"]+"
+		if wide {
+			one, many = `[^/]*`, `(?s:.*)`
+		}
+		var expression strings.Builder
+		for s != "" {
+			i := strings.IndexByte(s, '{')
+			switch {
+			case strings.HasPrefix(s, "{**}"):
+				expression.WriteString(many)
+				s = s[len("{**}"):]
+			case strings.HasPrefix(s, "{*}"):
+				expression.WriteString(one)
+				s = s[len("{*}"):]
+			case i <= 0:
+				expression.WriteString(quoteMeta(s[:max(1, len(s))]))
+				s = ""
+			default:
+				expression.WriteString(quoteMeta(s[:i]))
+				s = s[i:]
+			}
+		}
+		return match{PathRegex: expression.String()}
+	}
+	switch p := readPattern(s); p.kind {
+	case '*':
+		return match{PathPrefix: "/"}
+	case '^':
+		return pathStarting(p.text)
+	case '$':
+		return match{PathRegex: p.regex()}
+	}
+	return pathEqual(s)
+}
