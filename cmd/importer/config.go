@@ -34,7 +34,7 @@ func (c claimRef) MarshalJSON() ([]byte, error) {
 }
 
 type cors struct {
-	Preflight        bool     `json:"preflight"`
+	Preflight        bool     `json:"preflight,omitempty"`
 	AllowedOrigins   []string `json:"allowed_origins,omitempty"`
 	AllowCredentials bool     `json:"allow_credentials,omitempty"`
 }

@@ -125,7 +125,15 @@ func (r *reader) readAuthentication(m *jwtauthn.JwtAuthentication) error {
 		}
 		everything = everything || c.wide == "" && native.Match.GetPrefix() == "/" && len(c.match.Methods)+len(c.match.Headers)+len(c.match.Query)+len(c.match.Hosts) == 0
 		if c.need.access == optional {
-			list = append(list, r.hidden(c)...)
+			if where, yes := r.overlooks(); yes {
+				r.leave(path, "a token may not be missing: nobody would look at a bad one in "+where, "see what is left out of the providers")
+				c.need = anyOf(c.need.any...)
+				if c.need.access == denied {
+					c.need.access = token
+				}
+			} else {
+				list = append(list, r.hidden(c)...)
+			}
 		}
 		list = append(list, c)
 	}

@@ -31,7 +31,7 @@ var remoteNotes = notes{
 func (r *reader) readProvider(name, path string, m *jwtauthn.JwtProvider, audiences *audienceSet) {
 	n := &native{path: path, forward: m.Forward}
 	r.natives[name] = n
-	p, err := r.jwtProvider(n, m, path)
+	p, err := r.jwtProvider(n.look(m), m, path)
 	if err != nil {
 		r.leave(path, "the provider is left out, what needs it is denied: "+err.Error(), "write it by hand")
 		return
@@ -69,6 +69,7 @@ func (r *reader) readProvider(name, path string, m *jwtauthn.JwtProvider, audien
 			continue
 		}
 		r.config.Providers[label] = &one
+		r.placed(&one)
 		n.names = append(n.names, label)
 		if len(m.Audiences) == 0 || subset(class, m.Audiences) {
 			n.own = append(n.own, label)
@@ -111,7 +112,7 @@ func (r *reader) conflict(p *provider) string {
 	return ""
 }
 
-func (r *reader) jwtProvider(n *native, m *jwtauthn.JwtProvider, path string) (*provider, error) {
+func (r *reader) jwtProvider(places []place, m *jwtauthn.JwtProvider, path string) (*provider, error) {
 	const read = "issuer audiences subjects require_expiration max_lifetime remote_jwks local_jwks forward from_headers from_params from_cookies forward_payload_header pad_forward_payload_header clock_skew_seconds claim_to_headers"
 	if unknown := r.leftover(m, path, read, providerNotes); len(unknown) > 0 {
 		return nil, fmt.Errorf("nothing stands for %s", strings.Join(unknown, ", "))
@@ -142,7 +143,10 @@ func (r *reader) jwtProvider(n *native, m *jwtauthn.JwtProvider, path string) (*
 		}
 		p.Subjects = []subject{s}
 	}
-	if err := r.readLocations(p, n, m, path); err != nil {
+	if len(places) == 0 {
+		r.leave(path, "a token in the query parameter access_token is no credential", `token_locations with {"insecure_query_parameter": "access_token"}`)
+	}
+	if err := r.locate(p, places); err != nil {
 		return nil, err
 	}
 	switch source := m.GetJwksSourceSpecifier().(type) {

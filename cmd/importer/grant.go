@@ -50,6 +50,11 @@ func (r *rule) matches() *match {
 // it not to overlook one.
 func (r *reader) optionalGrant(g grant) []grant {
 	g.need = requirement{access: optional}
+	if where, yes := r.overlooks(); yes {
+		r.leave(g.path, "a token may not be missing: nobody would look at a bad one in "+where, "see what is left out of the providers")
+		g.need.access = token
+		return []grant{g}
+	}
 	var list []grant
 	for _, c := range r.hidden(candidate{path: g.path, match: g.match}) {
 		r.left = append(r.left, *c.note)

@@ -77,8 +77,9 @@ type native struct {
 	payload  string
 	padded   bool
 	forward  bool
-	everyday bool     // it looks where providers do that say nothing of it
-	prefixes []prefix // what Envoy finds anywhere in a header
+	everyday bool       // it looks where providers do that say nothing of it
+	looks    []location // where it looks for tokens in the input, carried over or not
+	prefixes []prefix   // what Envoy finds anywhere in a header
 }
 
 // finish renders what was read.

@@ -17,8 +17,9 @@ var update = flag.Bool("update", false, "write the golden files")
 
 // readers by the beginning of a folder's name.
 var readers = map[string]func([]byte) (Result, error){
-	"envoy": Envoy,
-	"istio": Istio,
+	"envoy":   Envoy,
+	"istio":   Istio,
+	"gateway": Gateway,
 }
 
 // TestGolden: in.yaml becomes out.json and left.txt, or error.txt.

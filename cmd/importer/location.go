@@ -15,28 +15,42 @@ type place struct {
 	path string
 }
 
-func (r *reader) readLocations(p *provider, n *native, m *jwtauthn.JwtProvider, path string) error {
-	var list []place
+// look says where a provider of Envoy's looks for tokens.
+func (n *native) look(m *jwtauthn.JwtProvider) (list []place) {
 	for i, h := range m.FromHeaders {
-		list = append(list, place{headerLocation(h.Name, h.ValuePrefix), fmt.Sprintf("%s.from_headers[%d]", path, i)})
-	}
-	for i, name := range m.FromCookies {
-		list = append(list, place{location{Cookie: name}, fmt.Sprintf("%s.from_cookies[%d]", path, i)})
-	}
-	for i, name := range m.FromParams {
-		list = append(list, place{location{Query: name}, fmt.Sprintf("%s.from_params[%d]", path, i)})
-	}
-	for _, h := range m.FromHeaders {
+		list = append(list, place{headerLocation(h.Name, h.ValuePrefix), fmt.Sprintf("%s.from_headers[%d]", n.path, i)})
 		if h.ValuePrefix != "" {
 			n.prefixes = append(n.prefixes, prefix{strings.ToLower(h.Name), h.ValuePrefix})
 		}
 	}
+	for i, name := range m.FromCookies {
+		list = append(list, place{location{Cookie: name}, fmt.Sprintf("%s.from_cookies[%d]", n.path, i)})
+	}
+	for i, name := range m.FromParams {
+		list = append(list, place{location{Query: name}, fmt.Sprintf("%s.from_params[%d]", n.path, i)})
+	}
+	for _, l := range list {
+		n.looks = append(n.looks, l.location)
+	}
 	if len(list) == 0 {
 		n.everyday = true
+		n.looks = []location{{Header: "authorization"}}
 		n.prefixes = append(n.prefixes, prefix{"authorization", "Bearer "})
-		r.leave(path, "a token in the query parameter access_token is no credential", `token_locations with {"insecure_query_parameter": "access_token"}`)
 	}
-	return r.locate(p, list)
+	return list
+}
+
+// overlooks names a place where some provider of the input looks and none of the
+// configuration: a bad token there is no missing one.
+func (r *reader) overlooks() (string, bool) {
+	for _, name := range sortedKeys(r.natives) {
+		for _, l := range r.natives[name].looks {
+			if !slices.Contains(r.places, l) {
+				return l.Header + l.Cookie + l.Query, true
+			}
+		}
+	}
+	return "", false
 }
 
 // prefix is what stands before a token in a header.
@@ -71,22 +85,28 @@ func (r *reader) hidden(c candidate) (list []candidate) {
 	return list
 }
 
+// placed says that a provider is carried over, and so looked for at its places.
+func (r *reader) placed(p *provider) {
+	if p.TokenLocations == nil {
+		r.places = append(r.places, location{Header: "authorization"})
+	}
+	r.places = append(r.places, p.TokenLocations...)
+}
+
 // locate gives a provider those of its locations that the filter reads. No
 // location at all in the input is the usual one.
 func (r *reader) locate(p *provider, list []place) error {
 	for _, l := range list {
-		if err := r.probeLocation(l.location); err != nil {
+		if err := r.probeLocation(p, l.location); err != nil {
 			r.leave(l.path, "no token is read there: "+lastLine(err), "another header or prefix")
 			continue
 		}
 		if !slices.Contains(p.TokenLocations, l.location) {
 			p.TokenLocations = append(p.TokenLocations, l.location)
-			r.places = append(r.places, l.location)
 		}
 	}
 	switch {
 	case len(list) == 0:
-		r.places = append(r.places, location{Header: "authorization"})
 	case len(p.TokenLocations) == 0:
 		return fmt.Errorf("no token is read at any of its locations")
 	case len(p.TokenLocations) == 1 && p.TokenLocations[0] == (location{Header: "authorization"}):

@@ -62,17 +62,28 @@ func probeProvider(p *provider) error {
 }
 
 // probeLocation asks the filter what it says of a location, beside those that
-// other providers have.
-func (r *reader) probeLocation(l location) error {
+// this provider and the others have.
+func (r *reader) probeLocation(p *provider, l location) error {
 	seen := map[location]bool{}
 	var list []location
-	for _, have := range append(slices.Clone(r.places), l) {
+	for _, have := range append(slices.Concat(r.places, p.TokenLocations), l) {
 		if !seen[have] {
 			seen[have] = true
 			list = append(list, have)
 		}
 	}
 	document := config{Providers: map[string]*provider{"p": {Type: "static", TokenLocations: list, Tokens: []staticToken{{SHA256: nobody}}}}}
+	text, err := document.encode()
+	if err != nil {
+		return err
+	}
+	_, err = policy.Parse(text)
+	return err
+}
+
+// probeCORS asks the filter what it says of these members of cors.
+func probeCORS(c *cors) error {
+	document := config{CORS: c, Providers: map[string]*provider{"p": {Type: "static", Tokens: []staticToken{{SHA256: nobody}}}}}
 	text, err := document.encode()
 	if err != nil {
 		return err

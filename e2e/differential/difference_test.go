@@ -44,6 +44,11 @@ var differences = []*difference{
 		reason: "a scheme is a scheme in any case", holds: lowerCase,
 		looser: "the token is as valid as behind the spelling that Envoy wants, and RFC 9110 section 11.1 has schemes in any case",
 	},
+	{
+		reason: "an empty value is no token",
+		holds:  func(a *attempt) bool { return a.token != nil && a.token.token == "" && a.under("/static/") },
+		looser: "the path takes requests without a token, and this is one: it gets no identity",
+	},
 	{reason: "two credentials of one kind are refused", holds: func(a *attempt) bool {
 		return strings.HasSuffix(a.where, ", twice")
 	}},

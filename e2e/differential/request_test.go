@@ -94,7 +94,7 @@ func attempts() (list []*attempt) {
 			if path == "/both" || path == "/soft" || path == "/maybe" {
 				add(&attempt{token: &tokens[i], path: path, method: "GET"}, "x-machine")
 			}
-			if name := tokens[i].name; !strings.HasSuffix(name, " good") && !strings.HasSuffix(name, "expired") {
+			if name := tokens[i].name; !strings.HasSuffix(name, " good") && !strings.HasSuffix(name, "expired") && !strings.HasPrefix(name, " junk") {
 				continue
 			}
 			for where := range places {

@@ -153,7 +153,7 @@ func tokenCases() []tokenCase {
 	add("by one key under the other's name", "corp", mint(keys["corp"][1], object{"kid": "corp-rs"}, claims("corp", nil)))
 	add("by a partner", "corp", mint(keys["partner"][0], nil, claims("corp", nil)))
 	add("of corp's issuer", "anybody", mint(keys["anybody"][0], nil, claims("anybody", object{"iss": "https://corp.example"})), "issuer of another provider")
-	for _, junk := range []string{"x", "a.b", "a.b.c", "..", "eyJhbGciOiJub25lIn0.e30.", strings.Repeat("a.", 40)} {
+	for _, junk := range []string{"", "=", "x", "a.b", "a.b.c", "..", "eyJhbGciOiJub25lIn0.e30.", strings.Repeat("a.", 40)} {
 		add("junk "+junk, "", junk)
 	}
 	return list

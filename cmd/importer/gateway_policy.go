@@ -1,0 +1,151 @@
+package importer
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// authorize writes the rules of a policy: the first match decides there as well,
+// and what its principal does not meet goes on to the next one there, but is
+// refused here.
+func (g *gateway) authorize(a *gatewayAuthorization, base requirement) {
+	if a == nil {
+		g.addGrants(g.granted(grant{path: g.path, need: base}))
+		return
+	}
+	path := g.path + ".authorization"
+	var list []grant
+	for i := range a.Rules {
+		rule := &a.Rules[i]
+		at := fmt.Sprintf("%s.rules[%d]", path, i)
+		if rule.Action == "Deny" {
+			list = append(list, g.denyRule(rule, at))
+			continue
+		}
+		if one, ok := g.allowRule(rule, at, base); ok {
+			list = append(list, g.granted(one)...)
+		}
+	}
+	last := grant{path: path + ".defaultAction"}
+	if a.DefaultAction == "Allow" {
+		last.need = base
+	}
+	g.addGrants(append(list, g.granted(last)...))
+}
+
+// granted is a grant, behind what an optional one takes.
+func (g *gateway) granted(one grant) []grant {
+	if one.need.access == optional {
+		return g.optionalGrant(one)
+	}
+	return []grant{one}
+}
+
+// denyRule denies whatever its operation and headers match.
+func (g *gateway) denyRule(rule *gatewayRule, path string) grant {
+	if p := rule.Principal; p.JWT != nil || p.ClientCIDRs != nil || p.ClientIPGeoLocations != nil || rule.CEL != "" {
+		g.leave(path, "denies whoever it is: no rule can deny by identity, address or expression", "rules that allow, in front of it")
+	}
+	m := g.operation(rule, true)
+	for _, h := range rule.Principal.Headers {
+		m.Headers = append(m.Headers, exactHeader(h.Name, h.Values))
+	}
+	return grant{path: path, match: m}
+}
+
+func (g *gateway) allowRule(rule *gatewayRule, path string, base requirement) (grant, bool) {
+	one := grant{path: path, need: base, match: g.operation(rule, false)}
+	p := &rule.Principal
+	for _, field := range []struct {
+		name string
+		set  bool
+	}{
+		{"principal.clientCIDRs", len(p.ClientCIDRs) > 0}, {"principal.clientIPGeoLocations", p.ClientIPGeoLocations != nil}, {"cel", rule.CEL != ""},
+	} {
+		if field.set {
+			g.leave(path+"."+field.name, "the rule is left out: no rule can ask for this", "a SecurityPolicy of its own for this condition, and the rule by hand")
+			return one, false
+		}
+	}
+	for _, h := range p.Headers {
+		one.match.Headers = append(one.match.Headers, exactHeader(h.Name, h.Values))
+	}
+	if p.JWT == nil {
+		return one, true
+	}
+	n := g.natives[p.JWT.Provider]
+	if n == nil || len(n.names) == 0 {
+		g.leave(path+".principal.jwt.provider", "the rule is left out: there is no such provider", "see there")
+		return one, false
+	}
+	one.need = anyOf(n.names...)
+	if g.keys != "" {
+		one.need = g.withKey(n.names, path)
+	}
+	if one.need.access == denied {
+		return one, true
+	}
+	one.scopes = p.JWT.Scopes
+	if len(one.scopes) > 0 {
+		g.config.Providers[n.names[0]].ScopeClaims = []scopeClaim{
+			{claimRef{"scope"}, "string_or_array"}, {claimRef{"scp"}, "string_or_array"},
+		}
+	}
+	for i, c := range p.JWT.Claims {
+		ref := claimRef(strings.Split(c.Name, "."))
+		if len(ref) > 8 || len(c.Values) == 0 {
+			g.leave(fmt.Sprintf("%s.principal.jwt.claims[%d]", path, i), "the rule is left out: a claim's path has at most 8 parts", "a rule by hand")
+			return one, false
+		}
+		switch {
+		case c.ValueType == "StringArray":
+			if len(c.Values) > 1 {
+				g.leave(fmt.Sprintf("%s.principal.jwt.claims[%d].values", path, i), fmt.Sprintf("only %q counts: no rule can ask for one of several members of an array", c.Values[0]), "scope_claims and any_scopes, if the values are no scopes of anything else")
+			}
+			one.claims = append(one.claims, predicate{Claim: ref, Contains: c.Values[0]})
+		case len(c.Values) == 1:
+			one.claims = append(one.claims, predicate{Claim: ref, Equal: c.Values[0]})
+		default:
+			one.claims = append(one.claims, predicate{Claim: ref, OneOf: c.Values})
+		}
+	}
+	return one, true
+}
+
+// operation is the match of a rule. A prefix may end within a segment for Envoy
+// Gateway: a rule that denies takes it so, one that allows does not.
+func (g *gateway) operation(rule *gatewayRule, wide bool) match {
+	m := match{Methods: rule.Operation.Methods}
+	path := rule.Operation.Path
+	switch {
+	case path == nil:
+	case path.Type == "Exact":
+		m = m.with(pathEqual(path.Value))
+	case path.Type == "RegularExpression":
+		m = m.with(match{PathRegex: path.Value})
+	case wide:
+		m = m.with(pathStarting(path.Value))
+	default:
+		m = m.with(pathBelow(strings.TrimSuffix(path.Value, "/")))
+		if path.Value == "/" {
+			m.PathPrefix, m.PathRegex = "/", ""
+		}
+	}
+	return m
+}
+
+// exactHeader asks for a header that is one of some values, as they are.
+func exactHeader(name string, values []string) condition {
+	c := condition{Name: strings.ToLower(name)}
+	if len(values) == 1 {
+		c.Equal = &values[0]
+		return c
+	}
+	var parts []string
+	for _, value := range values {
+		parts = append(parts, regexp.QuoteMeta(value))
+	}
+	c.Regex = strings.Join(parts, "|")
+	return c
+}
