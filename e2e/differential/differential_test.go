@@ -175,6 +175,25 @@ func (c clusters) lines() (list []string) {
 	return list[:min(len(list), 60)]
 }
 
+// TestReadmeNamesDifferences: nobody is to find out by himself.
+func TestReadmeNamesDifferences(t *testing.T) {
+	t.Parallel()
+	root, err := envoy.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(string(readme)), " ")
+	for _, d := range differences {
+		if !strings.Contains(text, d.reason) {
+			t.Errorf("README does not name this difference: %s", d.reason)
+		}
+	}
+}
+
 func bootstrap(t *testing.T, native, config string) string {
 	t.Helper()
 	root, err := envoy.Root()
