@@ -92,6 +92,11 @@ func isPending(p policy.Problem) bool {
 	return slices.Contains(pending, name)
 }
 
+func waits(err error) bool {
+	var refused *policy.ConfigError
+	return errors.As(err, &refused) && !slices.ContainsFunc(refused.Problems, func(p policy.Problem) bool { return !isPending(p) })
+}
+
 // mustParse: the filter takes the configuration.
 func mustParse(t *testing.T, config []byte) {
 	t.Helper()
@@ -99,8 +104,7 @@ func mustParse(t *testing.T, config []byte) {
 	if err == nil {
 		return
 	}
-	var refused *policy.ConfigError
-	if errors.As(err, &refused) && !slices.ContainsFunc(refused.Problems, func(p policy.Problem) bool { return !isPending(p) }) {
+	if waits(err) {
 		t.Skip("waits for members that the filter does not have yet")
 	}
 	t.Errorf("the filter refuses the import: %v\n%s", err, config)

@@ -1,0 +1,293 @@
+package importer
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"bearerauth/filter/policy"
+)
+
+// issuers of the random tests: tokens of a stand in Authorization, those of b in
+// x-b. Their keys are fakes.
+var issuers = map[string]string{"a": "https://a.example", "b": "https://b.example"}
+
+var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func secretOf(name string) []byte { return []byte(strings.Repeat("fake "+name+" ", 8)) }
+
+func keySet(name string) string {
+	return fmt.Sprintf(`{"keys":[{"kty":"oct","alg":"HS256","kid":%q,"k":%q}]}`, name, base64.RawURLEncoding.EncodeToString(secretOf(name)))
+}
+
+// tokenOf is a token of an issuer, with an end that only a good one has.
+func tokenOf(name string, good bool) string {
+	b64 := base64.RawURLEncoding.EncodeToString
+	exp := now.Unix() + 600
+	if !good {
+		exp -= 6000
+	}
+	text := b64(fmt.Appendf(nil, `{"alg":"HS256","kid":%q}`, name)) + "." +
+		b64(fmt.Appendf(nil, `{"iss":%q,"sub":"alice","exp":%d}`, issuers[name], exp))
+	mac := hmac.New(sha256.New, secretOf(name))
+	mac.Write([]byte(text))
+	return text + "." + b64(mac.Sum(nil))
+}
+
+// query is one request of the random tests.
+type query struct {
+	method, host, path, search, header string
+	has                                brought
+}
+
+func (q *query) String() string {
+	return fmt.Sprintf("%s %s%s?%s x-h=%q with %v", q.method, q.host, q.path, q.search, q.header, q.has)
+}
+
+func pick[T any](r *rand.Rand, list ...T) T { return list[r.IntN(len(list))] }
+
+func randomQuery(r *rand.Rand) *query {
+	return &query{
+		pick(r, "GET", "POST", "OPTIONS"), pick(r, "h.example", "h.example:8080", "H.example", "other.example"),
+		pick(r, "/", "/a", "/a/x", "/a/y/x", "/ab", "/b", "/b/x", "/A", "/c"), pick(r, "", "", "q=1", "q=2"), pick(r, "", "", "1", "2"),
+		brought{"a": pick[byte](r, 0, 'g', 'g', 'b'), "b": pick[byte](r, 0, 0, 'g', 'b')},
+	}
+}
+
+func (q *query) request() *policy.Request {
+	path := q.path
+	if q.search != "" {
+		path += "?" + q.search
+	}
+	pairs := [][2]string{{":method", q.method}, {":scheme", "https"}, {":authority", q.host}, {":path", path}}
+	if q.header != "" {
+		pairs = append(pairs, [2]string{"x-h", q.header})
+	}
+	if q.has["a"] != 0 {
+		pairs = append(pairs, [2]string{"authorization", "Bearer " + tokenOf("a", q.has["a"] == 'g')})
+	}
+	if q.has["b"] != 0 {
+		pairs = append(pairs, [2]string{"x-b", tokenOf("b", q.has["b"] == 'g')})
+	}
+	request := policy.NewRequest(pairs)
+	return &request
+}
+
+// compare holds an import to an oracle, with random requests.
+func compare(t *testing.T, r *rand.Rand, input string, result Result, native func(*query) bool) (allowed, kept int) {
+	t.Helper()
+	p, err := policy.Parse(result.Config)
+	if waits(err) {
+		return 0, 0
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s\nof\n%s", err, result.Config, input)
+	}
+	state := p.NewState(policy.Host{})
+	for range 60 {
+		q := randomQuery(r)
+		_, here := p.Decide(state, now, q.request()).(*policy.Allow)
+		there := native(q)
+		if here && !there {
+			t.Fatalf("looser: %v\n%s\nof\n%s", q, result.Config, input)
+		}
+		if there {
+			allowed++
+		}
+		if here {
+			kept++
+		}
+	}
+	return allowed, kept
+}
+
+// part is a piece of a configuration and what it means.
+type part struct {
+	text  string
+	holds func(*query) bool
+}
+
+func onPath(f func(string) bool) func(*query) bool { return func(q *query) bool { return f(q.path) } }
+
+func prefixed(p string) func(*query) bool {
+	return onPath(func(s string) bool { return strings.HasPrefix(s, p) })
+}
+
+var envoyPaths = []part{
+	{`"prefix": "/"`, prefixed("/")},
+	{`"prefix": "/a"`, prefixed("/a")},
+	{`"prefix": "/a/"`, prefixed("/a/")},
+	{`"path": "/a"`, onPath(func(s string) bool { return s == "/a" })},
+	{`"path": "/a", "case_sensitive": false`, onPath(func(s string) bool { return strings.EqualFold(s, "/a") })},
+	{`"path_separated_prefix": "/a"`, onPath(func(s string) bool { return s == "/a" || strings.HasPrefix(s, "/a/") })},
+	{`"safe_regex": {"regex": "/[ab]/.*"}`, onPath(func(s string) bool { return strings.HasPrefix(s, "/a/") || strings.HasPrefix(s, "/b/") })},
+}
+
+var envoyConditions = []part{
+	{``, func(*query) bool { return true }},
+	{``, func(*query) bool { return true }},
+	{`, "headers": [{"name": "x-h", "string_match": {"exact": "1"}}]`, func(q *query) bool { return q.header == "1" }},
+	{`, "headers": [{"name": "x-h", "present_match": true}]`, func(q *query) bool { return q.header != "" }},
+	{`, "headers": [{"name": "x-h", "present_match": true, "invert_match": true}]`, func(q *query) bool { return q.header == "" }},
+	{`, "headers": [{"name": "x-h", "range_match": {"start": 1, "end": 2}}]`, func(q *query) bool { return q.header == "1" }},
+	{`, "headers": [{"name": ":method", "string_match": {"exact": "GET"}}]`, func(q *query) bool { return q.method == "GET" }},
+	{`, "headers": [{"name": ":method", "string_match": {"safe_regex": {"regex": "GET|POST"}}}]`, func(q *query) bool { return q.method != "OPTIONS" }},
+	{`, "headers": [{"name": ":method", "string_match": {"prefix": "P"}}]`, func(q *query) bool { return q.method == "POST" }},
+	{`, "headers": [{"name": ":authority", "string_match": {"exact": "h.example"}}]`, func(q *query) bool { return q.host == "h.example" }},
+	{`, "query_parameters": [{"name": "q", "string_match": {"exact": "1"}}]`, func(q *query) bool { return q.search == "q=1" }},
+	{`, "query_parameters": [{"name": "q", "present_match": true}]`, func(q *query) bool { return q.search != "" }},
+}
+
+var envoyRequirements = []part{
+	{``, func(*query) bool { return true }},
+	{`"provider_name": "a"`, func(q *query) bool { return q.has["a"] == 'g' }},
+	{`"provider_name": "b"`, func(q *query) bool { return q.has["b"] == 'g' }},
+	{`"requires_any": {"requirements": [{"provider_name": "a"}, {"provider_name": "b"}]}`, func(q *query) bool { return q.has["a"] == 'g' || q.has["b"] == 'g' }},
+	{`"requires_all": {"requirements": [{"provider_name": "a"}, {"provider_name": "b"}]}`, func(q *query) bool { return q.has["a"] == 'g' && q.has["b"] == 'g' }},
+	{`"allow_missing": {}`, func(q *query) bool { return q.has["a"] != 'b' && q.has["b"] != 'b' }},
+	{`"allow_missing_or_failed": {}`, func(*query) bool { return true }},
+	{`"requires_any": {"requirements": [{"provider_name": "a"}, {"allow_missing": {}}]}`, func(q *query) bool { return q.has["a"] != 'b' }},
+	{`"requires_all": {"requirements": [{"provider_name": "b"}, {"allow_missing": {}}]}`, func(q *query) bool { return q.has["b"] == 'g' && q.has["a"] != 'b' }},
+}
+
+// TestRandomRulesNeverLooser: whatever the rules, in whatever order.
+func TestRandomRulesNeverLooser(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
+	allowed, kept := 0, 0
+	for range 400 {
+		type ruleMeaning struct{ match, condition, need part }
+		var rules []ruleMeaning
+		var texts []string
+		for range 1 + r.IntN(6) {
+			m := ruleMeaning{pick(r, envoyPaths...), pick(r, envoyConditions...), pick(r, envoyRequirements...)}
+			rules = append(rules, m)
+			texts = append(texts, fmt.Sprintf(`{"match": {%s%s}, "requires": {%s}}`, m.match.text, m.condition.text, m.need.text))
+		}
+		input := fmt.Sprintf(`{"providers": {
+			"a": {"issuer": %q, "require_expiration": true, "local_jwks": {"inline_string": %q}},
+			"b": {"issuer": %q, "require_expiration": true, "from_headers": [{"name": "x-b"}], "local_jwks": {"inline_string": %q}}},
+			"rules": [%s]}`, issuers["a"], keySet("a"), issuers["b"], keySet("b"), strings.Join(texts, ",\n"))
+		result, err := Envoy([]byte(input))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, input)
+		}
+		n, k := compare(t, r, input, result, func(q *query) bool {
+			for _, m := range rules {
+				if m.match.holds(q) && m.condition.holds(q) {
+					return m.need.holds(q)
+				}
+			}
+			return true
+		})
+		allowed, kept = allowed+n, kept+k
+	}
+	t.Logf("of %d requests that pass there, %d pass here", allowed, kept)
+	if kept*2 < allowed {
+		t.Errorf("of %d requests that pass there, only %d pass here: an import has to be good for something", allowed, kept)
+	}
+}
+
+// istioPaths and the rest are pieces of an AuthorizationPolicy.
+var istioOperations = []part{
+	{`{"paths": ["/a"]}`, onPath(func(s string) bool { return s == "/a" })},
+	{`{"paths": ["/a*"]}`, prefixed("/a")},
+	{`{"paths": ["/a/*", "/b"]}`, onPath(func(s string) bool { return strings.HasPrefix(s, "/a/") || s == "/b" })},
+	{`{"paths": ["*x"]}`, onPath(func(s string) bool { return strings.HasSuffix(s, "x") })},
+	{`{"paths": ["/{*}/x"]}`, onPath(func(s string) bool { return s == "/a/x" || s == "/b/x" })},
+	{`{"paths": ["/a/{**}"]}`, prefixed("/a/")},
+	{`{"methods": ["GET"]}`, func(q *query) bool { return q.method == "GET" }},
+	{`{"methods": ["P*"], "paths": ["/b*"]}`, func(q *query) bool { return q.method == "POST" && strings.HasPrefix(q.path, "/b") }},
+	{`{"notPaths": ["/a*"]}`, onPath(func(s string) bool { return !strings.HasPrefix(s, "/a") })},
+	{`{"notPaths": ["/a", "/b*"]}`, onPath(func(s string) bool { return s != "/a" && !strings.HasPrefix(s, "/b") })},
+	{`{"paths": ["/b*"], "notMethods": ["GET"]}`, func(q *query) bool { return strings.HasPrefix(q.path, "/b") && q.method != "GET" }},
+	{`{"hosts": ["h.example", "h.example:*"]}`, func(q *query) bool { return strings.HasPrefix(strings.ToLower(q.host), "h.example") }},
+	{`{"hosts": ["h.example"]}`, func(q *query) bool { return strings.EqualFold(q.host, "h.example") }},
+	{`{"hosts": ["*.example"]}`, func(q *query) bool { return strings.HasSuffix(strings.ToLower(q.host), ".example") }},
+}
+
+// principal is the issuer whose token a request has, where nothing is bad.
+func (q *query) principal() string {
+	for name := range issuers {
+		if q.has[name] == 'g' {
+			return name
+		}
+	}
+	return ""
+}
+
+var istioSources = []part{
+	{``, func(*query) bool { return true }},
+	{`"from": [{"source": {"requestPrincipals": ["*"]}}]`, func(q *query) bool { return q.principal() != "" }},
+	{`"from": [{"source": {"requestPrincipals": ["https://a.example/*"]}}]`, func(q *query) bool { return q.principal() == "a" }},
+	{`"from": [{"source": {"requestPrincipals": ["https://b.example/*"]}}]`, func(q *query) bool { return q.principal() == "b" }},
+	{`"from": [{"source": {"notRequestPrincipals": ["*"]}}]`, func(q *query) bool { return q.principal() == "" }},
+	{`"from": [{"source": {"notRequestPrincipals": ["https://a.example/*"]}}]`, func(q *query) bool { return q.principal() != "a" }},
+	{`"when": [{"key": "request.headers[x-h]", "values": ["1"]}]`, func(q *query) bool { return q.header == "1" }},
+	{`"when": [{"key": "request.headers[x-h]", "notValues": ["1"]}]`, func(q *query) bool { return q.header != "1" }},
+	{`"when": [{"key": "request.auth.claims[iss]", "values": ["https://b.example"]}]`, func(q *query) bool { return q.principal() == "b" }},
+}
+
+// TestRandomPoliciesNeverLooser: Istio's policies, of either action.
+func TestRandomPoliciesNeverLooser(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(2, uint64(time.Now().UnixNano())))
+	allowed, kept := 0, 0
+	for range 400 {
+		type ruleMeaning struct {
+			deny         bool
+			to, from     part
+			hasOperation bool
+		}
+		var rules []ruleMeaning
+		allows := false
+		input := fmt.Sprintf(`{"apiVersion": "security.istio.io/v1", "kind": "RequestAuthentication", "metadata": {"name": "i"}, "spec": {"jwtRules": [
+			{"issuer": %q, "jwks": %q}, {"issuer": %q, "jwks": %q, "fromHeaders": [{"name": "x-b"}]}]}}`, issuers["a"], keySet("a"), issuers["b"], keySet("b"))
+		for i := range r.IntN(4) {
+			m := ruleMeaning{deny: r.IntN(3) > 0, to: pick(r, istioOperations...), from: pick(r, istioSources...), hasOperation: r.IntN(5) > 0}
+			members := []string{}
+			if m.hasOperation {
+				members = append(members, `"to": [{"operation": `+m.to.text+`}]`)
+			}
+			if m.from.text != "" {
+				members = append(members, m.from.text)
+			}
+			action := "ALLOW"
+			if m.deny {
+				action = "DENY"
+			}
+			allows = allows || !m.deny
+			rules = append(rules, m)
+			input += fmt.Sprintf("\n---\n"+`{"apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy", "metadata": {"name": "p%d"}, "spec": {"action": %q, "rules": [{%s}]}}`,
+				i, action, strings.Join(members, ", "))
+		}
+		result, err := Istio([]byte(input))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, input)
+		}
+		n, k := compare(t, r, input, result, func(q *query) bool {
+			if q.has["a"] == 'b' || q.has["b"] == 'b' || q.has["a"] == 'g' && q.has["b"] == 'g' {
+				return false // of two good tokens, Istio does not say which counts
+			}
+			granted := !allows
+			for _, m := range rules {
+				matches := (!m.hasOperation || m.to.holds(q)) && m.from.holds(q)
+				if matches && m.deny {
+					return false
+				}
+				granted = granted || matches
+			}
+			return granted
+		})
+		allowed, kept = allowed+n, kept+k
+	}
+	t.Logf("of %d requests that pass there, %d pass here", allowed, kept)
+	if kept*3 < allowed {
+		t.Errorf("of %d requests that pass there, only %d pass here: an import has to be good for something", allowed, kept)
+	}
+}
