@@ -167,8 +167,10 @@ func (g *gateway) readProviderSpec(s *gatewayJWTProvider, path, namespace string
 			name string
 			set  bool
 		}{
-			{"backendRef", s.RemoteJWKS.BackendRef != nil}, {"backendRefs", s.RemoteJWKS.BackendRefs != nil},
-			{"backendSettings", s.RemoteJWKS.BackendSettings != nil}, {"failedRefetchDuration", s.RemoteJWKS.FailedRefetchDuration != ""},
+			{"backendRef", s.RemoteJWKS.BackendRef != nil},
+			{"backendRefs", s.RemoteJWKS.BackendRefs != nil},
+			{"backendSettings", s.RemoteJWKS.BackendSettings != nil},
+			{"failedRefetchDuration", s.RemoteJWKS.FailedRefetchDuration != ""},
 		} {
 			if other.set {
 				g.leave(path+".remoteJWKS."+other.name, "not carried over", "the cluster's own configuration; the back-off is fixed")

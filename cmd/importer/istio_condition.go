@@ -8,8 +8,6 @@ import (
 	security "istio.io/api/security/v1"
 )
 
-func quoteMeta(s string) string { return regexp.QuoteMeta(s) }
-
 // source reads who a rule allows. False: it asks for what no rule can ask for.
 func (p *istioPolicies) source(g *grant, s *security.Source, path string) bool {
 	if unknown := p.leftover(s, path, "request_principals", nil); len(unknown) > 0 {

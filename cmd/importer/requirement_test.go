@@ -84,10 +84,17 @@ func (r requirement) here(has brought) bool {
 
 func requirementsToTry() []requirement {
 	return []requirement{
-		{}, {access: token}, {access: optional}, {access: open},
+		{},
+		{access: token},
+		{access: optional},
+		{access: open},
 		anyOf("a"), anyOf("b"), anyOf("a", "b"), anyOf("a", "b", "c"),
-		{access: token, all: []string{"a", "b"}}, {access: token, all: []string{"b", "c"}}, {access: token, all: []string{"a", "b", "c"}},
-		{access: optional, any: []string{"a"}}, {access: optional, any: []string{"a", "b"}}, {access: optional, any: []string{"b", "c"}},
+		{access: token, all: []string{"a", "b"}},
+		{access: token, all: []string{"b", "c"}},
+		{access: token, all: []string{"a", "b", "c"}},
+		{access: optional, any: []string{"a"}},
+		{access: optional, any: []string{"a", "b"}},
+		{access: optional, any: []string{"b", "c"}},
 	}
 }
 
