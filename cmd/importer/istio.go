@@ -146,6 +146,9 @@ func (p *istioPolicies) readJWTRule(o *resource, rule *security.JWTRule, i, of i
 		m.ClaimToHeaders = append(m.ClaimToHeaders, &jwtauthn.JwtClaimToHeader{HeaderName: c.Header, ClaimName: c.Claim})
 	}
 	p.spaced = append(p.spaced, rule.SpaceDelimitedClaims...)
+	if list := rule.SpaceDelimitedClaims; len(list) > 0 {
+		p.leave(path+".spaceDelimitedClaims", "a list of words ("+strings.Join(list, ", ")+") only where a policy here asks for one", "scope_claims")
+	}
 	uri, discovery := rule.JwksUri, rule.JwksUri == "" && rule.Jwks == ""
 	if discovery {
 		uri = rule.Issuer

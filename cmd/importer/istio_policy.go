@@ -34,6 +34,9 @@ func (p *istioPolicies) write() {
 	allows := false
 	for _, policy := range p.policies {
 		path := policy.path + " spec"
+		if name := policy.GetProvider(); name != nil {
+			p.leave(path+".provider", "nobody asks "+name.Name, "keep the policy where it is")
+		}
 		switch policy.Action {
 		case security.AuthorizationPolicy_ALLOW:
 			allows = true
