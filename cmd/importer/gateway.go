@@ -80,6 +80,11 @@ func (g *gateway) read(spec *securityPolicy, namespace string) error {
 	if spec.JWT == nil && spec.APIKeyAuth == nil {
 		return fmt.Errorf("%s: want jwt or apiKeyAuth", g.path)
 	}
+	if spec.Authorization != nil {
+		if err := spec.Authorization.check(g.path + ".authorization"); err != nil {
+			return err
+		}
+	}
 	if spec.JWT != nil {
 		for i := range spec.JWT.Providers {
 			g.readProviderSpec(&spec.JWT.Providers[i], fmt.Sprintf("%s.jwt.providers[%d]", g.path, i), namespace)

@@ -6,6 +6,32 @@ import (
 	"strings"
 )
 
+// check refuses values that Kubernetes would not have taken: what is not Deny
+// must not count as Allow.
+func (a *gatewayAuthorization) check(path string) error {
+	if !contains([]string{"", "Allow", "Deny"}, a.DefaultAction) {
+		return fmt.Errorf("%s.defaultAction: want Allow or Deny, got %q", path, a.DefaultAction)
+	}
+	for i := range a.Rules {
+		rule, at := &a.Rules[i], fmt.Sprintf("%s.rules[%d]", path, i)
+		if !contains([]string{"Allow", "Deny"}, rule.Action) {
+			return fmt.Errorf("%s.action: want Allow or Deny, got %q", at, rule.Action)
+		}
+		if p := rule.Operation.Path; p != nil && !contains([]string{"", "Exact", "PathPrefix", "RegularExpression"}, p.Type) {
+			return fmt.Errorf("%s.operation.path.type: want Exact, PathPrefix or RegularExpression, got %q", at, p.Type)
+		}
+		if rule.Principal.JWT == nil {
+			continue
+		}
+		for k, c := range rule.Principal.JWT.Claims {
+			if !contains([]string{"", "String", "StringArray"}, c.ValueType) {
+				return fmt.Errorf("%s.principal.jwt.claims[%d].valueType: want String or StringArray, got %q", at, k, c.ValueType)
+			}
+		}
+	}
+	return nil
+}
+
 // authorize writes the rules of a policy: the first match decides there as well,
 // and what its principal does not meet goes on to the next one there, but is
 // refused here.
@@ -19,6 +45,9 @@ func (g *gateway) authorize(a *gatewayAuthorization, base requirement) {
 	for i := range a.Rules {
 		rule := &a.Rules[i]
 		at := fmt.Sprintf("%s.rules[%d]", path, i)
+		if rule.Name != "" {
+			at += " (" + rule.Name + ")"
+		}
 		if rule.Action == "Deny" {
 			list = append(list, g.denyRule(rule, at))
 			continue

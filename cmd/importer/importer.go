@@ -13,6 +13,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"bearerauth/filter/policy"
 )
 
 // Result is a configuration of the filter and what it does not say.
@@ -96,6 +98,9 @@ func (r *reader) finish() (Result, error) {
 	text, err := r.config.encode()
 	if err != nil {
 		return Result{}, err
+	}
+	if _, err := policy.Parse(text); err != nil {
+		return Result{}, fmt.Errorf("the filter refuses what this reader makes of it, a mistake of the reader: %w", err)
 	}
 	return Result{Config: text, Left: r.left}, nil
 }
