@@ -40,9 +40,8 @@ type Expect struct {
 	Challenge *string            `json:"challenge"` // whole WWW-Authenticate; absent from the story: not looked at, "": none
 	Body      *string            `json:"body"`
 	Answered  bool               `json:"answered"` // the filter replies itself, and does not refuse
-	Headers   map[string]string  `json:"headers"`  // of the reply
+	Headers   map[string]*string `json:"headers"`  // of the filter's own reply; null: none of that name
 	Upstream  map[string]*string `json:"upstream"` // request headers that the upstream sees; null: none of that name
-	Reply     map[string]*string `json:"reply"`    // headers of a refusal; null: none of that name
 	Subject   *string            `json:"subject"`  // filter state wasm.bearerauth.sub; "": none
 	State     map[string]string  `json:"state"`    // other filter state, by what follows wasm.bearerauth.; "": none
 }
@@ -141,7 +140,7 @@ func (e *Expect) CheckUpstream(pairs [][2]string) error {
 }
 
 // CheckReply says what is wrong with the header map that the client got.
-func (e *Expect) CheckReply(pairs [][2]string) error { return check("the client", e.Reply, pairs) }
+func (e *Expect) CheckReply(pairs [][2]string) error { return check("the client", e.Headers, pairs) }
 
 func check(who string, wanted map[string]*string, pairs [][2]string) error {
 	for name, want := range wanted {
