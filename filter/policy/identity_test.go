@@ -3,11 +3,13 @@ package policy
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"net/url"
 	"reflect"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 // TestClaimHeaders: what a claim becomes in each format. "" is no header.
@@ -364,6 +366,31 @@ func TestIdentitySize(t *testing.T) {
 	}
 	if s.cache.good.youngBytes < held {
 		t.Errorf("the cache counts %d bytes of %d", s.cache.good.youngBytes, held)
+	}
+}
+
+// TestSizeOfSilence: a token that says nothing of a hundred claims takes the room
+// of a hundred headers, and the cache's bound knows.
+func TestSizeOfSilence(t *testing.T) {
+	t.Parallel()
+	var silent []map[string]string
+	for i := range 100 {
+		silent = append(silent, map[string]string{"claim": fmt.Sprint("c", i), "header": fmt.Sprint("x-c", i)})
+	}
+	const room = 64 << 10
+	p := mustParse(t, identityConfig(t, map[string]any{"token_cache_bytes": room, "claim_headers": silent}, nil))
+	s := p.NewState(Host{})
+	for i := range 60 {
+		p.Decide(s, testNow, bearerRequest(issuerOnce().sign(nil, map[string]any{"jti": i})))
+	}
+	held := 0
+	for _, generation := range []map[uint64]entryOf[*goodToken]{s.cache.good.young, s.cache.good.old} {
+		for _, entry := range generation {
+			held += int(unsafe.Sizeof([2]string{})) * (cap(entry.value.identity.headers) + cap(entry.value.identity.State))
+		}
+	}
+	if held == 0 || held > room {
+		t.Errorf("%d bytes are held, want at most %d", held, room)
 	}
 }
 
