@@ -37,10 +37,14 @@ func (p *Policy) metadata(r *Request) *Reply {
 	if found == nil {
 		return nil
 	}
-	switch r.Method {
-	case "GET", "HEAD":
+	switch {
+	case isGRPC(r):
+		// To whatever calls itself gRPC, a GET too, Envoy sends 200 without the body:
+		// a shared cache that kept that would have no metadata for anybody.
+		return found.replies.other
+	case r.Method == "GET", r.Method == "HEAD":
 		return found.replies.get
-	case "OPTIONS":
+	case r.Method == "OPTIONS":
 		return found.replies.options
 	}
 	return found.replies.other

@@ -86,6 +86,12 @@ func TestMetadataTakesNothingElse(t *testing.T) {
 						t.Fatalf("%s\n%s %q %v: %s with resources, %s without", rules, method, path, more, decided(after), decided(before))
 					}
 					if ok {
+						if isGRPC(&r) {
+							method = "gRPC"
+							if got := header(reply.Headers, "cache-control"); got != "no-store" {
+								t.Fatalf("Envoy empties this reply, which is %s", got)
+							}
+						}
 						answered[fmt.Sprint(method, " ", reply.Status)]++
 						continue
 					}
@@ -96,7 +102,7 @@ func TestMetadataTakesNothingElse(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"GET 200", "HEAD 200", "OPTIONS 204", "POST 405", "get 405", "DELETE 405", "CONNECT 405", " 405"} {
+	for _, want := range []string{"GET 200", "HEAD 200", "OPTIONS 204", "POST 405", "get 405", "DELETE 405", "CONNECT 405", " 405", "gRPC 405"} {
 		if answered[want] == 0 {
 			t.Errorf("no %s", want)
 		}
