@@ -81,7 +81,7 @@ func tellClaims(t *testing.T, g *gateway, how sender, path, token string, status
 	fields := append(bearer(token), wire.Field{Name: "x-case", Value: id})
 	var trailers []wire.Field
 	for _, name := range []string{"x-auth-subject", "x-auth-provider", "x-auth-payload", "x-auth-tier", "x-auth-roles", "x-auth-big"} {
-		for _, spelling := range []string{name, strings.ReplaceAll(name, "-", "_")} {
+		for _, spelling := range []string{name, strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "-", "."), strings.Replace(name, "-", "!", 1)} {
 			fields = append(fields, wire.Field{Name: spelling, Value: "forged"})
 			trailers = append(trailers, wire.Field{Name: spelling, Value: "forged"})
 		}

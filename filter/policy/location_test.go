@@ -28,6 +28,7 @@ func TestStripProperty(t *testing.T) {
 	headers := [][2]string{
 		{"x-token", "Token fake-token"},
 		{"x_token", "Token forged"},
+		{"x.token", "Token forged"},
 		{"x-token", "token forged"},
 		{"x-token", "Basic x"},
 		{"authorization", "Bearer fake-token"},
@@ -69,7 +70,7 @@ func TestStripProperty(t *testing.T) {
 			if pair[0] == ":path" {
 				target = pair[1]
 			}
-			read.Add(strings.ReplaceAll(pair[0], "_", "-"), pair[1])
+			read.Add(strings.NewReplacer("_", "-", ".", "-").Replace(pair[0]), pair[1])
 		}
 		u, err := url.ParseRequestURI(strings.ReplaceAll(target, ";", "&"))
 		if err != nil {
@@ -120,7 +121,7 @@ func TestRouteByAlias(t *testing.T) {
 	p := mustParse(t, `{"providers": {"a": {"type": "static", "token_locations": [{"header": "x-token"}], "tokens": [{"sha256": "`+digestOf("fake-token")+`"}]}},
 		"rules": [{"match": {"route_names": ["public"]}, "access": "anonymous"}, {"match": {"route_names": ["admin"]}, "access": "deny"}]}`)
 	for _, c := range []struct{ header, route, want string }{
-		{"x-other", "public", "anonymous"}, {"x-token", "public", "anonymous"}, {"x_token", "public", "forbidden"}, {"x_token", "other", "forbidden"}, {"x-token", "other", "token_valid"},
+		{"x-other", "public", "anonymous"}, {"x-token", "public", "anonymous"}, {"x_token", "public", "forbidden"}, {"x_token", "other", "forbidden"}, {"x.token", "public", "forbidden"}, {"x-token", "other", "token_valid"},
 	} {
 		r := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {c.header, "fake-token"}})
 		r.Properties = []Property{{Value: c.route, OK: true}}

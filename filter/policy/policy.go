@@ -342,7 +342,8 @@ func (p *Policy) newAllow(q *inquiry, reason Reason) *Allow {
 
 // AppendForged appends the names of those headers or trailers in pairs that
 // only the filter may set, as they stand there: an upstream that maps headers
-// to variables reads x_auth_subject as x-auth-subject.
+// to variables reads x_auth_subject, and perhaps x.auth.subject, as
+// x-auth-subject.
 func (p *Policy) AppendForged(names []string, pairs [][2]string) []string {
 	if len(p.own) == 0 {
 		return names
@@ -380,7 +381,7 @@ func (p *Policy) connectionNamesOwn(r *Request) bool {
 	return false
 }
 
-// sameHeader compares header names in any case and with _ for -.
+// sameHeader compares header names in any case, and with any other sign for -.
 func sameHeader(a, b string) bool {
 	if len(a) != len(b) {
 		return false
@@ -393,14 +394,17 @@ func sameHeader(a, b string) bool {
 	return true
 }
 
+// foldHeader knows those to whom every sign is the same: CGI has _ for -, lighttpd
+// for all that is no letter or digit, and PHP for the dot, too. The colon is no
+// part of a name but marks Envoy's own.
 func foldHeader(c byte) byte {
 	switch {
-	case c == '_':
-		return '-'
+	case c >= 'a' && c <= 'z', isDigit(c), c == ':':
+		return c
 	case c >= 'A' && c <= 'Z':
 		return c | 0x20
 	}
-	return c
+	return '-'
 }
 
 func contains(list []string, s string) bool {
