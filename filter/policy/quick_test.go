@@ -69,6 +69,95 @@ func TestQuickAgrees(t *testing.T) {
 	}
 }
 
+// TestQuickWhateverIsConfigured: Quick and Decide allow alike, by every
+// configuration that is for Quick, whatever else the request says.
+func TestQuickWhateverIsConfigured(t *testing.T) {
+	t.Parallel()
+	issuer, other := issuerOnce(), newTestIssuer()
+	r := rand.New(rand.NewPCG(21, 3))
+	keys := raw(jwks(issuer.jwk("RS256", "k1")))
+	policies, allowed := 0, 0
+	for range 80 {
+		providers := map[string]any{"idp": map[string]any{
+			"type": "jwt", "issuer": "https://issuer.example", "audiences": []string{"api"}, "leeway": "0s", "jwks": keys,
+			"scope_claims": raw(`[{"claim":"tier","form":"string_or_array"}]`),
+		}}
+		if r.IntN(2) == 0 {
+			providers["two"] = map[string]any{
+				"type": "jwt", "issuer": "https://two.example", "audiences": []string{"api"}, "jwks": keys,
+				"required_claims": raw(`[{"claim":"tier","values":["gold"]}]`),
+			}
+		}
+		if r.IntN(2) == 0 {
+			providers["s"] = raw(`{"type":"static","tokens":[{"sha256":"` + digestOf("fake-token") + `","attributes":{"tier":"lead"}},{"sha256":"` + digestOf("fake token") + `"}]}`)
+		}
+		options := []string{`"providers":` + mustJSON(providers)}
+		for _, choice := range [][]string{
+			{"", `"forward_authorization":true`},
+			{"", "", `"non_canonical_paths":"reject"`},
+			{"", `"subject_filter_state":false`},
+			{"", `"filter_state":["payload","scope"]`, `"filter_state":["client_id","provider"]`},
+			{
+				"", `"claim_headers":[{"claim":"tier","filter_state":"t","missing":"deny"}]`,
+				`"claim_headers":[{"claim":"tier","filter_state":"t","default":"x","format":"json","base64url":true}]`,
+			},
+			{"", `"protected_resources":{"a":{"resource":"https://api.example/mcp"},"b":{"resource":"https://b.example"}}`},
+			{"", `"cors":{"allowed_origins":["*"]}`, `"cors":{"preflight":true,"allowed_origins":["*"]}`},
+			{"", `"token_cache_bytes":0`, `"token_cache_bytes":2000`},
+		} {
+			if option := pick(r, choice...); option != "" {
+				options = append(options, option)
+			}
+		}
+		p := mustParse(t, "{"+strings.Join(options, ",")+"}")
+		if !p.OnlyCredential() {
+			continue
+		}
+		policies++
+		quick, slow := p.NewState(Host{}), p.NewState(Host{})
+		gold := map[string]any{"tier": "gold"}
+		tokens := []string{
+			"fake-token", "fake token", "fake-x", issuer.sign(nil, nil), issuer.sign(nil, gold), issuer.sign(nil, map[string]any{"tier": []string{"a"}}), other.sign(nil, gold),
+			issuer.sign(nil, map[string]any{"iss": "https://two.example", "tier": "gold"}), issuer.sign(nil, map[string]any{"iss": "https://two.example"}),
+			issuer.sign(nil, map[string]any{"exp": testNow.Unix() + 3, "tier": "gold"}),
+		}
+		tokens = append(tokens, tokens[3]+"=", tokens[3][:len(tokens[3])-1])
+		for range 100 {
+			now := testNow.Add(time.Duration(r.IntN(6)) * time.Second)
+			authorization := fmt.Sprintf(pick(r, "Bearer %s", "Bearer %s", "bEARER %s", "Bearer  %s", "Bearer %s,", " Bearer %s"), pick(r, tokens...))
+			path := pick(r, "/", "/", "/a", metadataPath, wellKnownResource, wellKnownResource+"/x", "/a?x", "/a?access_token=b", "/a//b", "/a#"+metadataPath, "/a?"+metadataPath)
+			pairs := [][2]string{{":method", pick(r, "GET", "OPTIONS", "CONNECT")}, {":authority", "api.example"}, {":path", path}, {"authorization", authorization}}
+			for _, more := range [][2]string{
+				{"connection", "authorization, x-sub"},
+				{"origin", "https://app.example"},
+				{"access-control-request-method", "GET"},
+				{"content-type", "application/grpc"},
+				{"proxy-authorization", "Bearer x"},
+				{"upgrade", "websocket"},
+			} {
+				if r.IntN(3) == 0 {
+					pairs = append(pairs, more)
+				}
+			}
+			request := NewRequest(pairs)
+			got := p.Quick(quick, now, authorization, path)
+			if got == nil {
+				p.Decide(quick, now, &request)
+				continue
+			}
+			allowed++
+			copied := copyOfAllow(got)
+			a, ok := p.Decide(slow, now, &request).(*Allow)
+			if !ok || !reflect.DeepEqual(copyOfAllow(a), copied) {
+				t.Fatalf("%v\n%q: Quick %+v, Decide %+v", options, pairs, copied, a)
+			}
+		}
+	}
+	if policies < 30 || allowed < 300 {
+		t.Errorf("%d requests by %d policies were quick: the property says little", allowed, policies)
+	}
+}
+
 func TestQuickAllocatesNothing(t *testing.T) {
 	config := strings.Replace(jwtConfig(t, nil), `,"subject_header":"x-sub"`, "", 1)
 	config = strings.Replace(config, `"claim_headers":[{"claim":"tier","header":"x-tier"}],`, "", 1)
