@@ -1,0 +1,92 @@
+package jose
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"strings"
+	"testing"
+)
+
+func pemOf(kind string, der []byte, err error) string {
+	if err != nil {
+		panic(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+}
+
+// TestSigner: what is signed verifies under the public key, and no other key or
+// form of a key is taken.
+func TestSigner(t *testing.T) {
+	t.Parallel()
+	r, e := ours().rsa, ours().ec[ES256]
+	pkcs8 := func(key any) string { der, err := x509.MarshalPKCS8PrivateKey(key); return pemOf("PRIVATE KEY", der, err) }
+	sec1, err := x509.MarshalECPrivateKey(e)
+	for name, c := range map[string]struct {
+		text   string
+		public any
+	}{
+		"PKCS #8, RSA":  {pkcs8(r), &r.PublicKey},
+		"PKCS #1":       {pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(r), nil), &r.PublicKey},
+		"PKCS #8, P256": {pkcs8(e), &e.PublicKey},
+		"SEC 1":         {pemOf("EC PRIVATE KEY", sec1, err), &e.PublicKey},
+	} {
+		s, err := ParseSigner(c.text + "\n")
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		public, err := x509.MarshalPKIXPublicKey(c.public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := readSPKI(public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			token, err := s.Sign([]byte(`{"alg":"`+s.Algorithm.String()+`"}`), []byte(`{"iss":"x"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := new(Parser).Parse(token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !key.Verify(m.Algorithm, m.Signed, m.Signature, nil) {
+				t.Fatalf("%s: %s does not verify", name, token)
+			}
+		}
+	}
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := pkcs8(e)
+	for name, text := range map[string]string{
+		"nothing":           "",
+		"no PEM":            "secret",
+		"a public key":      pemOf("PUBLIC KEY", x509.MarshalPKCS1PublicKey(&r.PublicKey), nil),
+		"a small modulus":   pkcs8(small),
+		"another curve":     pkcs8(other),
+		"Ed25519":           pkcs8(ours().ed),
+		"two blocks":        good + good,
+		"text behind it":    good + "x",
+		"cut":               good[:len(good)/2],
+		"encrypted by name": strings.ReplaceAll(good, "PRIVATE KEY", "ENCRYPTED PRIVATE KEY"),
+		"RSA as SEC 1":      pemOf("EC PRIVATE KEY", x509.MarshalPKCS1PrivateKey(r), nil),
+		"truncated DER":     pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(r)[:100], nil),
+	} {
+		if s, err := ParseSigner(text); err == nil {
+			t.Errorf("%s: taken as %v", name, s.Algorithm)
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: the error repeats it: %v", name, err)
+		}
+	}
+}
