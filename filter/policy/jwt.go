@@ -9,21 +9,14 @@ import (
 
 // jwtProvider is one issuer of JWTs and what its tokens must be.
 type jwtProvider struct {
-	index         int // in Policy.providers
-	name          string
-	audiences     []string
-	laxAudiences  bool
-	algorithms    jose.Algorithms
-	types         []string // accepted typ, lower case without application/; nil: what is no other kind of JWT
-	subjects      []stringMatcher
-	required      []requiredClaim
-	leeway        float64 // seconds
-	maxLifetime   float64 // seconds; 0: any
-	scopes        []scopeClaim
-	allowNoExpiry bool
-	keyIDs        []string     // the only kids of its tokens; nil: any
-	keys          *jose.KeySet // inline; nil: from source
-	source        *keySource   // keys from the network
+	index int // in Policy.providers
+	name  string
+	tokenPolicy
+	algorithms jose.Algorithms
+	types      []string     // accepted typ, lower case without application/; nil: what is no other kind of JWT
+	keyIDs     []string     // the only kids of its tokens; nil: any
+	keys       *jose.KeySet // inline; nil: from source
+	source     *keySource   // keys from the network
 }
 
 // issuerRule is what an issuer's name leads to. With claim, which comes from a
@@ -32,12 +25,6 @@ type issuerRule struct {
 	provider int // index in Policy.jwt
 	claim    int // index in Policy.claimRefs, -1: none
 	value    string
-}
-
-// requiredClaim wants a claim to be one of some values.
-type requiredClaim struct {
-	claim  int      // index in Policy.claimRefs
-	values []string // strings as they are, numbers and booleans as they are written
 }
 
 // window is when a token is valid, leeway included: from notBefore until just
@@ -189,27 +176,14 @@ func (j *jwtProvider) ownsKey(m *jose.Message) bool {
 
 // judge checks what depends on neither time nor keys, after the signature.
 func (j *jwtProvider) judge(c *claims, m *jose.Message, claim int, value string) Reason {
-	switch {
-	case !j.takesType(m):
+	if !j.takesType(m) {
 		return ReasonWrongType
-	case c.confirmed:
-		// Taken as a bearer token, its binding to a key would be decoration.
-		return ReasonSenderConstrained
-	case len(j.audiences) > 0 && !j.takesAudience(c.audience):
-		return ReasonWrongAudience
-	case !c.exp.set && !j.allowNoExpiry:
-		return ReasonNoExpiry
-	case j.maxLifetime > 0 && (!c.exp.set || !c.iat.set || c.exp.seconds-c.iat.seconds > j.maxLifetime):
-		return ReasonLifetime
-	case !j.takesSubject(c):
-		return ReasonWrongSubject
-	case claim >= 0 && !hasClaim(c.values[claim], value):
-		return ReasonWrongIssuer
 	}
-	for _, r := range j.required {
-		if !r.met(c) {
-			return ReasonWrongClaim
-		}
+	if reason := j.judgeClaims(c); reason != ReasonTokenValid {
+		return reason
+	}
+	if claim >= 0 && !hasClaim(c.values[claim], value) {
+		return ReasonWrongIssuer
 	}
 	return ReasonTokenValid
 }
@@ -233,60 +207,6 @@ func (j *jwtProvider) takesType(m *jose.Message) bool {
 // without application/.
 func mediaType(s string) string {
 	return strings.TrimPrefix(strings.ToLower(s), "application/")
-}
-
-func (j *jwtProvider) takesAudience(audience []string) bool {
-	for _, have := range audience {
-		for _, want := range j.audiences {
-			if have == want || j.laxAudiences && laxAudience(have) == laxAudience(want) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// laxAudience is what Envoy's jwt_authn compares: without scheme and one slash
-// at the end.
-func laxAudience(s string) string {
-	s = strings.TrimPrefix(strings.TrimPrefix(s, "https://"), "http://")
-	return strings.TrimSuffix(s, "/")
-}
-
-func (j *jwtProvider) takesSubject(c *claims) bool {
-	if len(j.subjects) == 0 {
-		return true
-	}
-	for i := range j.subjects {
-		if c.hasSubject && j.subjects[i].match(c.subject) {
-			return true
-		}
-	}
-	return false
-}
-
-func (j *jwtProvider) window(c *claims) window {
-	w := window{expires: latestDate}
-	if c.exp.set {
-		w.expires = c.exp.seconds + j.leeway
-	}
-	if c.nbf.set {
-		w.notBefore = c.nbf.seconds - j.leeway
-	}
-	if c.iat.set {
-		// What is issued in the future is not valid yet.
-		w.notBefore = max(w.notBefore, c.iat.seconds-j.leeway)
-	}
-	return w
-}
-
-func (r requiredClaim) met(c *claims) bool {
-	for _, value := range r.values {
-		if hasClaim(c.values[r.claim], value) {
-			return true
-		}
-	}
-	return false
 }
 
 // hasClaim compares a claim with a configured value: a string, or an array that

@@ -1,17 +1,13 @@
 package policy
 
-import (
-	"strings"
-	"time"
-)
+import "strings"
 
 // readJWTProvider reads a provider of type "jwt".
 func (p *Policy) readJWTProvider(o *object, index int, name string) {
 	before := len(o.problems.list)
 	j := &jwtProvider{index: index, name: name}
 	issuers := p.readIssuers(o, j)
-	j.audiences = o.strings("audiences", wantClaimText)
-	j.laxAudiences = o.boolean("insecure_lax_audiences", false)
+	j.tokenPolicy = p.readTokenPolicy(o)
 	any := o.boolean("insecure_any_issuer_and_audience", false)
 	named := o.has("issuer") || o.has("issuers") || o.has("issuer_template") || o.has("audiences")
 	switch {
@@ -20,8 +16,6 @@ func (p *Policy) readJWTProvider(o *object, index int, name string) {
 	case named && any:
 		o.wrong("insecure_any_issuer_and_audience", "want it only without issuer and audiences")
 	}
-	j.leeway = o.duration("leeway", 30*time.Second, 0, 5*time.Minute).Seconds()
-	j.maxLifetime = o.duration("max_lifetime", 0, time.Second, 366*24*time.Hour).Seconds()
 	j.allowNoExpiry = o.boolean("insecure_allow_no_expiry", false)
 	if j.allowNoExpiry && j.maxLifetime > 0 {
 		o.wrong("insecure_allow_no_expiry", "want it only without max_lifetime, which needs an expiry")
@@ -29,9 +23,6 @@ func (p *Policy) readJWTProvider(o *object, index int, name string) {
 	for _, typ := range o.strings("types", wantMediaType) {
 		j.types = append(j.types, mediaType(typ))
 	}
-	j.subjects = readMatchers(o, "subjects")
-	j.required = p.readRequiredClaims(o)
-	j.scopes = p.readScopeClaims(o)
 	j.keyIDs = o.strings("key_ids", wantClaimText)
 	p.readKeys(o, j, issuers)
 	o.done()
