@@ -21,14 +21,13 @@ func (p *plugin) fetch(at time.Time) {
 }
 
 func (p *plugin) begin(call policy.Call) {
-	id, ok := httpCall(call.Cluster, [][2]string{
-		{":method", "GET"},
+	id, ok := httpCall(call.Cluster, append([][2]string{
+		{":method", call.Method},
 		{":scheme", call.Scheme},
 		{":authority", call.Authority},
 		{":path", call.Path},
-		{"accept", "application/json"},
 		{"user-agent", "bearerauth"},
-	}, call.Timeout)
+	}, call.Headers...), call.Body, call.Timeout)
 	if !ok {
 		// Not from inside the callback of a request that waits for it.
 		p.refused = append(p.refused, call)
@@ -68,6 +67,11 @@ func (p *plugin) onCallResponse(id uint32, headers, bodySize int) {
 // follow carries out what follows from an answer.
 func (p *plugin) follow(at time.Time, call policy.Call, learned policy.Learned) {
 	switch {
+	case call.AsksToken():
+		p.metrics.countLookup(learned.Failure == "")
+		if learned.Log {
+			proxywasm.LogError("introspection by provider " + call.Provider() + ": " + learned.Failure)
+		}
 	case learned.Failure != "":
 		p.metrics.countFetch(false)
 		proxywasm.LogWarn("keys of provider " + call.Provider() + " stay as they are: " + learned.Failure)
@@ -84,8 +88,12 @@ func (p *plugin) follow(at time.Time, call policy.Call, learned policy.Learned) 
 		p.begin(*learned.Next)
 	}
 	if learned.Settled {
-		p.wake(at, learned.Source)
+		p.wake(at, learned.For)
 		_ = setContext(p.id)
+	}
+	if call.AsksToken() {
+		// There is room for the next one.
+		p.fetch(at)
 	}
 }
 

@@ -176,11 +176,11 @@ func setContext(id uint32) bool { return hostSetContext(id) == statusOK }
 
 // httpCall begins an outbound request. The host answers, or says that there is
 // no answer, through own_http_call_response; its timeout is the host's business.
-func httpCall(cluster string, headers [][2]string, timeout time.Duration) (id uint32, ok bool) {
+func httpCall(cluster string, headers [][2]string, body []byte, timeout time.Duration) (id uint32, ok bool) {
 	callPairs := appendPairs(nil, headers)
 	none := appendPairs(nil, nil)
 	status := hostHTTPCall(data(cluster), int32(len(cluster)),
-		unsafe.Pointer(unsafe.SliceData(callPairs)), int32(len(callPairs)), nil, 0,
+		unsafe.Pointer(unsafe.SliceData(callPairs)), int32(len(callPairs)), unsafe.Pointer(unsafe.SliceData(body)), int32(len(body)),
 		unsafe.Pointer(unsafe.SliceData(none)), int32(len(none)),
 		uint32(timeout.Milliseconds()), unsafe.Pointer(&outID))
 	return outID, status == statusOK

@@ -15,6 +15,8 @@ type metrics struct {
 	pending  [policy.NumReasons]uint64
 	fetches  [2]proxywasm.MetricCounter // failed, succeeded
 	fetched  [2]uint64
+	lookups  [2]proxywasm.MetricCounter // failed, succeeded
+	lookedUp [2]uint64
 	shadows  map[shadowed]*shadowCounter
 	defined  bool
 }
@@ -41,16 +43,19 @@ func (m *metrics) define() {
 	}
 	for i, result := range []string{"failure", "success"} {
 		m.fetches[i] = proxywasm.DefineCounterMetric("result=.=" + result + ";.;bearerauth_key_fetches_total")
+		m.lookups[i] = proxywasm.DefineCounterMetric("result=.=" + result + ";.;bearerauth_introspections_total")
 	}
 	m.defined = true
 }
 
-func (m *metrics) countFetch(success bool) {
+func (m *metrics) countFetch(success bool)  { m.fetched[indexOf(success)]++ }
+func (m *metrics) countLookup(success bool) { m.lookedUp[indexOf(success)]++ }
+
+func indexOf(success bool) int {
 	if success {
-		m.fetched[1]++
-	} else {
-		m.fetched[0]++
+		return 1
 	}
+	return 0
 }
 
 func (m *metrics) count(reason policy.Reason) {
@@ -98,6 +103,10 @@ func (m *metrics) flush() {
 		if n := m.fetched[i]; n > 0 {
 			m.fetched[i] = 0
 			m.fetches[i].Increment(n)
+		}
+		if n := m.lookedUp[i]; n > 0 {
+			m.lookedUp[i] = 0
+			m.lookups[i].Increment(n)
 		}
 	}
 }

@@ -15,8 +15,8 @@ const maxParked = 1000
 // parked is a request that waits for keys. Whoever began to wait is judged
 // again, by the same code, when its source has settled or its time is over.
 type parked struct {
-	source int
-	until  time.Time
+	what  policy.Errand
+	until time.Time
 }
 
 func park(id uint32, s stream, w *policy.Wait) action {
@@ -31,14 +31,14 @@ func park(id uint32, s stream, w *policy.Wait) action {
 		s.keep(id)
 		p.tickEvery(waitingTick)
 	}
-	p.parked[id] = parked{w.Source, until}
+	p.parked[id] = parked{w.For, until}
 	return actionPause
 }
 
-// wake judges the requests again that wait for a source.
-func (p *plugin) wake(at time.Time, source int) {
+// wake judges the requests again that wait for an errand.
+func (p *plugin) wake(at time.Time, what policy.Errand) {
 	for id, w := range p.parked {
-		if w.source == source {
+		if w.what == what {
 			p.judgeAgain(id, w, at)
 		}
 	}

@@ -23,7 +23,10 @@ func pemOf(kind string, der []byte, err error) string {
 func TestSigner(t *testing.T) {
 	t.Parallel()
 	r, e := ours().rsa, ours().ec[ES256]
-	pkcs8 := func(key any) string { der, err := x509.MarshalPKCS8PrivateKey(key); return pemOf("PRIVATE KEY", der, err) }
+	pkcs8 := func(key any) string {
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		return pemOf("PRIVATE KEY", der, err)
+	}
 	sec1, err := x509.MarshalECPrivateKey(e)
 	for name, c := range map[string]struct {
 		text   string
@@ -47,7 +50,7 @@ func TestSigner(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 20 {
-			token, err := s.Sign([]byte(`{"alg":"`+s.Algorithm.String()+`"}`), []byte(`{"iss":"x"}`))
+			token, err := s.Sign([]byte(`{"alg":"`+s.Algorithm.String()+`"}`), []byte(`{"iss":"x"}`), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

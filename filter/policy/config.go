@@ -100,15 +100,19 @@ func (p *Policy) readProviders(o *object) {
 			continue
 		}
 		if !provider.has("type") {
-			provider.wrong("type", "want one of static, jwt")
+			provider.wrong("type", "want one of static, jwt, introspection")
 		}
 		p.places = append(p.places, p.readLocations(provider))
-		if provider.choice("type", "static", "jwt") == 1 {
+		switch provider.choice("type", "static", "jwt", "introspection") {
+		case 1:
 			p.readJWTProvider(provider, index, m.name)
-		} else {
+		case 2:
+			p.readIntrospection(provider, index, m.name)
+		default:
 			p.readStaticProvider(provider, index)
 		}
 	}
+	p.resolveAsked(o.problems)
 }
 
 func (p *Policy) provider(name string) int {

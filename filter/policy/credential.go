@@ -40,7 +40,7 @@ type credential struct {
 type verification struct {
 	id     *Identity
 	reason Reason
-	wait   *keySource // set where a fetch that may begin now could change it
+	wait   *Errand // set where its outcome could change this
 }
 
 // credential is readCredential, from which it spares the tokens that are

@@ -45,7 +45,7 @@ func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
 
 // verifyJWT verifies a token of any JWT provider. wait is set where a fetch that
 // may begin now could change the answer.
-func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool) (id *Identity, reason Reason, wait *keySource) {
+func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool) verification {
 	at := seconds(now)
 	if !cr.hasKey {
 		// It stood elsewhere than in a plain Authorization: nobody has looked yet.
@@ -54,21 +54,21 @@ func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool
 	}
 	if cr.known != nil {
 		if s.current(cr.known, at) {
-			return &cr.known.identity, cr.known.window.judge(at), nil
+			return verification{id: &cr.known.identity, reason: cr.known.window.judge(at)}
 		}
 		s.cache.good.drop(cr.key)
 	}
 	token, key := cr.token, cr.key
 	if bad, known := s.lookBad(key, at); known {
-		return nil, bad, nil
+		return verification{reason: bad}
 	}
 	message, err := s.parser.Parse(token)
 	if err == jose.ErrParts {
-		return nil, ReasonUnknownToken, nil // opaque, and quickly seen to be
+		return verification{reason: ReasonUnknownToken} // opaque, and quickly seen to be
 	}
 	if err != nil {
 		s.cache.keepBad(key, ReasonMalformedToken, nil, nil, at)
-		return nil, ReasonMalformedToken, nil
+		return verification{reason: ReasonMalformedToken}
 	}
 	c := &s.claims
 	c.reset(len(p.claimNames))
@@ -77,21 +77,21 @@ func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool
 	}
 	if c.malformed {
 		s.cache.keepBad(key, ReasonMalformedToken, nil, nil, at)
-		return nil, ReasonMalformedToken, nil
+		return verification{reason: ReasonMalformedToken}
 	}
 	// Until the signature is verified, the issuer only chooses whose keys to ask.
 	provider, claim, value := p.providerOf(c, message)
 	if provider == nil {
 		s.cache.keepBad(key, ReasonWrongIssuer, nil, nil, at)
-		return nil, ReasonWrongIssuer, nil
+		return verification{reason: ReasonWrongIssuer}
 	}
 	if !provider.ownsKey(message) {
 		s.cache.keepBad(key, ReasonUnknownKey, nil, nil, at)
-		return nil, ReasonUnknownKey, nil
+		return verification{reason: ReasonUnknownKey}
 	}
 	if !provider.algorithms.Has(message.Algorithm) {
 		s.cache.keepBad(key, ReasonAlgorithm, nil, nil, at)
-		return nil, ReasonAlgorithm, nil
+		return verification{reason: ReasonAlgorithm}
 	}
 	keys := s.keys(provider)
 	s.tries = keys.Candidates(message.KeyID, message.HasKeyID, message.Algorithm, s.tries[:0])
@@ -109,32 +109,33 @@ func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool
 	case signer != nil:
 	case noSuchKey && provider.source != nil:
 		reason, waits := s.sources[provider.source.index].ask(message.KeyID, now, mayWait)
+		v := verification{reason: reason}
 		if waits {
-			wait = provider.source
+			v.wait = provider.source.errand()
 		}
-		return nil, reason, wait
+		return v
 	case len(s.tries) == 0:
-		return nil, ReasonUnknownKey, nil
+		return verification{reason: ReasonUnknownKey}
 	default:
 		// Not for as long as the tried key is there: another may join it.
 		s.cache.keepBad(key, ReasonBadSignature, provider, keys, at)
-		return nil, ReasonBadSignature, nil
+		return verification{reason: ReasonBadSignature}
 	}
 	p.resolve(c)
 	if reason := provider.judge(c, message, claim, value); reason != ReasonTokenValid {
 		s.cache.keepBad(key, reason, provider, keys, at)
-		return nil, reason, nil
+		return verification{reason: reason}
 	}
 	good := &goodToken{provider: provider, key: signer, window: provider.window(c)}
 	said := p.jwtTestimony(provider, c, message)
 	p.identify(&good.identity, &said)
-	reason = good.window.judge(at)
+	reason := good.window.judge(at)
 	if reason == ReasonExpired {
 		s.cache.expired, s.cache.expiredAt = key, at
 	} else {
 		s.cache.good.put(key, good)
 	}
-	return &good.identity, reason, nil
+	return verification{id: &good.identity, reason: reason}
 }
 
 // providerOf finds the provider of a token by its issuer, and where several share
@@ -231,16 +232,21 @@ func hasClaim(claim jose.Value, value string) bool {
 // jwtTestimony is what a verified JWT says.
 func (p *Policy) jwtTestimony(j *jwtProvider, c *claims, m *jose.Message) testimony {
 	t := testimony{provider: j.index, subject: c.subject, values: c.values, scopes: j.scopes}
-	if p.clientID.anywhere() {
-		// client_id is RFC 9068's, azp OpenID Connect's. Where both are there, one
-		// alone counts, whatever it is.
-		value := c.values[p.clientClaims[0]]
-		if value == nil {
-			value = c.values[p.clientClaims[1]]
-		}
-		text, _ := value.Text()
-		t.clientID = borrow(text)
-	}
+	t.clientID = p.clientIDOf(c)
 	_, t.payload, _ = strings.Cut(m.Signed, ".")
 	return t
+}
+
+// clientIDOf is client_id, as RFC 9068 and RFC 7662 have it, or OpenID Connect's
+// azp. Where both are there, one alone counts, whatever it is.
+func (p *Policy) clientIDOf(c *claims) string {
+	if !p.clientID.anywhere() {
+		return ""
+	}
+	value := c.values[p.clientClaims[0]]
+	if value == nil {
+		value = c.values[p.clientClaims[1]]
+	}
+	text, _ := value.Text()
+	return borrow(text)
 }

@@ -24,6 +24,9 @@ func (p *Policy) readJWTProvider(o *object, index int, name string) {
 		j.types = append(j.types, mediaType(typ))
 	}
 	j.keyIDs = o.strings("key_ids", wantClaimText)
+	if other := o.checked("introspect_after_verify", "", wantName); other != "" {
+		p.askedBy = append(p.askedBy, askedBy{index, other, o.at("introspect_after_verify")})
+	}
 	p.readKeys(o, j, issuers)
 	o.done()
 	if len(o.problems.list) > before {

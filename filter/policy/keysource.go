@@ -28,18 +28,32 @@ type endpoint struct{ cluster, scheme, authority, path string }
 
 func (e endpoint) set() bool { return e.cluster != "" }
 
+func (k *keySource) errand() *Errand { return &Errand{index: k.index, timeout: k.timeout} }
+
 // Call is an outbound request that the State wants made.
 type Call struct {
-	Cluster, Scheme, Authority, Path string
-	Timeout                          time.Duration
+	Cluster, Method, Scheme, Authority, Path string
+
+	Headers [][2]string // more of them
+	Body    []byte
+	Timeout time.Duration
 
 	source    *keySource
 	discovery bool
+	lookup    *lookup // what a server is asked of a token; nil: keys
 	started   time.Time
 }
 
-// Provider is the name of the provider whose keys the call is for.
-func (c *Call) Provider() string { return c.source.provider }
+// Provider is the name of the provider that the call is for.
+func (c *Call) Provider() string {
+	if c.lookup != nil {
+		return c.lookup.of.name
+	}
+	return c.source.provider
+}
+
+// AsksToken says that the call is for a token, not for keys.
+func (c *Call) AsksToken() bool { return c.lookup != nil }
 
 // Answer is what came of a Call. Without OK there was no response; TooLong
 // means a body that nobody has read.
@@ -103,12 +117,15 @@ func (s *State) Due(now time.Time) []Call {
 		}
 		calls = append(calls, st.call(first, st.source.discovery.set(), now))
 	}
+	for _, l := range s.lookups {
+		calls = append(calls, l.due(s, now)...)
+	}
 	return calls
 }
 
 func (st *sourceState) call(e endpoint, discovery bool, now time.Time) Call {
 	return Call{
-		Cluster: e.cluster, Scheme: e.scheme, Authority: e.authority, Path: e.path,
+		Cluster: e.cluster, Method: "GET", Headers: [][2]string{{"accept", "application/json"}}, Scheme: e.scheme, Authority: e.authority, Path: e.path,
 		Timeout: st.source.timeout, source: st.source, discovery: discovery, started: now,
 	}
 }
@@ -123,15 +140,19 @@ func (st *sourceState) expire(now time.Time) {
 
 // Learned is what came of an answer.
 type Learned struct {
-	Source  int          // as in Wait
+	For     Errand       // as in Wait
 	Next    *Call        // a call that must follow
 	Settled bool         // whoever waits for this source can be judged again
-	Failure string       // why the keys are as they were
+	Failure string       // why what is known is as it was
+	Log     bool         // the failure is worth a line in the log
 	Keys    *jose.KeySet // the new set
 }
 
 // Learn takes the answer to a call: success, failure and garbage alike.
 func (s *State) Learn(now time.Time, call Call, answer Answer) Learned {
+	if call.lookup != nil {
+		return s.lookups[call.lookup.of.index].learn(s, now, call, answer)
+	}
 	st := s.sources[call.source.index]
 	if call.discovery {
 		keys, err := call.source.discovered(answer)
@@ -139,7 +160,7 @@ func (s *State) Learn(now time.Time, call Call, answer Answer) Learned {
 			return st.fail(s, now, "discovery: "+err)
 		}
 		follow := st.call(keys, false, call.started)
-		return Learned{Source: st.source.index, Next: &follow}
+		return Learned{For: *st.source.errand(), Next: &follow}
 	}
 	set, err := readKeyAnswer(answer)
 	if err != "" {
@@ -168,7 +189,7 @@ func (s *State) Learn(now time.Time, call Call, answer Answer) Learned {
 	delay := min(freshness(answer.Headers, st.source), st.source.maxStale/4*3)
 	// Ahead of time, and not all workers at once.
 	st.next = now.Add(delay - s.jitter(delay/4))
-	return Learned{Source: st.source.index, Settled: true, Keys: set}
+	return Learned{For: *st.source.errand(), Settled: true, Keys: set}
 }
 
 func (st *sourceState) fail(s *State, now time.Time, why string) Learned {
@@ -179,7 +200,7 @@ func (st *sourceState) fail(s *State, now time.Time, why string) Learned {
 	}
 	st.backoff = min(max(2*st.backoff, firstBackoff), most)
 	st.next = now.Add(st.backoff - s.jitter(st.backoff/2))
-	return Learned{Source: st.source.index, Settled: true, Failure: why}
+	return Learned{For: *st.source.errand(), Settled: true, Failure: why, Log: true}
 }
 
 // readKeyAnswer returns what was wrong, or a set with at least one usable key:

@@ -26,6 +26,10 @@ type Policy struct {
 	providers            []string // their names, sorted
 	static               staticTokens
 	jwt                  []*jwtProvider
+	introspectors        []*introspector
+	introspectsJWTs      bool
+	asked                map[int]*introspector // who is asked about the verified tokens of a provider
+	askedBy              []askedBy             // while the configuration is read
 	issuers              map[string][]issuerRule
 	anyIssuer            []*jwtProvider // those whose tokens need no known issuer
 	sources              []*keySource
@@ -148,7 +152,7 @@ func (p *Policy) require(q *inquiry, bind []*rule, mayWait bool) Verdict {
 	for _, rule := range bind {
 		v := p.holder(q, rule, mayWait)
 		if v.wait != nil {
-			return &Wait{Source: v.wait.index, Until: q.now.Add(v.wait.timeout)}
+			return &Wait{For: *v.wait, Until: q.now.Add(v.wait.timeout)}
 		}
 		if v.reason != ReasonTokenValid {
 			return first.refusals.get(v.reason, q.format)
@@ -205,7 +209,7 @@ func (p *Policy) token(q *inquiry, at places, mayWait bool) verification {
 	if !c.judged {
 		c.judged = true
 		v := &c.outcome
-		v.id, v.reason, v.wait = p.verify(q.s, c, q.now, mayWait)
+		*v = p.verify(q.s, c, q.now, mayWait)
 		if v.wait == nil && v.reason == ReasonTokenValid && !p.places[v.id.provider].has(c.location) {
 			// Good, but not to be sent in this way.
 			*v = verification{reason: ReasonWrongLocation}
@@ -247,20 +251,35 @@ func (p *Policy) shadow(q *inquiry, j *judgement) Verdict {
 
 // verify finds out whose token it is. A token that is configured as such is
 // that one, whatever it looks like.
-func (p *Policy) verify(s *State, c *credential, now time.Time, mayWait bool) (*Identity, Reason, *keySource) {
+func (p *Policy) verify(s *State, c *credential, now time.Time, mayWait bool) verification {
 	if len(p.static.tokens) > 0 && c.known == nil {
 		t, reason := p.static.verify(c.token, now)
 		if t != nil {
-			return t.identity, ReasonTokenValid, nil
+			return verification{id: t.identity, reason: ReasonTokenValid}
 		}
 		if reason != ReasonUnknownToken {
-			return nil, reason, nil
+			return verification{reason: reason}
+		}
+	}
+	if len(p.introspectors) > 0 && c.known == nil {
+		if i := p.introspectorOf(s, c); i != nil {
+			return p.introspect(s, i, c, now, mayWait)
 		}
 	}
 	if len(p.jwt) == 0 {
-		return nil, ReasonUnknownToken, nil
+		return verification{reason: ReasonUnknownToken}
 	}
-	return p.verifyJWT(s, c, now, mayWait)
+	v := p.verifyJWT(s, c, now, mayWait)
+	if v.reason != ReasonTokenValid || v.wait != nil {
+		return v
+	}
+	if i := p.asked[v.id.provider]; i != nil {
+		// Good by itself, but it may have been revoked since.
+		if said := p.introspect(s, i, c, now, mayWait); said.reason != ReasonTokenValid || said.wait != nil {
+			return said
+		}
+	}
+	return v
 }
 
 // anyRule is a rule to take the texts of a refusal from.

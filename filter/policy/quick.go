@@ -45,11 +45,11 @@ func (p *Policy) quickly(s *State, token string, now time.Time) *Identity {
 		c.known, _ = s.cache.good.get(c.key)
 	}
 	// Nobody waits here: Decide says who may.
-	id, reason, _ := p.verify(s, &c, now, false)
+	v := p.verify(s, &c, now, false)
 	// A good JWT consists of b64token characters; a configured digest can be that
 	// of anything.
-	if reason != ReasonTokenValid || id.lacking || len(p.static.tokens) > 0 && !isB64Token(token) {
+	if v.wait != nil || v.reason != ReasonTokenValid || v.id.lacking || len(p.static.tokens) > 0 && !isB64Token(token) {
 		return nil
 	}
-	return id
+	return v.id
 }

@@ -34,6 +34,8 @@ const (
 	ReasonLifetime
 	ReasonSenderConstrained
 	ReasonKeysUnavailable
+	ReasonIntrospectionUnavailable
+	ReasonInactive
 	ReasonWrongLocation
 	ReasonTokenValid
 	ReasonAnonymous
@@ -127,15 +129,17 @@ var outcomes = [NumReasons]outcome{
 	ReasonLifetime:          invalid("lifetime"),
 	ReasonSenderConstrained: invalid("sender_constrained"),
 	// Nothing is known about the token: a 401 would make clients throw it away.
-	ReasonKeysUnavailable: {word: "keys_unavailable", status: 503, grpcStatus: 14, detail: detailUnavailable},
-	ReasonWrongLocation:   invalid("wrong_location"),
-	ReasonTokenValid:      {word: "token_valid", allows: true},
-	ReasonAnonymous:       {word: "anonymous", allows: true},
-	ReasonOptionalMissing: {word: "optional_missing", allows: true},
-	ReasonPresenceOnly:    {word: "presence_only", allows: true},
-	ReasonShadow:          {word: "shadow", allows: true},
-	ReasonPreflight:       {word: "cors_preflight", allows: true},
-	ReasonMetadata:        {word: "metadata", answers: true},
+	ReasonKeysUnavailable:          {word: "keys_unavailable", status: 503, grpcStatus: 14, detail: detailUnavailable},
+	ReasonIntrospectionUnavailable: {word: "introspection_unavailable", status: 503, grpcStatus: 14, detail: detailUnavailable},
+	ReasonInactive:                 invalid("inactive"),
+	ReasonWrongLocation:            invalid("wrong_location"),
+	ReasonTokenValid:               {word: "token_valid", allows: true},
+	ReasonAnonymous:                {word: "anonymous", allows: true},
+	ReasonOptionalMissing:          {word: "optional_missing", allows: true},
+	ReasonPresenceOnly:             {word: "presence_only", allows: true},
+	ReasonShadow:                   {word: "shadow", allows: true},
+	ReasonPreflight:                {word: "cors_preflight", allows: true},
+	ReasonMetadata:                 {word: "metadata", answers: true},
 }
 
 // invalid is the outcome that all refusals of a token share, so that a client

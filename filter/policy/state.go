@@ -19,6 +19,10 @@ type State struct {
 	tries   []*jose.Key
 	cache   *tokenCache
 	sources []*sourceState
+	lookups []*lookups
+	reader  jose.Reader
+	serial  uint64
+	policy  *Policy
 	seed    uint64
 	host    Host
 }
@@ -30,17 +34,23 @@ type Host struct {
 	// of Knows: those in which jose.SelfTest found it right.
 	Verify jose.HostVerifier
 	Knows  jose.Algorithms
+	// Sign signs with RSA faster than Go's crypto does; nil: it does not.
+	Sign jose.HostSigner
 }
 
 // NewState returns the state of a VM that has seen nothing yet.
 func (p *Policy) NewState(host Host) *State {
 	s := &State{
-		cache: newTokenCache([16]byte(host.Random[:16]), p.cacheBytes),
-		host:  host,
-		seed:  binary.LittleEndian.Uint64(host.Random[16:]) | 1,
+		policy: p,
+		cache:  newTokenCache([16]byte(host.Random[:16]), p.cacheBytes),
+		host:   host,
+		seed:   binary.LittleEndian.Uint64(host.Random[16:]) | 1,
 	}
 	for _, source := range p.sources {
 		s.sources = append(s.sources, &sourceState{source: source, kids: map[string]askedKid{}})
+	}
+	for _, i := range p.introspectors {
+		s.lookups = append(s.lookups, newLookups(i))
 	}
 	return s
 }

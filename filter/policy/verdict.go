@@ -38,12 +38,28 @@ type Reply struct {
 	Body    []byte
 }
 
-// Wait says that keys under way may decide: ask again when they have settled,
+// Wait says that an answer under way may decide: ask again when it has settled,
 // at the latest at Until, and then with Request.MayWait false.
 type Wait struct {
-	Source int // as in Learned
-	Until  time.Time
+	For   Errand // as in Learned
+	Until time.Time
 }
+
+// Errand names what requests can wait for: the keys of a source, or what a
+// server says of a token. Two of them are the same if they are equal.
+type Errand struct {
+	kind    errandKind
+	index   int // of the source or the introspector
+	token   tokenKey
+	timeout time.Duration
+}
+
+type errandKind uint8
+
+const (
+	errandKeys errandKind = iota
+	errandToken
+)
 
 func (*Wait) verdict()  {}
 func (*Allow) verdict() {}

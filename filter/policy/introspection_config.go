@@ -1,0 +1,170 @@
+package policy
+
+import (
+	"strings"
+	"time"
+
+	"bearerauth/filter/jose"
+)
+
+// readIntrospection reads a provider of type "introspection".
+func (p *Policy) readIntrospection(o *object, provider int, name string) {
+	i := &introspector{index: len(p.introspectors), provider: provider, name: name, tokenPolicy: p.readTokenPolicy(o)}
+	// RFC 7662 section 2.2 leaves exp to the server; the ttl bounds what it does not say.
+	i.allowNoExpiry = !o.boolean("require_expiry", false)
+	cluster := o.checked("cluster", "", wantCluster)
+	if !o.has("cluster") {
+		o.wrong("cluster", "want the name of the Envoy cluster that leads to the authorization server")
+	}
+	o.checked("introspection_uri", "", func(s string) (why string) {
+		i.endpoint, why = parseURI(s)
+		return why
+	})
+	if !o.has("introspection_uri") {
+		o.wrong("introspection_uri", "want the address of the introspection endpoint")
+	}
+	i.endpoint.cluster = cluster
+	i.issuers = o.strings("issuers", wantClaimText)
+	i.hint = o.checked("token_type_hint", "access_token", wantName)
+	i.client = p.readClientAuthentication(o)
+	i.timeout = o.duration("timeout", 2*time.Second, 10*time.Millisecond, time.Minute)
+	i.positive = o.duration("positive_ttl", 30*time.Second, 0, time.Hour)
+	i.negative = o.duration("negative_ttl", 10*time.Second, 0, time.Hour)
+	i.stale = o.duration("stale_if_error", 0, 0, time.Hour)
+	i.calls = o.integer("max_calls", 64, 1, 1000)
+	i.cacheBytes = o.integer("cache_bytes", 4<<20, 64<<10, 256<<20)
+	i.shape = readTokenShape(o)
+	i.jwts = o.choice("jwts", "never", "of_issuers") == 1
+	if i.jwts && len(i.issuers) == 0 {
+		o.wrong("issuers", "want the issuers whose JWTs are sent to the server: those of strangers never are")
+	}
+	p.introspectsJWTs = p.introspectsJWTs || i.jwts
+	for _, other := range p.introspectors {
+		if p.places[other.provider]&p.places[provider] != 0 && other.shape.meets(&i.shape) {
+			o.wrong("token_prefix", "want a prefix that tells these tokens from those of the provider "+other.name+" (or token_locations of its own)")
+		}
+	}
+	o.done()
+	p.introspectors = append(p.introspectors, i)
+}
+
+func (p *Policy) readClientAuthentication(o *object) (c clientAuthentication) {
+	c.kind = clientAuthenticationKind(o.choice("client_authentication", clientAuthenticationNames...))
+	c.id = o.checked("client_id", "", wantClaimText)
+	c.secret = p.readSecretText(o, "client_secret")
+	key := p.readSecretText(o, "private_key")
+	c.keyID = o.checked("private_key_id", "", wantClaimText)
+	c.audience = o.checked("assertion_audience", "", wantClaimText)
+	has := func(name string) bool { return o.has(name) || o.has(name+"_environment") }
+	wanted := map[string]bool{"client_id": true, "client_secret": true}
+	switch c.kind {
+	case clientBearer:
+		wanted = map[string]bool{"client_secret": true}
+	case clientPrivateKeyJWT:
+		wanted = map[string]bool{"client_id": true, "private_key": true, "assertion_audience": true}
+		if key != "" {
+			signer, err := jose.ParseSigner(key)
+			if err != nil {
+				o.wrong("private_key", err.Error())
+			}
+			c.key = signer
+		}
+	}
+	for _, name := range []string{"client_id", "client_secret", "private_key", "assertion_audience"} {
+		switch {
+		case wanted[name] && !has(name):
+			o.wrong(name, "want it with client_authentication "+quote(clientAuthenticationNames[c.kind]))
+		case !wanted[name] && has(name):
+			o.wrong(name, "want no such member with client_authentication "+quote(clientAuthenticationNames[c.kind]))
+		}
+	}
+	if o.has("private_key_id") && c.kind != clientPrivateKeyJWT {
+		o.wrong("private_key_id", "want it only with private_key_jwt")
+	}
+	return c
+}
+
+// readSecretText reads a secret from the configuration or from the environment
+// of the VM, by the member NAME or NAME_environment. No error repeats it.
+func (p *Policy) readSecretText(o *object, name string) (secret string) {
+	valid := func(s string) string {
+		if s == "" || len(s) > 16<<10 || strings.IndexByte(s, 0) >= 0 {
+			return "want a secret of 1 to 16384 bytes"
+		}
+		secret = s
+		return ""
+	}
+	o.checked(name, "", valid)
+	if n := o.get(name + "_environment"); n != nil {
+		if o.has(name) {
+			o.problems.add(n.path, "want only one of "+name+" and "+name+"_environment")
+		}
+		checkedString(n, o.problems, "", func(s string) string {
+			value, ok := p.environment(s)
+			if !ok {
+				return "the VM has no environment variable " + quote(s)
+			}
+			return valid(value)
+		})
+	}
+	return secret
+}
+
+func readTokenShape(o *object) (t tokenShape) {
+	t.prefix = o.checked("token_prefix", "", func(s string) string {
+		if s == "" || len(s) > 256 || !isB64Token(s) {
+			return "want 1 to 256 characters that tokens have"
+		}
+		return ""
+	})
+	t.least = o.integer("token_min_length", 1, 1, maxTokenBytes)
+	t.most = o.integer("token_max_length", 4096, 1, maxTokenBytes)
+	if t.most < t.least {
+		o.wrong("token_max_length", "want at least token_min_length")
+	}
+	o.checked("token_regex", "", func(s string) string {
+		var err error
+		if t.expression, err = compileAnchored(s); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+	if t.expression != nil && t.most > maxRegexInput {
+		o.wrong("token_max_length", "want at most 4096 with token_regex")
+	}
+	return t
+}
+
+// meets reports whether a token could fit both shapes. Expressions are not
+// compared: they may overlap.
+func (t *tokenShape) meets(other *tokenShape) bool {
+	return (strings.HasPrefix(t.prefix, other.prefix) || strings.HasPrefix(other.prefix, t.prefix)) &&
+		t.least <= other.most && other.least <= t.most
+}
+
+// askedBy is a provider of JWTs that wants them introspected, too.
+type askedBy struct {
+	provider     int
+	name, member string
+}
+
+// resolveAsked finds the introspectors that providers of JWTs name, once all are
+// known. What has verified a JWT has chosen it: shapes and issuers do not count.
+func (p *Policy) resolveAsked(problems *problems) {
+	for _, by := range p.askedBy {
+		found := false
+		for _, i := range p.introspectors {
+			if i.name == by.name {
+				found = true
+				if p.asked == nil {
+					p.asked = map[int]*introspector{}
+				}
+				p.asked[by.provider] = i
+			}
+		}
+		if !found {
+			problems.add(by.member, "want the name of a provider of type introspection, got "+quote(by.name))
+		}
+	}
+	p.askedBy = nil
+}
