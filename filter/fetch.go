@@ -34,6 +34,7 @@ func (p *plugin) begin(call policy.Call) {
 		p.tickEvery(waitingTick)
 		return
 	}
+	call.Headers, call.Body = nil, nil // secrets and tokens, which nobody needs any longer
 	p.calls[id] = call
 }
 
@@ -68,10 +69,7 @@ func (p *plugin) onCallResponse(id uint32, headers, bodySize int) {
 func (p *plugin) follow(at time.Time, call policy.Call, learned policy.Learned) {
 	switch {
 	case call.AsksToken():
-		p.metrics.countLookup(learned.Failure == "")
-		if learned.Log {
-			proxywasm.LogError("introspection by provider " + call.Provider() + ": " + learned.Failure)
-		}
+		p.followLookup(call, learned)
 	case learned.Failure != "":
 		p.metrics.countFetch(false)
 		proxywasm.LogWarn("keys of provider " + call.Provider() + " stay as they are: " + learned.Failure)
@@ -91,9 +89,25 @@ func (p *plugin) follow(at time.Time, call policy.Call, learned policy.Learned) 
 		p.wake(at, learned.For)
 		_ = setContext(p.id)
 	}
-	if call.AsksToken() {
-		// There is room for the next one.
+	if call.AsksToken() || p.state.Pending() {
+		// There is room for the next question, and those who were woken may have some.
 		p.fetch(at)
+	}
+}
+
+func (p *plugin) followLookup(call policy.Call, learned policy.Learned) {
+	if !learned.Settled {
+		return
+	}
+	p.metrics.countLookup(learned.Failure == "")
+	if !learned.Log {
+		return
+	}
+	text := "introspection by provider " + call.Provider() + ": " + learned.Failure
+	if learned.Mistake {
+		proxywasm.LogError(text)
+	} else {
+		proxywasm.LogWarn(text)
 	}
 }
 

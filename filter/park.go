@@ -9,11 +9,15 @@ import (
 )
 
 // maxParked bounds the requests of one plugin that wait in one worker; beyond
-// it they get their answer at once.
-const maxParked = 1000
+// it they get their answer at once. reserved is more room, for tokens that were
+// good a moment ago.
+const (
+	maxParked = 1000
+	reserved  = 250
+)
 
-// parked is a request that waits for keys. Whoever began to wait is judged
-// again, by the same code, when its source has settled or its time is over.
+// parked is a request that waits. Whoever began to wait is judged again, by the
+// same code, when its errand has settled or its time is over.
 type parked struct {
 	what  policy.Errand
 	until time.Time
@@ -90,5 +94,5 @@ func (p *plugin) resume(id uint32, s stream, w parked, at time.Time) (a action) 
 	if !ok {
 		return fail(id, s)
 	}
-	return apply(id, s, p.decide(pairs, at, at.Before(w.until)))
+	return apply(id, s, p.decide(pairs, at, at.Before(w.until), at.Before(w.until)))
 }

@@ -90,7 +90,7 @@ func (p *plugin) OnPluginStart(int) (status types.OnPluginStartStatus) {
 		return types.OnPluginStartStatusFailed
 	}
 	p.metrics.define()
-	host := policy.Host{Verify: verifySignature, Knows: testHost()}
+	host := policy.Host{Verify: verifySignature, Knows: testHost(), Sign: sign}
 	if _, err := rand.Read(host.Random[:]); err != nil {
 		proxywasm.LogCritical("the host gives no random numbers: " + err.Error())
 		return types.OnPluginStartStatusFailed

@@ -3,6 +3,7 @@
 package filter
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
@@ -30,6 +31,29 @@ func verifySignature(hash string, spki, signature, text []byte) (valid, done boo
 	}
 	// A message without the field says false, as protobuf has it.
 	return len(result) >= 2 && result[0] == 1<<3 && result[1] == 1, true
+}
+
+// sign asks Envoy's foreign function of that name. Its argument is the message
+//
+//	{1: hash function, 3: text, 4: private key in PEM}
+//
+// and its result {1: bool, 2: signature, 3: error}.
+func sign(hash, key string, text []byte) (signature []byte, done bool) {
+	argument := appendField(nil, 1, []byte(hash))
+	argument = appendField(argument, 3, text)
+	argument = appendField(argument, 4, []byte(key))
+	result, ok := foreignFunction("sign", argument)
+	if !ok || len(result) < 2 || result[0] != 1<<3 || result[1] != 1 {
+		return nil, false
+	}
+	if result = result[2:]; len(result) == 0 || result[0] != 2<<3|2 {
+		return nil, false
+	}
+	size, n := binary.Uvarint(result[1:])
+	if n <= 0 || size > uint64(len(result)-1-n) {
+		return nil, false
+	}
+	return bytes.Clone(result[1+n:][:size]), true
 }
 
 func appendField(dst []byte, number byte, value []byte) []byte {

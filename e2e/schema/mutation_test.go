@@ -38,6 +38,11 @@ var parserOnlyMessages = []string{
 	"want the algorithms to accept: the keys do not say which",
 	"want only what the keys can serve, ",
 	"the VM has no environment variable ",
+	"want a prefix that tells these tokens from those of the provider ",
+	"want at least token_min_length",
+	"want a secret of 1 to 16384 bytes", // a schema counts characters
+	"want the name of a provider of type introspection, got ",
+	"want a provider of type jwt with introspect_after_verify",
 	"want usable keys: keys[", // see parserOnlyKey
 	"want a duration from ",   // see parserOnlyDuration
 }
@@ -123,7 +128,24 @@ var members = map[string][]any{
 	"expires":                           {"2030-01-31T00:00:00Z", "1980-01-01T00:00:00Z"},
 	"attributes":                        {map[string]any{"a": "b"}, map[string]any{}},
 	"subject":                           {"added"},
-	"type":                              {"static", "jwt"},
+	"type":                              {"static", "jwt", "introspection"},
+	"introspect_after_verify":           {"key", "added"},
+	"introspection_uri":                 {"https://added.example/introspect"},
+	"client_authentication":             {"client_secret_basic", "bearer", "private_key_jwt", "none"},
+	"client_secret":                     {"fake-added", "fake added"},
+	"client_secret_environment":         {"BEARERAUTH_TEST_SECRET", "BEARERAUTH_TEST_EMPTY"},
+	"private_key":                       {"-----BEGIN PRIVATE KEY-----", "fake"},
+	"private_key_environment":           {"BEARERAUTH_TEST_SECRET"},
+	"private_key_id":                    {"added"},
+	"assertion_audience":                {"added"},
+	"jwts":                              {"never", "of_issuers"},
+	"only_after_verify":                 {true, false},
+	"token_prefix":                      {"added_"},
+	"token_min_length":                  {4096.0, 16385.0},
+	"token_max_length":                  {16384.0, 1.0, 0.0},
+	"token_regex":                       {"[a-z]+", "("},
+	"max_calls":                         {2.0, 1.0, 1001.0},
+	"cache_bytes":                       {65536.0, 65535.0},
 	"tokens":                            {[]any{}},
 	"issuer":                            {"https://added.example", "added"},
 	"issuers":                           {[]any{"https://added.example"}, []any{"a", "b"}},
@@ -306,6 +328,10 @@ func parserOnlyValue(doc any, p policy.Problem) bool {
 		text, _ := doc.(string)
 		return last == "jwks" && strings.HasPrefix(text, "{") ||
 			last == "pem" && strings.Contains(text, "-----BEGIN ") && !strings.HasPrefix(p.Message, "want a public key")
+	case "private_key", "private_key_environment":
+		return strings.HasPrefix(p.Message, "want one PEM block ")
+	case "client_secret_environment":
+		return strings.HasPrefix(p.Message, "want a bearer token of RFC 6750 ")
 	case "secret_environment":
 		return strings.HasPrefix(p.Message, "want a secret of at least ")
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/pem"
@@ -139,7 +138,7 @@ func (s *Signer) Sign(header, payload []byte, host HostSigner) (string, error) {
 			signature, done = host("sha256", s.PEM, signed)
 		}
 		if !done || rsa.VerifyPKCS1v15(&s.rsa.PublicKey, crypto.SHA256, sum, signature) != nil {
-			signature, err = rsa.SignPKCS1v15(rand.Reader, s.rsa, crypto.SHA256, sum)
+			signature, err = rsa.SignPKCS1v15(nil, s.rsa, crypto.SHA256, sum)
 		}
 	case s.ec != nil:
 		signature, err = s.signEC(sum)
@@ -153,9 +152,10 @@ func (s *Signer) Sign(header, payload []byte, host HostSigner) (string, error) {
 	return string(base64.RawURLEncoding.AppendEncode(signed, signature)), nil
 }
 
-// signEC writes r and s side by side (RFC 7518 section 3.4).
+// signEC writes r and s side by side (RFC 7518 section 3.4). Its nonce comes from
+// key and digest (RFC 6979): nothing here takes randomness from anywhere.
 func (s *Signer) signEC(sum []byte) ([]byte, error) {
-	der, err := ecdsa.SignASN1(rand.Reader, s.ec, sum)
+	der, err := s.ec.Sign(nil, sum, crypto.SHA256)
 	if err != nil {
 		return nil, err
 	}

@@ -31,45 +31,96 @@ const (
 var clientAuthenticationNames = []string{"client_secret_basic", "client_secret_post", "bearer", "private_key_jwt"}
 
 // An assertion is used for a minute, since signing costs more than all the rest,
-// and valid for longer, since the server's clock may differ.
+// and valid for longer, since the server's clock may differ. A server may take
+// each but once (RFC 7523 section 3, jti): it is found to when it refuses one that
+// it has seen, and gets one a call from then on.
 const (
 	assertionUse  = time.Minute
 	assertionLife = 3 * time.Minute
+	// So long no second assertion is tried after one was refused, too.
+	assertionRetry = time.Minute
 )
 
-// assertion is the newest one of a worker.
+// assertion is what some calls of a worker show.
 type assertion struct {
 	text string
 	made time.Time
+	uses int
+	own  bool // made for one call
 }
 
-// add appends to a question what shows who asks it. why is set where there is
-// nothing to show.
-func (c *clientAuthentication) add(headers [][2]string, body []byte, a *assertion, s *State, now time.Time) (_ [][2]string, _ []byte, why string) {
+// clientState is what a worker knows of its standing with a server.
+type clientState struct {
+	shown   *assertion
+	own     bool // the server takes an assertion but once
+	another bool // the next one is made for its call
+	refused time.Time
+}
+
+// show adds to a question what shows who asks it.
+func (c *clientAuthentication) show(call *Call, state *clientState, s *State, now time.Time) error {
 	switch c.kind {
 	case clientSecretBasic:
 		// RFC 6749 section 2.3.1: each part is form-encoded first.
 		pair := append(appendFormValue(nil, c.id), ':')
 		pair = appendFormValue(pair, c.secret)
-		return append(headers, [2]string{"authorization", "Basic " + base64.StdEncoding.EncodeToString(pair)}), body, ""
+		call.Headers = append(call.Headers, [2]string{"authorization", "Basic " + base64.StdEncoding.EncodeToString(pair)})
 	case clientSecretPost:
-		body = appendForm(body, "client_id", c.id)
-		return headers, appendForm(body, "client_secret", c.secret), ""
+		call.Body = appendForm(call.Body, "client_id", c.id)
+		call.Body = appendForm(call.Body, "client_secret", c.secret)
 	case clientBearer:
-		return append(headers, [2]string{"authorization", "Bearer " + c.secret}), body, ""
+		call.Headers = append(call.Headers, [2]string{"authorization", "Bearer " + c.secret})
 	case clientPrivateKeyJWT:
-		if a.text == "" || now.Sub(a.made) >= assertionUse || now.Before(a.made) {
-			text, err := c.assert(s, now)
-			if err != nil {
-				return nil, nil, err.Error()
-			}
-			*a = assertion{text, now}
+		a, err := c.assertion(state, s, now)
+		if err != nil {
+			return err
 		}
-		body = appendForm(body, "client_id", c.id)
-		body = appendForm(body, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
-		return headers, appendForm(body, "client_assertion", a.text), ""
+		a.uses++
+		call.assertion = a
+		call.Body = appendForm(call.Body, "client_id", c.id)
+		call.Body = appendForm(call.Body, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		call.Body = appendForm(call.Body, "client_assertion", a.text)
 	}
-	return nil, nil, "no client authentication"
+	return nil
+}
+
+func (c *clientAuthentication) assertion(state *clientState, s *State, now time.Time) (*assertion, error) {
+	own := state.own || state.another
+	state.another = false
+	if a := state.shown; !own && a != nil && now.Sub(a.made) < assertionUse && !now.Before(a.made) {
+		return a, nil
+	}
+	text, err := c.assert(s, now)
+	if err != nil {
+		return nil, err
+	}
+	a := &assertion{text: text, made: now, own: own}
+	if !own {
+		state.shown = a
+	}
+	return a, nil
+}
+
+// mayShowAnother decides over a refused call: it is made once more, with an
+// assertion of its own, if the one that it showed was shown before.
+func (c *clientState) mayShowAnother(call *Call, now time.Time) bool {
+	a := call.assertion
+	if a == nil || a.own || a.uses < 2 || now.Sub(c.refused) < assertionRetry {
+		return false
+	}
+	c.another = true
+	return true
+}
+
+// learn finds out whether it was the second use that the server refused.
+func (c *clientState) learn(call *Call, accepted, refused bool, now time.Time) {
+	switch a := call.assertion; {
+	case a == nil || !a.own:
+	case refused:
+		c.refused = now
+	case accepted:
+		c.own = true
+	}
 }
 
 // assert makes a client assertion (RFC 7523 section 3).
@@ -93,4 +144,25 @@ func (s *State) unique(now time.Time) string {
 	s.serial++
 	k := s.cache.key.sum("jti " + strconv.FormatInt(now.UnixNano(), 36) + " " + strconv.FormatUint(s.serial, 36))
 	return strconv.FormatUint(k.lo, 36) + strconv.FormatUint(k.hi, 36)
+}
+
+// appendForm appends one pair of application/x-www-form-urlencoded.
+func appendForm(dst []byte, name, value string) []byte {
+	if len(dst) > 0 {
+		dst = append(dst, '&')
+	}
+	dst = append(dst, name...)
+	dst = append(dst, '=')
+	return appendFormValue(dst, value)
+}
+
+func appendFormValue(dst []byte, value string) []byte {
+	for i := 0; i < len(value); i++ {
+		if c := value[i]; isUnreserved(c) && c != '~' {
+			dst = append(dst, c)
+		} else {
+			dst = appendPercent(dst, c)
+		}
+	}
+	return dst
 }

@@ -9,7 +9,7 @@ import (
 
 // readIntrospection reads a provider of type "introspection".
 func (p *Policy) readIntrospection(o *object, provider int, name string) {
-	i := &introspector{index: len(p.introspectors), provider: provider, name: name, tokenPolicy: p.readTokenPolicy(o)}
+	i := &introspector{index: len(p.introspectors), provider: provider, name: name, path: o.path, tokenPolicy: p.readTokenPolicy(o)}
 	// RFC 7662 section 2.2 leaves exp to the server; the ttl bounds what it does not say.
 	i.allowNoExpiry = !o.boolean("require_expiry", false)
 	cluster := o.checked("cluster", "", wantCluster)
@@ -31,16 +31,19 @@ func (p *Policy) readIntrospection(o *object, provider int, name string) {
 	i.positive = o.duration("positive_ttl", 30*time.Second, 0, time.Hour)
 	i.negative = o.duration("negative_ttl", 10*time.Second, 0, time.Hour)
 	i.stale = o.duration("stale_if_error", 0, 0, time.Hour)
-	i.calls = o.integer("max_calls", 64, 1, 1000)
+	i.calls = o.integer("max_calls", 64, 2, 1000)
 	i.cacheBytes = o.integer("cache_bytes", 4<<20, 64<<10, 256<<20)
 	i.shape = readTokenShape(o)
 	i.jwts = o.choice("jwts", "never", "of_issuers") == 1
+	i.onlyAfter = o.boolean("only_after_verify", false)
+	if i.onlyAfter && i.jwts {
+		o.wrong("only_after_verify", "want it only without jwts: no token is sent that has not verified")
+	}
 	if i.jwts && len(i.issuers) == 0 {
 		o.wrong("issuers", "want the issuers whose JWTs are sent to the server: those of strangers never are")
 	}
-	p.introspectsJWTs = p.introspectsJWTs || i.jwts
 	for _, other := range p.introspectors {
-		if p.places[other.provider]&p.places[provider] != 0 && other.shape.meets(&i.shape) {
+		if !i.onlyAfter && !other.onlyAfter && p.places[other.provider]&p.places[provider] != 0 && other.shape.meets(&i.shape) {
 			o.wrong("token_prefix", "want a prefix that tells these tokens from those of the provider "+other.name+" (or token_locations of its own)")
 		}
 	}
@@ -53,6 +56,9 @@ func (p *Policy) readClientAuthentication(o *object) (c clientAuthentication) {
 	c.id = o.checked("client_id", "", wantClaimText)
 	c.secret = p.readSecretText(o, "client_secret")
 	key := p.readSecretText(o, "private_key")
+	if c.kind == clientBearer && c.secret != "" && !isB64Token(c.secret) {
+		o.wrong(nameOf(o, "client_secret"), "want a bearer token of RFC 6750 with client_authentication \"bearer\"")
+	}
 	c.keyID = o.checked("private_key_id", "", wantClaimText)
 	c.audience = o.checked("assertion_audience", "", wantClaimText)
 	has := func(name string) bool { return o.has(name) || o.has(name+"_environment") }
@@ -65,7 +71,7 @@ func (p *Policy) readClientAuthentication(o *object) (c clientAuthentication) {
 		if key != "" {
 			signer, err := jose.ParseSigner(key)
 			if err != nil {
-				o.wrong("private_key", err.Error())
+				o.wrong(nameOf(o, "private_key"), err.Error())
 			}
 			c.key = signer
 		}
@@ -82,6 +88,14 @@ func (p *Policy) readClientAuthentication(o *object) (c clientAuthentication) {
 		o.wrong("private_key_id", "want it only with private_key_jwt")
 	}
 	return c
+}
+
+// nameOf is the member that a secret stands in.
+func nameOf(o *object, name string) string {
+	if o.has(name) {
+		return name
+	}
+	return name + "_environment"
 }
 
 // readSecretText reads a secret from the configuration or from the environment
@@ -166,5 +180,19 @@ func (p *Policy) resolveAsked(problems *problems) {
 			problems.add(by.member, "want the name of a provider of type introspection, got "+quote(by.name))
 		}
 	}
+	for _, i := range p.introspectors {
+		if i.onlyAfter && !p.isAsked(i) {
+			problems.add(i.path, "want a provider of type jwt with introspect_after_verify, or nobody is asked by only_after_verify")
+		}
+	}
 	p.askedBy = nil
+}
+
+func (p *Policy) isAsked(i *introspector) bool {
+	for _, other := range p.asked {
+		if other == i {
+			return true
+		}
+	}
+	return false
 }

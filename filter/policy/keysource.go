@@ -41,6 +41,7 @@ type Call struct {
 	source    *keySource
 	discovery bool
 	lookup    *lookup // what a server is asked of a token; nil: keys
+	assertion *assertion
 	started   time.Time
 }
 
@@ -104,6 +105,7 @@ type askedKid struct{ asked, missing time.Time }
 
 // Due returns the calls to make now, and takes them for begun.
 func (s *State) Due(now time.Time) []Call {
+	s.pending = false
 	var calls []Call
 	for _, st := range s.sources {
 		st.expire(now)
@@ -145,6 +147,7 @@ type Learned struct {
 	Settled bool         // whoever waits for this source can be judged again
 	Failure string       // why what is known is as it was
 	Log     bool         // the failure is worth a line in the log
+	Mistake bool         // it is one of the configuration's: an error, not a warning
 	Keys    *jose.KeySet // the new set
 }
 
@@ -216,15 +219,17 @@ func readKeyAnswer(a Answer) (*jose.KeySet, string) {
 	return set, ""
 }
 
-func badAnswer(a Answer) string {
+func badAnswer(a Answer) string { return badAnswerOf(a, MaxAnswerBytes, "want at most 1 MiB") }
+
+func badAnswerOf(a Answer, most int, tooLong string) string {
 	if !a.OK {
 		return "no answer"
 	}
 	if status := headerValue(a.Headers, ":status"); status != "200" {
 		return "want status 200, got " + quote(status)
 	}
-	if a.TooLong || len(a.Body) > MaxAnswerBytes {
-		return "want at most 1 MiB"
+	if a.TooLong || len(a.Body) > most {
+		return tooLong
 	}
 	return ""
 }

@@ -27,7 +27,6 @@ type Policy struct {
 	static               staticTokens
 	jwt                  []*jwtProvider
 	introspectors        []*introspector
-	introspectsJWTs      bool
 	asked                map[int]*introspector // who is asked about the verified tokens of a provider
 	askedBy              []askedBy             // while the configuration is read
 	issuers              map[string][]issuerRule
@@ -110,7 +109,7 @@ func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 		j.add(o)
 		s.bind = j.bind
 	}
-	return p.require(&q, j.bind, r.MayWait)
+	return p.require(&q, j.bind, r.patience())
 }
 
 // inquiry is one request on its way to a verdict.
@@ -146,11 +145,11 @@ func (p *Policy) open(q *inquiry, j *judgement) Verdict {
 }
 
 // require lets a request pass that meets all of these rules.
-func (p *Policy) require(q *inquiry, bind []*rule, mayWait bool) Verdict {
+func (p *Policy) require(q *inquiry, bind []*rule, how patience) Verdict {
 	first := bind[0]
 	var id *Identity
 	for _, rule := range bind {
-		v := p.holder(q, rule, mayWait)
+		v := p.holder(q, rule, how)
 		if v.wait != nil {
 			return &Wait{For: *v.wait, Until: q.now.Add(v.wait.timeout)}
 		}
@@ -181,13 +180,20 @@ func (p *Policy) require(q *inquiry, bind []*rule, mayWait bool) Verdict {
 
 // holder finds out who a rule takes the request's sender for: the holder of its
 // one token, or of the first where it wants several.
-func (p *Policy) holder(q *inquiry, rule *rule, mayWait bool) (first verification) {
+func (p *Policy) holder(q *inquiry, rule *rule, how patience) (first verification) {
 	if rule.allOf == nil {
-		return p.token(q, rule.places, mayWait)
+		return p.token(q, rule.places, how)
 	}
 	for i, provider := range rule.allOf {
-		v := p.token(q, p.places[provider], mayWait)
-		if v.wait != nil || v.reason != ReasonTokenValid {
+		v := p.token(q, p.places[provider], how)
+		if v.wait != nil {
+			// The others need not wait for this one to begin.
+			for _, other := range rule.allOf[i+1:] {
+				p.token(q, p.places[other], how)
+			}
+			return v
+		}
+		if v.reason != ReasonTokenValid {
 			return v
 		}
 		if v.id.provider != provider {
@@ -201,7 +207,7 @@ func (p *Policy) holder(q *inquiry, rule *rule, mayWait bool) (first verificatio
 }
 
 // token verifies the one token at these places, once a request.
-func (p *Policy) token(q *inquiry, at places, mayWait bool) verification {
+func (p *Policy) token(q *inquiry, at places, how patience) verification {
 	c := q.s.only(at)
 	if c.kind != credentialBearer {
 		return verification{reason: c.kind.reason()}
@@ -209,7 +215,7 @@ func (p *Policy) token(q *inquiry, at places, mayWait bool) verification {
 	if !c.judged {
 		c.judged = true
 		v := &c.outcome
-		*v = p.verify(q.s, c, q.now, mayWait)
+		*v = p.verify(q.s, c, q.now, how)
 		if v.wait == nil && v.reason == ReasonTokenValid && !p.places[v.id.provider].has(c.location) {
 			// Good, but not to be sent in this way.
 			*v = verification{reason: ReasonWrongLocation}
@@ -220,14 +226,14 @@ func (p *Policy) token(q *inquiry, at places, mayWait bool) verification {
 }
 
 // shadow says what a rule in shadow would have answered, and lets the request
-// through. It waits for no keys: nobody is kept back by a trial.
+// through. It waits for nothing: nobody is kept back by a trial.
 func (p *Policy) shadow(q *inquiry, j *judgement) Verdict {
 	o := j.opening
 	var refused *Deny
 	if o.access == accessDeny {
 		refused = o.refusals.get(ReasonForbidden, q.format)
 	} else {
-		switch v := p.require(q, []*rule{o}, false).(type) {
+		switch v := p.require(q, []*rule{o}, asks).(type) {
 		case *Allow:
 			return v
 		case *Deny:
@@ -251,7 +257,7 @@ func (p *Policy) shadow(q *inquiry, j *judgement) Verdict {
 
 // verify finds out whose token it is. A token that is configured as such is
 // that one, whatever it looks like.
-func (p *Policy) verify(s *State, c *credential, now time.Time, mayWait bool) verification {
+func (p *Policy) verify(s *State, c *credential, now time.Time, how patience) verification {
 	if len(p.static.tokens) > 0 && c.known == nil {
 		t, reason := p.static.verify(c.token, now)
 		if t != nil {
@@ -262,20 +268,20 @@ func (p *Policy) verify(s *State, c *credential, now time.Time, mayWait bool) ve
 		}
 	}
 	if len(p.introspectors) > 0 && c.known == nil {
-		if i := p.introspectorOf(s, c); i != nil {
-			return p.introspect(s, i, c, now, mayWait)
+		if v, ours := p.introspect(s, c, now, how); ours {
+			return v
 		}
 	}
 	if len(p.jwt) == 0 {
 		return verification{reason: ReasonUnknownToken}
 	}
-	v := p.verifyJWT(s, c, now, mayWait)
+	v := p.verifyJWT(s, c, now, how == waits)
 	if v.reason != ReasonTokenValid || v.wait != nil {
 		return v
 	}
 	if i := p.asked[v.id.provider]; i != nil {
 		// Good by itself, but it may have been revoked since.
-		if said := p.introspect(s, i, c, now, mayWait); said.reason != ReasonTokenValid || said.wait != nil {
+		if said := p.introspectVerified(s, i, c, now, how); said.reason != ReasonTokenValid || said.wait != nil {
 			return said
 		}
 	}

@@ -22,7 +22,8 @@ func TestReadme(t *testing.T) {
 		if !ok {
 			t.Fatalf("no end: %.40s", block)
 		}
-		if _, err := Parse([]byte(config)); err != nil {
+		environment := func(string) (string, bool) { return "not a secret", true }
+		if _, err := ParseWith([]byte(config), environment); err != nil {
 			t.Errorf("%v\n%s", err, config)
 		}
 	}

@@ -14,8 +14,32 @@ type Request struct {
 	// Properties are those of Policy.Properties, in its order.
 	Properties []Property
 
-	// MayWait: there is room and time for this request to wait for keys.
+	// MayWait: there is room and time for this request to wait.
 	MayWait bool
+	// KnownMayWait: there is, if its token was good a moment ago. Some room is
+	// kept for those, so that a flood of garbage which waits does not take all.
+	KnownMayWait bool
+}
+
+// patience is how far a request goes for an answer that is not here yet.
+type patience uint8
+
+const (
+	impatient    patience = iota // takes what is known
+	waited                       // may not wait, or no longer: also what is stale
+	asks                         // for those who come later
+	waitsIfKnown                 // waits with a token that was good a moment ago
+	waits
+)
+
+func (r *Request) patience() patience {
+	switch {
+	case r.MayWait:
+		return waits
+	case r.KnownMayWait:
+		return waitsIfKnown
+	}
+	return waited
 }
 
 // NewRequest reads the pseudo-headers out of the pairs.

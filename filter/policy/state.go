@@ -20,6 +20,7 @@ type State struct {
 	cache   *tokenCache
 	sources []*sourceState
 	lookups []*lookups
+	pending bool // questions about tokens have come since Due
 	reader  jose.Reader
 	serial  uint64
 	policy  *Policy
@@ -54,6 +55,9 @@ func (p *Policy) NewState(host Host) *State {
 	}
 	return s
 }
+
+// Pending reports that Due may have calls which no tick should be waited for.
+func (s *State) Pending() bool { return s.pending }
 
 // jitter returns a duration below d: workers that began together must not ask
 // an issuer together for ever.

@@ -170,4 +170,7 @@ func (s *State) Sweep(now time.Time) {
 	at := seconds(now)
 	s.cache.good.sweep(func(t *goodToken) bool { return !s.current(t, at) })
 	s.cache.bad.sweep(func(b badToken) bool { return !s.standing(b, at) })
+	for _, l := range s.lookups {
+		l.sweep(at)
+	}
 }

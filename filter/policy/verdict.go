@@ -39,7 +39,7 @@ type Reply struct {
 }
 
 // Wait says that an answer under way may decide: ask again when it has settled,
-// at the latest at Until, and then with Request.MayWait false.
+// at the latest at Until, and then with neither Request.MayWait nor KnownMayWait.
 type Wait struct {
 	For   Errand // as in Learned
 	Until time.Time

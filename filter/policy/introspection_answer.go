@@ -1,0 +1,139 @@
+package policy
+
+import (
+	"strings"
+
+	"bearerauth/filter/jose"
+)
+
+// maxAnswerBytes is what a server may need to describe one token.
+const maxIntrospectionBytes = 64 << 10
+
+// lookupFailure is why an answer says nothing. No text of the server's is in it:
+// it may repeat the token.
+type lookupFailure struct {
+	why  string
+	ours bool // a mistake of the configuration, not an outage
+}
+
+// read judges an answer: only active that is true, in a document that leaves
+// nothing to interpretation, is a token (RFC 7662 section 2.2). reason is
+// ReasonTokenValid with an answer.
+func (l *lookups) read(s *State, answer Answer) (*goodAnswer, Reason, lookupFailure) {
+	if failure := refusedQuestion(s, answer); failure.why != "" {
+		return nil, ReasonIntrospectionUnavailable, failure
+	}
+	failed := func(why string) (*goodAnswer, Reason, lookupFailure) {
+		return nil, ReasonIntrospectionUnavailable, lookupFailure{why: why}
+	}
+	if why := badAnswerOf(answer, maxIntrospectionBytes, "want at most 64 KiB"); why != "" {
+		return failed(why)
+	}
+	if !isJSON(answer) {
+		return failed("want the content-type application/json")
+	}
+	members, err := s.reader.Object(answer.Body)
+	if err != nil {
+		return failed(err.Error())
+	}
+	active := byte(0)
+	for _, m := range members {
+		if string(m.Name) == "active" {
+			active = m.Value.Kind()
+		}
+	}
+	switch active {
+	case 'f':
+		return nil, ReasonInactive, lookupFailure{}
+	case 't':
+		return s.introspected(l.of, members)
+	}
+	return failed("want active to be true or false")
+}
+
+func isJSON(answer Answer) bool {
+	media, _, _ := strings.Cut(headerValue(answer.Headers, "content-type"), ";")
+	return equalFoldASCII(trimOWS(media), "application/json")
+}
+
+// introspected judges what the server says of an active token as if a JWT had
+// said it.
+func (s *State) introspected(i *introspector, members []jose.Member) (*goodAnswer, Reason, lookupFailure) {
+	p, c := s.policy, &s.claims
+	c.reset(len(p.claimNames))
+	for _, m := range members {
+		p.take(c, m.Name, m.Value)
+	}
+	if c.malformed {
+		return nil, ReasonIntrospectionUnavailable, lookupFailure{why: "want claims of the types that RFC 7662 section 2.2 has"}
+	}
+	p.resolve(c)
+	if reason := i.judgeClaims(c); reason != ReasonTokenValid {
+		return nil, reason, lookupFailure{}
+	}
+	if len(i.issuers) > 0 && !(c.hasIssuer && contains(i.issuers, c.issuer)) {
+		return nil, ReasonWrongIssuer, lookupFailure{}
+	}
+	a := &goodAnswer{window: i.window(c)}
+	said := testimony{provider: i.provider, subject: c.subject, values: c.values, scopes: i.scopes, clientID: p.clientIDOf(c)}
+	p.identify(&a.identity, &said)
+	return a, ReasonTokenValid, lookupFailure{}
+}
+
+// oauthErrors are the codes that say what is wrong with the question (RFC 6749
+// section 5.2, RFC 7009 section 2.2.1).
+var oauthErrors = []string{
+	"invalid_client", "invalid_request", "unauthorized_client", "unsupported_token_type", "invalid_token", "insufficient_scope", "access_denied",
+}
+
+// refusedQuestion finds answers that blame the question: another one is needed,
+// and waiting does not help. 408 and 429 pass by themselves.
+func refusedQuestion(s *State, answer Answer) lookupFailure {
+	status := headerValue(answer.Headers, ":status")
+	if !answer.OK || len(status) != 3 || status[0] != '4' || status == "408" || status == "429" {
+		return lookupFailure{}
+	}
+	why := "the server refuses the question with " + quote(status)
+	if code := errorCode(s, answer); code != "" {
+		why += ", " + code
+	}
+	switch status {
+	case "401", "403":
+		why += ": want another client_id, client_secret or private_key, or a client that may introspect"
+	case "404", "405":
+		why += ": want another introspection_uri"
+	}
+	return lookupFailure{why: why, ours: true}
+}
+
+// refusesClient reports an answer that does not take the client for whom it says
+// it is (RFC 6749 section 5.2).
+func refusesClient(s *State, answer Answer) bool {
+	if !answer.OK {
+		return false
+	}
+	status := headerValue(answer.Headers, ":status")
+	return status == "401" || status == "400" && errorCode(s, answer) == "invalid_client"
+}
+
+// errorCode is the OAuth error of an answer, if it is one of those that are known.
+func errorCode(s *State, answer Answer) string {
+	if answer.TooLong || len(answer.Body) > maxIntrospectionBytes || !isJSON(answer) {
+		return ""
+	}
+	members, err := s.reader.Object(answer.Body)
+	if err != nil {
+		return ""
+	}
+	for _, m := range members {
+		if string(m.Name) != "error" {
+			continue
+		}
+		for _, code := range oauthErrors {
+			if m.Value.Is(code) {
+				return code
+			}
+		}
+	}
+	return ""
+}
