@@ -24,6 +24,7 @@ type listener struct {
 	struc  bool   // carried as a Struct instead of a StringValue
 	// what differs from the usual, as YAML fragments
 	wasm   string // members of the PluginConfig
+	vm     string // members of the VmConfig
 	hcm    string // members of the connection manager
 	routes string
 }
@@ -74,6 +75,7 @@ filter_chains:
               vm_id: shared
               runtime: envoy.wasm.runtime.v8
               code: {local: {filename: %q}}
+%s
             configuration:
 %s
       - name: envoy.filters.http.router
@@ -86,7 +88,7 @@ filter_chains:
           routes:
 %s
 `, l.name, l.name, indent(l.hcm, 6), loggedStates(), l.name, indent(l.wasm, 12),
-		filepath.Join(root, "bearerauth.wasm"), indent(configuration, 14), indent(routes, 10))
+		filepath.Join(root, "bearerauth.wasm"), indent(l.vm, 14), indent(configuration, 14), indent(routes, 10))
 }
 
 // loggedStates is what the access log shows of the filter state that the tests
