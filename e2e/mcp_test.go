@@ -26,9 +26,9 @@ func nodePackages(t *testing.T) string {
 	missing := func(err error) {
 		t.Helper()
 		if os.Getenv("CI") != "" {
-			t.Fatalf("no Node.js to run the MCP client in, and CI is set: %v", err)
+			t.Fatalf("no Node.js to run MCP and the authorization server in, and CI is set: %v", err)
 		}
-		t.Skipf("MCP TEST SKIPPED: %v", err)
+		t.Skipf("MCP AND AUTHORIZATION SERVER TESTS SKIPPED: %v", err)
 	}
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -88,7 +88,14 @@ type servers struct {
 
 func runServers(t *testing.T, dir string) (s servers) {
 	t.Helper()
-	node := exec.Command("node", "servers.js")
+	runNode(t, dir, &s, "servers.js")
+	return s
+}
+
+// runNode runs a script until the test ends and reads the line that it begins with.
+func runNode(t *testing.T, dir string, said any, script string, arguments ...string) {
+	t.Helper()
+	node := exec.Command("node", append([]string{script}, arguments...)...)
 	node.Dir = dir
 	var log bytes.Buffer
 	node.Stderr = &log
@@ -113,19 +120,18 @@ func runServers(t *testing.T, dir string) (s servers) {
 	t.Cleanup(func() {
 		_ = stdin.Close()
 		if err := node.Wait(); err != nil || t.Failed() {
-			t.Logf("servers.js: %v\n%s", err, log.String())
+			t.Logf("%s: %v\n%s", script, err, log.String())
 		}
 	})
 	select {
 	case line := <-first:
-		if err := json.Unmarshal([]byte(line), &s); err != nil {
-			t.Fatalf("servers.js says %q: %v", line, err)
+		if err := json.Unmarshal([]byte(line), said); err != nil {
+			t.Fatalf("%s says %q: %v\n%s", script, line, err, log.String())
 		}
 	case <-time.After(time.Minute):
 		_ = node.Process.Kill()
-		t.Fatal("servers.js does not start")
+		t.Fatal(script, " does not start")
 	}
-	return s
 }
 
 // guarded is the gateway's configuration at an address.
