@@ -182,7 +182,12 @@ func TestIntrospectionClients(t *testing.T) {
 	config = strings.Replace(config, "port_value: 1}", fmt.Sprintf("port_value: %d}", server.Port()), 1) + issuerCluster("issuer-0", i.Port())
 	p := envoy.Run(t, envoy.Options{Binary: envoy.Need(t), Config: config, Env: []string{
 		"GATE_SECRET=" + secret, "GATE_BEARER=fake-bearer-token", "GATE_RSA=" + privatePEM(t, rsaKey), "GATE_EC=" + privatePEM(t, ecKey),
-	}})
+	}, ComponentLogLevel: "wasm:info"})
+	if binary := p.Binary; binary.AtLeast(1, 40) {
+		if _, err := p.Log.Wait("the host signs client assertions", 10*time.Second); err != nil {
+			t.Error(err)
+		}
+	}
 	for name, in := range servers {
 		addr := envoy.Address(t, p, name)
 		for n := range 20 {

@@ -90,7 +90,11 @@ func (p *plugin) OnPluginStart(int) (status types.OnPluginStartStatus) {
 		return types.OnPluginStartStatusFailed
 	}
 	p.metrics.define()
-	host := policy.Host{Verify: verifySignature, Knows: testHost(), Sign: sign}
+	host := policy.Host{Verify: verifySignature, Knows: testHost()}
+	if parsed.SignedBy(sign) {
+		host.Sign = sign
+		proxywasm.LogInfo("the host signs client assertions")
+	}
 	if _, err := rand.Read(host.Random[:]); err != nil {
 		proxywasm.LogCritical("the host gives no random numbers: " + err.Error())
 		return types.OnPluginStartStatusFailed

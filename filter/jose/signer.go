@@ -122,6 +122,16 @@ func (s *Signer) readEC(der []byte) bool {
 // sign has it. done is false where the host could not.
 type HostSigner func(hash, key string, text []byte) (signature []byte, done bool)
 
+// SignedBy reports whether a host signs right with this key.
+func (s *Signer) SignedBy(host HostSigner) bool {
+	if s.rsa == nil {
+		return false
+	}
+	text := []byte("bearerauth")
+	signature, done := host("sha256", s.PEM, text)
+	return done && rsa.VerifyPKCS1v15(&s.rsa.PublicKey, crypto.SHA256, digest(crypto.SHA256, text), signature) == nil
+}
+
 // Sign makes a compact JWS of a header's and a payload's JSON. RSA takes Go tens
 // of milliseconds in Wasm, so a host that can is asked first.
 func (s *Signer) Sign(header, payload []byte, host HostSigner) (string, error) {

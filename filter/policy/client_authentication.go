@@ -41,6 +41,17 @@ const (
 	assertionRetry = time.Minute
 )
 
+// SignedBy reports whether a host signs right with one of the policy's keys at
+// least; what it signs is looked at each time all the same.
+func (p *Policy) SignedBy(host jose.HostSigner) bool {
+	for _, i := range p.introspectors {
+		if i.client.key != nil && i.client.key.SignedBy(host) {
+			return true
+		}
+	}
+	return false
+}
+
 // assertion is what some calls of a worker show.
 type assertion struct {
 	text string
