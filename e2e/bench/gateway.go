@@ -105,7 +105,7 @@ func bootstrap(rows []row, m *material) (string, error) {
                 direct_response: {status: 200, body: {inline_string: ok}}
 `, id, indent(text, 4))
 	}
-	return b.String(), nil
+	return b.String() + authorityCluster(m.authority), nil
 }
 
 func indent(text string, by int) string {

@@ -11,6 +11,8 @@ type material struct {
 	root   string // the repository's folder
 	keys   map[string]*signer
 	tokens map[credential][]string
+
+	authority int // the port of the authorization server
 }
 
 // newMaterial mints the rows' tokens: n of them where every request is to have
@@ -20,6 +22,10 @@ func newMaterial(ctx context.Context, root string, rows []row, n int) (*material
 		{}:             {""},
 		{static: true}: {staticToken(0)},
 	}}
+	var err error
+	if m.authority, err = startAuthority(); err != nil {
+		return nil, err
+	}
 	now := time.Now()
 	for _, r := range rows {
 		if r.token.algorithm == "" || m.tokens[r.token] != nil {

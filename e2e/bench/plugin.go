@@ -49,6 +49,15 @@ func jwt(algorithm string, more object) bearerauth {
 	}
 }
 
+// introspection is one provider of opaque tokens, whose server gives the answer
+// of a path.
+func introspection(path string, more object) bearerauth {
+	return with(object{"server": object{
+		"type": "introspection", "introspection_uri": "http://authority.example" + path, "cluster": authority,
+		"client_id": "gate", "client_secret": "fake-secret", "positive_ttl": "1h", "negative_ttl": "1h",
+	}}, more)
+}
+
 var smallCache = object{"token_cache_bytes": 64 << 10}
 
 func with(providers, more object) bearerauth {

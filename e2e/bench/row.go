@@ -88,6 +88,14 @@ var rows = []row{
 		beside: floorJWT, target: target{Of: floorJWT, Times: 2.0},
 	},
 	{
+		name: "bearerauth introspection, cached", filter: introspection("/active", plain()), token: opaque, beside: ourStatic,
+		target: target{Of: ourStatic, Plus: 3},
+	},
+	{
+		name: "bearerauth introspection, denied from memory", filter: introspection("/inactive", plain()), token: opaque, status: 401,
+		beside: nativeDenied, target: target{Of: nativeDenied, Plus: 15},
+	},
+	{
 		name: "bearerauth RS256", filter: jwt("RS256", plain(smallCache)), token: many("RS256"), beside: "jwt_authn RS256",
 		target: target{Of: "jwt_authn RS256", Times: 1.15},
 	},

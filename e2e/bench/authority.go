@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// authority is the cluster of the server that introspection asks.
+const authority = "authority"
+
+// startAuthority serves answers of RFC 7662 until the bench ends: /active calls
+// every token active, /inactive none. Each row asks once, before it is measured.
+func startAuthority() (port int, err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("authorization server: %w", err)
+	}
+	mux := http.NewServeMux()
+	for path, answer := range map[string]string{
+		"/active":   `{"active":true,"sub":"client-0","client_id":"app","scope":"orders:read orders:write","tier":"gold","org":"acme"}`,
+		"/inactive": `{"active":false}`,
+	} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(answer)) // Envoy may have gone
+		})
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(listener) }() // until the process ends
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}
+
+// authorityCluster is the bootstrap's clusters.
+func authorityCluster(port int) string {
+	return fmt.Sprintf(`  clusters:
+  - name: %s
+    type: STATIC
+    load_assignment:
+      cluster_name: %[1]s
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %d}}}
+`, authority, port)
+}
