@@ -25,9 +25,9 @@ unit: bearerauth.wasm
 	$(GO) test -C cmd ./...
 	$(GO) test -C e2e ./schema ./jose
 
-# Without an Envoy its tests are skipped, without Node.js those of
-# MCP and of a real authorization server. That is said here,
-# where nobody can miss it, since go test hides what passing packages print.
+# Without an Envoy its tests are skipped, without Node.js those of MCP and of a
+# real authorization server. That is said here, where nobody can miss it, since go
+# test hides what passing packages print.
 e2e: bearerauth.wasm
 	@$(GO) run -C e2e ./whichenvoy || test -z "$$CI"
 	@{ command -v node && command -v npm; } >/dev/null || { echo "## TESTS OF MCP AND OF A REAL AUTHORIZATION SERVER SKIPPED: no Node.js with npm to run them in"; test -z "$$CI"; }

@@ -73,7 +73,7 @@ type assertions struct {
 
 func (a *assertions) check(name string, form url.Values) error {
 	text := form.Get("client_assertion")
-	signed, err := jose.ParseSigned(text, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	signed, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
 	if err != nil {
 		return err
 	}
@@ -174,8 +174,10 @@ func TestIntrospectionClients(t *testing.T) {
 		}
 		servers[name] = &issuer.Introspection{Client: clients[name]}
 		i.Reply("/"+name, servers[name].ServeHTTP)
-		listeners = append(listeners, listener{name: name, vm: "environment_variables: {host_env_keys: [GATE_SECRET, GATE_BEARER, GATE_RSA, GATE_EC]}",
-			config: strings.Replace(introspecting(i, "/"+name, ""), `"client_id": "gate", "client_secret": "fake-client-secret"`, more, 1)})
+		listeners = append(listeners, listener{
+			name: name, vm: "environment_variables: {host_env_keys: [GATE_SECRET, GATE_BEARER, GATE_RSA, GATE_EC]}",
+			config: strings.Replace(introspecting(i, "/"+name, ""), `"client_id": "gate", "client_secret": "fake-client-secret"`, more, 1),
+		})
 	}
 	config := bootstrap(t, 1, listeners...)
 	server := upstream.Run(t)

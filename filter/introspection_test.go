@@ -292,8 +292,12 @@ func TestHostSigns(t *testing.T) {
 		"refuses": func([]byte) ([]byte, wasmhost.Status) { return nil, wasmhost.BadArgument },
 		"says no": func([]byte) ([]byte, wasmhost.Status) { return []byte{8, 0, 26, 1, 'x'}, wasmhost.OK },
 		"nothing": func([]byte) ([]byte, wasmhost.Status) { return nil, wasmhost.OK },
-		"cut":     func(a []byte) ([]byte, wasmhost.Status) { return append([]byte{8, 1, 18, 0xff, 0x7f}, signed(a)...), wasmhost.OK },
-		"wrong":   func(a []byte) ([]byte, wasmhost.Status) { return append([]byte{8, 1, 18, 0x80, 2}, make([]byte, 256)...), wasmhost.OK },
+		"cut": func(a []byte) ([]byte, wasmhost.Status) {
+			return append([]byte{8, 1, 18, 0xff, 0x7f}, signed(a)...), wasmhost.OK
+		},
+		"wrong": func(a []byte) ([]byte, wasmhost.Status) {
+			return append([]byte{8, 1, 18, 0x80, 2}, make([]byte, 256)...), wasmhost.OK
+		},
 		"right, then not": func(a []byte) ([]byte, wasmhost.Status) {
 			return append([]byte{8, 1, 18, 0x80, 2}, signed(a)...), wasmhost.OK
 		},
