@@ -132,8 +132,8 @@ func (s *Signer) SignedBy(host HostSigner) bool {
 	return done && rsa.VerifyPKCS1v15(&s.rsa.PublicKey, crypto.SHA256, digest(crypto.SHA256, text), signature) == nil
 }
 
-// Sign makes a compact JWS of a header's and a payload's JSON. RSA takes Go tens
-// of milliseconds in Wasm, so a host that can is asked first.
+// Sign makes a compact JWS of a header's and a payload's JSON. RSA takes Go long in
+// Wasm, so a host that can is asked first.
 func (s *Signer) Sign(header, payload []byte, host HostSigner) (string, error) {
 	signed := base64.RawURLEncoding.AppendEncode(nil, header)
 	signed = append(signed, '.')

@@ -6,7 +6,7 @@ import (
 	"bearerauth/filter/jose"
 )
 
-// maxAnswerBytes is what a server may need to describe one token.
+// maxIntrospectionBytes is what a server may need to describe one token.
 const maxIntrospectionBytes = 64 << 10
 
 // lookupFailure is why an answer says nothing. No text of the server's is in it:
@@ -36,19 +36,32 @@ func (l *lookups) read(s *State, answer Answer) (*goodAnswer, Reason, lookupFail
 	if err != nil {
 		return failed(err.Error())
 	}
-	active := byte(0)
+	active, access := byte(0), true
 	for _, m := range members {
-		if string(m.Name) == "active" {
+		switch string(m.Name) {
+		case "active":
 			active = m.Value.Kind()
+		case "token_type", "token_use":
+			access = access && namesAccessToken(m.Value)
 		}
 	}
-	switch active {
-	case 'f':
+	switch {
+	case active == 'f':
 		return nil, ReasonInactive, lookupFailure{}
-	case 't':
+	case active == 't' && !access:
+		return nil, ReasonWrongType, lookupFailure{}
+	case active == 't':
 		return s.introspected(l.of, members)
 	}
 	return failed("want active to be true or false")
+}
+
+// namesAccessToken: a refresh token is active, too, and no bearer token is what
+// the server calls DPoP. token_use is what Hydra and Cognito call it.
+func namesAccessToken(value jose.Value) bool {
+	text, _ := value.Text()
+	kind := borrow(text)
+	return equalFoldASCII(kind, "bearer") || kind == "access_token" || kind == "access"
 }
 
 func isJSON(answer Answer) bool {

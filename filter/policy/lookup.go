@@ -272,6 +272,7 @@ func (l *lookups) learn(s *State, now time.Time, call Call, answer Answer) Learn
 	a.until = min(at+l.of.positive.Seconds(), a.window.expires)
 	l.nowIs = a.verification(at)
 	l.bad.drop(q.key)
+	l.good.drop(q.key) // put leaves it where the new one is too large
 	l.good.put(q.key, a)
 	return learned
 }
