@@ -1,0 +1,118 @@
+package policy
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// TestLookupHistories plays random histories and holds them to a model: a token
+// passes only by an answer that called it active, for as long as that may hold;
+// what is counted is there; and nothing is left when everybody has gone.
+func TestLookupHistories(t *testing.T) {
+	t.Parallel()
+	const positive, negative, stale = 10 * time.Second, 5 * time.Second, 20 * time.Second
+	r := rand.New(rand.NewPCG(6, 6))
+	passed, refused := 0, 0
+	for range 60 {
+		w := newIntrospectionWorld(t, map[string]any{
+			"max_calls": 4, "positive_ttl": "10s", "negative_ttl": "5s", "stale_if_error": "20s", "leeway": "0s", "timeout": "2s",
+			"cache_bytes": 64 << 10,
+		}, "")
+		l := w.state.lookups[0]
+		type belief struct {
+			active  bool
+			at, exp time.Time
+		}
+		server := map[string]bool{}
+		said := map[string]belief{}
+		for range 400 {
+			token := fmt.Sprint("token-", r.IntN(12))
+			switch r.IntN(10) {
+			case 0:
+				server[token] = !server[token]
+			case 1, 2:
+				w.now = w.now.Add(time.Duration(r.IntN(4000)) * time.Millisecond)
+			case 3, 4, 5:
+				if len(w.calls) == 0 {
+					continue
+				}
+				q := w.calls[0].lookup
+				switch {
+				case r.IntN(3) == 0:
+					w.answer([]string{"", "500", "401"}[r.IntN(3)], jsonType, `{"active":true}`)
+				case server[q.token]:
+					exp := w.now.Add(time.Duration(1+r.IntN(40)) * time.Second)
+					exp = exp.Truncate(time.Second)
+					w.answer("200", jsonType, fmt.Sprintf(`{"active":true,"exp":%d}`, exp.Unix()))
+					said[q.token] = belief{true, w.now, exp}
+				default:
+					w.answer("200", jsonType, `{"active":false}`)
+					said[q.token] = belief{false, w.now, time.Time{}}
+				}
+			case 6:
+				w.state.Sweep(w.now)
+			default:
+				request := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer " + token}})
+				request.MayWait = r.IntN(3) > 0
+				request.KnownMayWait = request.MayWait || r.IntN(2) > 0
+				v := w.policy.Decide(w.state, w.now, &request)
+				w.calls = append(w.calls, w.state.Due(w.now)...)
+				b := said[token]
+				switch v := v.(type) {
+				case *Allow:
+					passed++
+					if !b.active || !w.now.Before(b.exp) || w.now.Sub(b.at) >= positive+stale {
+						t.Fatalf("%s passes at %s by %+v", token, w.now, b)
+					}
+				case *Deny:
+					refused++
+					if v.Reason == ReasonInactive && (b.active || w.now.Sub(b.at) >= negative && !w.now.Equal(b.at)) {
+						t.Fatalf("%s is inactive at %s by %+v", token, w.now, b)
+					}
+				case *Wait:
+					if _, ok := l.asked[v.For.token]; !ok || v.Until.Sub(w.now) != 3*time.Second {
+						t.Fatalf("%s waits until %s for nothing", token, v.Until)
+					}
+				}
+			}
+			l.check(t, len(w.calls))
+		}
+		for len(w.calls) > 0 {
+			w.answer("500", "", "")
+		}
+		w.now = w.now.Add(time.Hour)
+		w.state.Due(w.now)
+		w.state.Sweep(w.now)
+		if l.check(t, 0); len(l.asked) != 0 || len(l.good.young)+len(l.good.old)+len(l.bad.young)+len(l.bad.old) != 0 {
+			t.Fatalf("%d questions and %d answers are left", len(l.asked), len(l.good.young)+len(l.good.old))
+		}
+	}
+	if passed < 500 || refused < 500 {
+		t.Errorf("%d passed and %d were refused: the histories say little", passed, refused)
+	}
+}
+
+// check wants the counts to be those of what is there.
+func (l *lookups) check(t *testing.T, calls int) {
+	t.Helper()
+	asked, underWay := 0, 0
+	for i := range l.queues {
+		c := &l.queues[i]
+		bytes := 0
+		for _, q := range l.asked {
+			if indexOf(q.known) == i {
+				bytes += len(q.token)
+			}
+		}
+		if c.asked != len(c.waiting)+c.underWay || c.bytes != bytes || c.underWay < 0 {
+			t.Fatalf("class %d: %d asked, %d waiting, %d under way, %d bytes of %d", i, c.asked, len(c.waiting), c.underWay, c.bytes, bytes)
+		}
+		asked += c.asked
+		underWay += c.underWay
+	}
+	if asked != len(l.asked) || underWay != l.underWay || underWay != calls || underWay > l.of.calls || l.queues[0].underWay > l.of.calls*3/4 {
+		t.Fatalf("%d asked of %d, %d under way of %d, %d calls", asked, len(l.asked), underWay, l.underWay, calls)
+	}
+}
