@@ -116,7 +116,7 @@ func (c *clientAuthentication) assertion(state *clientState, s *State, now time.
 // assertion of its own, if the one that it showed was shown before.
 func (c *clientState) mayShowAnother(call *Call, now time.Time) bool {
 	a := call.assertion
-	if a == nil || a.own || a.uses < 2 || now.Sub(c.refused) < assertionRetry {
+	if a == nil || a.uses < 2 || now.Sub(c.refused) < assertionRetry {
 		return false
 	}
 	c.another = true

@@ -64,6 +64,41 @@ func TestFloodOfGarbage(t *testing.T) {
 	}
 }
 
+// TestLongGarbage: what waits is bounded in bytes, too.
+func TestLongGarbage(t *testing.T) {
+	t.Parallel()
+	w := newIntrospectionWorld(t, map[string]any{"max_calls": 2}, "")
+	waiting := 0
+	for i := range 600 {
+		if decided(w.decide("/", fmt.Sprint(strings.Repeat("x", 4000), i))) == "wait" {
+			waiting++
+		}
+	}
+	if waiting < 200 || waiting > maxLookupBytes/4000 {
+		t.Errorf("%d tokens of 4000 bytes wait", waiting)
+	}
+}
+
+// TestKnownGoFirst: the next free call is for a token that was good.
+func TestKnownGoFirst(t *testing.T) {
+	t.Parallel()
+	w := newIntrospectionWorld(t, map[string]any{"max_calls": 4, "positive_ttl": "10s"}, "")
+	for i := range 6 {
+		w.want("/", fmt.Sprint("good-", i), "wait")
+		w.answer("200", jsonType, `{"active":true}`)
+	}
+	w.now = w.now.Add(11 * time.Second)
+	for i := range 4 {
+		w.want("/", fmt.Sprint("good-", i), "wait")
+	}
+	w.want("/", "stranger", "wait")
+	w.want("/", "good-4", "wait")
+	w.answer("200", jsonType, `{"active":true}`)
+	if q := w.calls[len(w.calls)-1].lookup; len(w.calls) != 4 || q.token != "good-4" {
+		t.Errorf("%s goes first", q.token)
+	}
+}
+
 // TestRevokedIsAStranger: a token that is no longer good has no privilege.
 func TestRevokedIsAStranger(t *testing.T) {
 	t.Parallel()
