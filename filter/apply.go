@@ -26,6 +26,9 @@ func apply(id uint32, s stream, v policy.Verdict) action {
 		return fail(id, s)
 	}
 	s.plugin.metrics.count(allow.Reason)
+	if allow.Unchecked {
+		s.plugin.metrics.revocations.passed++
+	}
 	if allow.Shadowed != nil {
 		s.plugin.shadow(allow)
 	}

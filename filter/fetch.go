@@ -70,6 +70,11 @@ func (p *plugin) follow(at time.Time, call policy.Call, learned policy.Learned) 
 	switch {
 	case call.AsksToken():
 		p.followLookup(call, learned)
+	case call.AsksRevocations():
+		p.metrics.revocations.count(learned.Revocations)
+		if learned.Log {
+			proxywasm.LogWarn("revocations stay as they are: " + learned.Failure)
+		}
 	case learned.Failure != "":
 		p.metrics.countFetch(false)
 		proxywasm.LogWarn("keys of provider " + call.Provider() + " stay as they are: " + learned.Failure)

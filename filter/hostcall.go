@@ -55,6 +55,9 @@ func hostForeignFunction(name unsafe.Pointer, nameSize int32, argument unsafe.Po
 //go:wasmimport env proxy_get_log_level
 func hostLogLevel(level unsafe.Pointer) int32
 
+//go:wasmimport env proxy_record_metric
+func hostRecord(id uint32, value uint64) int32
+
 //go:wasmimport env proxy_get_current_time_nanoseconds
 func hostTime(nanoseconds unsafe.Pointer) int32
 
@@ -234,6 +237,10 @@ func now() time.Time {
 	}
 	return time.Unix(0, int64(outNanos))
 }
+
+// setGauge gives a gauge its value. The SDK can only add to one, and what several
+// VMs add would add up.
+func setGauge(id uint32, value uint64) bool { return hostRecord(id, value) == statusOK }
 
 func logsDebug() bool {
 	return hostLogLevel(unsafe.Pointer(&outLevel)) == statusOK && outLevel <= levelDebug

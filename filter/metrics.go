@@ -11,14 +11,15 @@ import (
 // metrics counts decisions by reason. A host call costs more than the decision:
 // the counters are summed here and told to the host on the tick.
 type metrics struct {
-	counters [policy.NumReasons]proxywasm.MetricCounter
-	pending  [policy.NumReasons]uint64
-	fetches  [2]proxywasm.MetricCounter // failed, succeeded
-	fetched  [2]uint64
-	lookups  [2]proxywasm.MetricCounter // failed, succeeded
-	lookedUp [2]uint64
-	shadows  map[shadowed]*shadowCounter
-	defined  bool
+	counters    [policy.NumReasons]proxywasm.MetricCounter
+	pending     [policy.NumReasons]uint64
+	fetches     [2]proxywasm.MetricCounter // failed, succeeded
+	fetched     [2]uint64
+	lookups     [2]proxywasm.MetricCounter // failed, succeeded
+	lookedUp    [2]uint64
+	shadows     map[shadowed]*shadowCounter
+	revocations revocationMetrics
+	defined     bool
 }
 
 // shadowed is what a rule in shadow would have refused, and why: closed sets
@@ -109,4 +110,5 @@ func (m *metrics) flush() {
 			m.lookups[i].Increment(n)
 		}
 	}
+	m.revocations.flush()
 }

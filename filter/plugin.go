@@ -90,6 +90,9 @@ func (p *plugin) OnPluginStart(int) (status types.OnPluginStartStatus) {
 		return types.OnPluginStartStatusFailed
 	}
 	p.metrics.define()
+	if parsed.FetchesRevocations() {
+		p.metrics.revocations.define()
+	}
 	host := policy.Host{Verify: verifySignature, Knows: testHost()}
 	if parsed.SignedBy(sign) {
 		host.Sign = sign

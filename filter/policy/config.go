@@ -34,6 +34,7 @@ func (p *Policy) read(o *object) {
 	p.cacheBytes = o.integer("token_cache_bytes", 4<<20, 0, 256<<20)
 	p.readIdentity(o)
 	p.readProviders(o)
+	p.readRevocations(o)
 	p.readResources(o)
 	p.readCORS(o)
 	refusals.metadata = p.resourceMetadata

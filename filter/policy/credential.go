@@ -40,7 +40,9 @@ type credential struct {
 type verification struct {
 	id     *Identity
 	reason Reason
-	wait   *Errand // set where its outcome could change this
+	// unchecked: nobody knows whether it was revoked, and it may pass all the same.
+	unchecked bool
+	wait      *Errand // set where its outcome could change this
 }
 
 // credential is readCredential, from which it spares the tokens that are

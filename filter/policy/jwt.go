@@ -126,9 +126,15 @@ func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool
 		s.cache.keepBad(key, reason, provider, keys, at)
 		return verification{reason: reason}
 	}
+	marks, ok := s.marksOf(c, message, signer)
+	if !ok {
+		s.cache.keepBad(key, ReasonMalformedToken, provider, keys, at)
+		return verification{reason: ReasonMalformedToken}
+	}
 	good := &goodToken{provider: provider, key: signer, window: provider.window(c)}
 	said := p.jwtTestimony(provider, c, message)
 	p.identify(&good.identity, &said)
+	good.identity.marks = marks
 	reason := good.window.judge(at)
 	if reason == ReasonExpired {
 		s.cache.expired, s.cache.expiredAt = key, at

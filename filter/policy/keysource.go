@@ -42,7 +42,9 @@ type Call struct {
 	discovery bool
 	lookup    *lookup // what a server is asked of a token; nil: keys
 	assertion *assertion
-	started   time.Time
+	// revocations: the list of them is asked for; conditional: unless it is as it was.
+	revocations, conditional bool
+	started                  time.Time
 }
 
 // Provider is the name of the provider that the call is for.
@@ -55,6 +57,9 @@ func (c *Call) Provider() string {
 
 // AsksToken says that the call is for a token, not for keys.
 func (c *Call) AsksToken() bool { return c.lookup != nil }
+
+// AsksRevocations says that the call is for the list of revoked tokens.
+func (c *Call) AsksRevocations() bool { return c.revocations }
 
 // Answer is what came of a Call. Without OK there was no response; TooLong
 // means a body that nobody has read.
@@ -122,7 +127,7 @@ func (s *State) Due(now time.Time) []Call {
 	for _, l := range s.lookups {
 		calls = append(calls, l.due(s, now)...)
 	}
-	return calls
+	return s.revoked.due(calls, now)
 }
 
 func (st *sourceState) call(e endpoint, discovery bool, now time.Time) Call {
@@ -149,12 +154,18 @@ type Learned struct {
 	Log     bool         // the failure is worth a line in the log
 	Mistake bool         // it is one of the configuration's: an error, not a warning
 	Keys    *jose.KeySet // the new set
+	// Revocations is when the list that is in force was asked for, zero where the
+	// call was not for it or failed.
+	Revocations time.Time
 }
 
 // Learn takes the answer to a call: success, failure and garbage alike.
 func (s *State) Learn(now time.Time, call Call, answer Answer) Learned {
 	if call.lookup != nil {
 		return s.lookups[call.lookup.of.index].learn(s, now, call, answer)
+	}
+	if call.revocations {
+		return s.revoked.learn(s, now, call, answer)
 	}
 	st := s.sources[call.source.index]
 	if call.discovery {

@@ -30,6 +30,7 @@ type Policy struct {
 	asked                map[int]*introspector // who is asked about the verified tokens of a provider
 	askedBy              []askedBy             // while the configuration is read
 	issuers              map[string][]issuerRule
+	revocations          *revocations   // nil: no token is ever revoked
 	anyIssuer            []*jwtProvider // those whose tokens need no known issuer
 	sources              []*keySource
 	claimNames           []string // claims at the top of a payload that the configuration asks for
@@ -279,6 +280,11 @@ func (p *Policy) verify(s *State, c *credential, now time.Time, how patience) ve
 	if v.reason != ReasonTokenValid || v.wait != nil {
 		return v
 	}
+	if p.revocations != nil {
+		if v = s.unlessRevoked(v, now, how == waits); v.reason != ReasonTokenValid {
+			return v
+		}
+	}
 	if i := p.asked[v.id.provider]; i != nil {
 		// Good by itself, but it may have been revoked since.
 		if said := p.introspectVerified(s, i, c, now, how); said.reason != ReasonTokenValid || said.wait != nil {
@@ -340,6 +346,7 @@ func (p *Policy) passVerified(q *inquiry, bind []*rule, id *Identity) *Allow {
 		if !c.used {
 			continue
 		}
+		a.Unchecked = a.Unchecked || c.outcome.unchecked
 		if p.tokenHeader != "" && c.outcome.id == id {
 			a.Set = append(a.Set, [2]string{p.tokenHeader, c.token})
 		}

@@ -48,7 +48,7 @@ func (p *Policy) quickly(s *State, token string, now time.Time) *Identity {
 	v := p.verify(s, &c, now, impatient)
 	// A good JWT consists of b64token characters; a configured digest can be that
 	// of anything.
-	if v.wait != nil || v.reason != ReasonTokenValid || v.id.lacking || len(p.static.tokens) > 0 && !isB64Token(token) {
+	if v.wait != nil || v.reason != ReasonTokenValid || v.unchecked || v.id.lacking || len(p.static.tokens) > 0 && !isB64Token(token) {
 		return nil
 	}
 	return v.id

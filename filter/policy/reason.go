@@ -36,6 +36,8 @@ const (
 	ReasonKeysUnavailable
 	ReasonIntrospectionUnavailable
 	ReasonInactive
+	ReasonRevoked
+	ReasonRevocationsUnavailable
 	ReasonWrongLocation
 	ReasonTokenValid
 	ReasonAnonymous
@@ -132,6 +134,8 @@ var outcomes = [NumReasons]outcome{
 	ReasonKeysUnavailable:          {word: "keys_unavailable", status: 503, grpcStatus: 14, detail: detailUnavailable},
 	ReasonIntrospectionUnavailable: {word: "introspection_unavailable", status: 503, grpcStatus: 14, detail: detailUnavailable},
 	ReasonInactive:                 invalid("inactive"),
+	ReasonRevoked:                  invalid("revoked"),
+	ReasonRevocationsUnavailable:   {word: "revocations_unavailable", status: 503, grpcStatus: 14, detail: detailUnavailable},
 	ReasonWrongLocation:            invalid("wrong_location"),
 	ReasonTokenValid:               {word: "token_valid", allows: true},
 	ReasonAnonymous:                {word: "anonymous", allows: true},

@@ -20,7 +20,8 @@ type State struct {
 	cache   *tokenCache
 	sources []*sourceState
 	lookups []*lookups
-	pending bool // questions about tokens have come since Due
+	pending bool             // questions about tokens have come since Due
+	revoked *revocationState // nil: no token is ever revoked
 	reader  jose.Reader
 	serial  uint64
 	policy  *Policy
@@ -47,6 +48,7 @@ func (p *Policy) NewState(host Host) *State {
 		host:   host,
 		seed:   binary.LittleEndian.Uint64(host.Random[16:]) | 1,
 	}
+	s.revoked = newRevocationState(p.revocations, s.cache.key)
 	for _, source := range p.sources {
 		s.sources = append(s.sources, &sourceState{source: source, kids: map[string]askedKid{}})
 	}

@@ -14,6 +14,9 @@ type Allow struct {
 	State    [][2]string // properties to set, besides those of the Identity
 	Identity *Identity   // nil where nobody was verified
 
+	// Unchecked: some token may have been revoked, and nobody knows.
+	Unchecked bool
+
 	Shadowed *Deny  // with ReasonShadow: what the rule would have answered
 	Rule     string // whose shadow it is
 }
@@ -45,8 +48,8 @@ type Wait struct {
 	Until time.Time
 }
 
-// Errand names what requests can wait for: the keys of a source, or what a
-// server says of a token. Two of them are the same if they are equal.
+// Errand names what requests can wait for: the keys of a source, what a server
+// says of a token, or the list of revoked ones. Two of them are the same if they are equal.
 type Errand struct {
 	kind    errandKind
 	index   int // of the source or the introspector
@@ -59,6 +62,7 @@ type errandKind uint8
 const (
 	errandKeys errandKind = iota
 	errandToken
+	errandRevocations
 )
 
 func (*Wait) verdict()  {}
