@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,21 +17,24 @@ import (
 const (
 	DiscoveryPath = "/.well-known/openid-configuration"
 	KeysPath      = "/keys"
+	RevokedPath   = "/revoked"
 )
 
 // Server is an issuer on a port of the loopback. Its name is its URL.
 type Server struct {
 	addr string
 
-	mu       sync.Mutex
-	http     *http.Server // nil: down, connections are refused
-	keys     []*Key
-	header   http.Header
-	replies  map[string]http.HandlerFunc // by path, in place of the good answers
-	held     chan struct{}               // nil: answers are not held back
-	resets   bool
-	requests []string      // the paths of all requests
-	changed  chan struct{} // closed at the next request
+	mu        sync.Mutex
+	http      *http.Server // nil: down, connections are refused
+	keys      []*Key
+	revoked   []Claims
+	header    http.Header
+	replies   map[string]http.HandlerFunc // by path, in place of the good answers
+	held      chan struct{}               // nil: answers are not held back
+	resets    bool
+	confirmed int           // answers of 304
+	requests  []string      // the paths of all requests
+	changed   chan struct{} // closed at the next request
 }
 
 // Start starts an issuer with some keys.
@@ -79,6 +83,13 @@ func (s *Server) Publish(keys ...*Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keys = keys
+}
+
+// Revoke replaces the entries of its list of revoked tokens.
+func (s *Server) Revoke(entries ...Claims) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.revoked = entries
 }
 
 // Header sets a header of the good answers, such as Cache-Control.
@@ -186,8 +197,30 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 			w.Header()[name] = values
 		}
 		w.Header().Set("Content-Type", "application/json")
+		if r.URL.Path == RevokedPath {
+			tag := fmt.Sprintf(`"%x"`, sha256.Sum256([]byte(document)))
+			w.Header().Set("ETag", tag)
+			if r.Header.Get("If-None-Match") == tag {
+				s.confirm()
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
+		}
 		_, _ = w.Write([]byte(document)) // the client may have gone
 	}
+}
+
+func (s *Server) confirm() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.confirmed++
+}
+
+// Confirmed is how many answers have been 304.
+func (s *Server) Confirmed() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.confirmed
 }
 
 func (s *Server) document(path string) string {
@@ -196,6 +229,8 @@ func (s *Server) document(path string) string {
 		return Discovery(s.Name(), s.Name()+KeysPath)
 	case KeysPath:
 		return Set(s.keys...)
+	case RevokedPath:
+		return Revoked(s.revoked...)
 	}
 	return ""
 }
@@ -208,6 +243,11 @@ func Discovery(name, keys string) string {
 	})
 	must(err)
 	return string(b)
+}
+
+// Revoked is a list of revoked tokens.
+func Revoked(entries ...Claims) string {
+	return string(encode(map[string]any{"revoked": append([]Claims{}, entries...)}))
 }
 
 // Requests is how many requests for a path have come.

@@ -91,6 +91,8 @@ func TestMembers(t *testing.T) {
 		"query_condition":        {`{"rules":[{"match":{"query":[{"unknown":0}]}}]}`, "rules[0].match.query[0].unknown"},
 		"scope_claim":            {`{"providers":{"a":{"type":"jwt","scope_claims":[{"unknown":0}]}}}`, "providers.a.scope_claims[0].unknown"},
 		"predicate":              {`{"rules":[{"claims":[{"unknown":0}]}]}`, "rules[0].claims[0].unknown"},
+		"revocations":            {`{"revocations":{"unknown":0}}`, "revocations.unknown"},
+		"revocation":             {`{"revocations":{"entries":[{"unknown":0}]}}`, "revocations.entries[0].unknown"},
 	}
 	objects := closed(t)
 	for name, probe := range probes {

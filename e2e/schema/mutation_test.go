@@ -34,6 +34,8 @@ var parserOnlyMessages = []string{
 	"want the same header and prefix as elsewhere: ",
 	"want at most 8 different cookies and query parameters in all",
 	"want it: the provider ",
+	"no provider takes tokens of this issuer",
+	"want a provider of type jwt: ",
 	"want at least as long as refresh",
 	"want the algorithms to accept: the keys do not say which",
 	"want only what the keys can serve, ",
@@ -202,6 +204,15 @@ var members = map[string][]any{
 	"contains":                          {"a", 7.0, ""},
 	"matches":                           {"a.*", "("},
 	"exists":                            {true, false},
+	"revocations":                       {map[string]any{"entries": []any{map[string]any{"kid": "added"}}}},
+	"entries":                           {[]any{map[string]any{"kid": "added"}}},
+	"uri":                               {"https://added.example/list"},
+	"insecure_pass_when_stale":          {true},
+	"require_jti":                       {true},
+	"iss":                               {"https://issuer.example", "https://added.example"},
+	"jti":                               {"added"},
+	"sub":                               {"added"},
+	"issued_before":                     {"2030-01-31T00:00:00Z", 0.0, -1.0, 253402300799.0, 253402300800.0},
 }
 
 // variants are what takes the place of v. Those strings that do not hang on v

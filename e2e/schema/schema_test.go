@@ -176,6 +176,10 @@ var parserOnly = map[string]string{
 	"introspection_same_prefix":                    "providers are compared",
 	"introspection_after_verify_unknown":           "providers are compared",
 	"introspection_after_verify_not_introspection": "providers are compared",
+	"revocations_entry_issuer_unknown":             "entries and providers are compared",
+	"revocations_no_jwt_provider":                  "members and providers are compared",
+	"revocations_max_stale_below_refresh":          "two members are compared",
+	"revocations_refresh_short":                    "durations are compared",
 }
 
 // environment is what the corpus finds there.

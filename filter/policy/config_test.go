@@ -144,7 +144,7 @@ func TestParseEveryMessage(t *testing.T) {
 	for _, file := range []string{
 		"config.go", "match_config.go", "fields.go", "object.go", "document.go", "static.go",
 		"condition.go", "pattern.go", "host.go", "key_config.go", "jwt_config.go", "matcher.go", "duration.go", "discovery.go",
-		"resource.go", "resource_document.go", "location_config.go", "cors.go", "route.go", "negotiate.go",
+		"resource.go", "resource_document.go", "revocation_config.go", "location_config.go", "cors.go", "route.go", "negotiate.go",
 		"claim_ref.go", "claim_header.go", "identity.go", "predicate.go", "scope.go", "introspection_config.go", "token_policy.go",
 		"../jose/jwk.go", "../jose/key.go", "../jose/set.go", "../jose/pem.go", "../jose/signer.go",
 	} {

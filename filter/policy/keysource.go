@@ -47,10 +47,13 @@ type Call struct {
 	started                  time.Time
 }
 
-// Provider is the name of the provider that the call is for.
+// Provider is the name of the provider that the call is for, "" where it is for all.
 func (c *Call) Provider() string {
 	if c.lookup != nil {
 		return c.lookup.of.name
+	}
+	if c.revocations {
+		return ""
 	}
 	return c.source.provider
 }

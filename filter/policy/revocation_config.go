@@ -109,7 +109,7 @@ func readRevocation(r *jose.Reader, item jose.Value) (e revocation, member, why 
 		}
 		text, ok := m.Value.Text()
 		if !ok || len(text) == 0 {
-			return e, name, "want a string that is not empty"
+			return e, name, "want a text of at least one character"
 		}
 		if name == "iss" {
 			e.issuer, has.iss = borrow(text), true
@@ -132,7 +132,7 @@ func readRevocation(r *jose.Reader, item jose.Value) (e revocation, member, why 
 	case e.by == byKey && !has.iss:
 		e.by = byKeyOfAll
 	case !has.iss:
-		return e, "iss", "want the issuer of the tokens: only a kid can do without"
+		return e, "iss", "want it, too: a jti or sub is one issuer's own, only a kid can do without"
 	}
 	if has.before != (e.by == bySubject) {
 		return e, "issued_before", "want it with sub, and only with sub: tokens that were issued earlier are revoked"

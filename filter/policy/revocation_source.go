@@ -17,8 +17,9 @@ type revocationState struct {
 	next     time.Time // when to fetch again
 	backoff  time.Duration
 	inFlight bool
-	wanted   bool // somebody waits for a fetch that has not begun
-	failed   bool // the newest fetch failed
+	wanted   bool      // somebody waits for a fetch that has not begun
+	failed   bool      // the newest fetch failed
+	logged   time.Time // when a failure was logged last
 
 	reader  jose.Reader // of single entries
 	scratch []byte
@@ -91,7 +92,10 @@ func (st *revocationState) learn(s *State, now time.Time, call Call, a Answer) L
 	learned := Learned{For: *st.of.errand(), Settled: true}
 	st.inFlight = false
 	if learned.Failure = st.take(call, a); learned.Failure != "" {
-		learned.Log = true
+		// A short refresh fails often: one line a minute is enough.
+		if learned.Log = !st.failed || now.Sub(st.logged) >= time.Minute; learned.Log {
+			st.logged = now
+		}
 		st.failed = true
 		most := coldBackoff
 		if st.current(now) {

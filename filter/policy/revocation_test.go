@@ -332,6 +332,33 @@ func TestRevocationsOutage(t *testing.T) {
 	}
 }
 
+// TestRevocationFailuresAreFew: an outage is logged at its start and once a
+// minute, however often the list is fetched.
+func TestRevocationFailuresAreFew(t *testing.T) {
+	t.Parallel()
+	w := newRevocationWorld(t, strings.Replace(fetchedRevocations, `"refresh":"1m"`, `"refresh":"1s"`, 1))
+	lines := 0
+	for i := range 600 {
+		w.served = ""
+		if i == 300 {
+			w.served = revokedList()
+		}
+		w.now = w.now.Add(time.Second)
+		for _, call := range w.begin() {
+			l := w.finish([]Call{call})
+			if i == 0 && !l.Log || l.Failure == "" && l.Log {
+				t.Errorf("after %d s: %+v", i, l)
+			}
+			if l.Log {
+				lines++
+			}
+		}
+	}
+	if lines < 9 || lines > 12 {
+		t.Errorf("%d lines in ten minutes", lines)
+	}
+}
+
 // TestRevocationFailuresAreShort: what a server sends fills no log.
 func TestRevocationFailuresAreShort(t *testing.T) {
 	t.Parallel()
@@ -638,6 +665,24 @@ func TestRevocationsAgree(t *testing.T) {
 	for _, reason := range []string{"token_valid", "revoked", "revocations_unavailable"} {
 		if reasons[reason] < 100 {
 			t.Errorf("%s came up %d times: the property says little of it", reason, reasons[reason])
+		}
+	}
+}
+
+// TestInlineRevocationsAreBounded: as those of a list are.
+func TestInlineRevocationsAreBounded(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		count int
+		want  string
+	}{
+		{maxRevocations, ""},
+		{maxRevocations + 1, "configuration: 1 problem\n  revocations.entries: want at most 32768 entries"},
+	} {
+		entries := strings.Join(slices.Repeat([]string{`{"kid":"a"}`}, c.count), ",")
+		_, err := Parse([]byte(revocationConfig(t, nil, `{"entries":[`+entries+`]}`)))
+		if err == nil && c.want != "" || err != nil && err.Error() != c.want {
+			t.Errorf("%d entries: %v", c.count, err)
 		}
 	}
 }
