@@ -437,6 +437,23 @@ func TestRevocationETag(t *testing.T) {
 	}
 }
 
+// TestRevocationSlowAnswer: a list is as old as the question, not as the answer.
+func TestRevocationSlowAnswer(t *testing.T) {
+	t.Parallel()
+	w := newRevocationWorld(t, fetchedRevocations)
+	calls := w.begin()
+	w.now = w.now.Add(time.Minute)
+	if l := w.finish(calls); l.Revocations != testNow {
+		t.Errorf("%+v", l)
+	}
+	w.now = testNow.Add(10*time.Minute - time.Second)
+	w.want(revocable(nil, nil), "token_valid")
+	w.now = testNow.Add(10 * time.Minute)
+	if got := w.decide(revocable(nil, nil)); got == "token_valid" {
+		t.Error("older than max_stale")
+	}
+}
+
 // TestRevocationListFromACache: what lay in a cache is as old as that.
 func TestRevocationListFromACache(t *testing.T) {
 	t.Parallel()
@@ -446,6 +463,11 @@ func TestRevocationListFromACache(t *testing.T) {
 	w.want(revocable(nil, nil), "token_valid")
 	w.now = w.now.Add(10 * time.Second)
 	w.want(revocable(nil, nil), "wait")
+	if calls := w.begin(); len(calls) != 1 {
+		t.Fatalf("%d fetches for a request that waits", len(calls))
+	} else if w.finish(calls).Revocations != w.now.Add(-590*time.Second) {
+		t.Error("the time of the list is not its own")
+	}
 	w.header[0][1] = "86400"
 	w.after(time.Minute)
 	if got := w.decide(revocable(nil, nil)); got == "token_valid" {
