@@ -58,8 +58,8 @@ func (st *revocationState) current(now time.Time) bool {
 func (st *revocationState) unknown(v verification, now time.Time, mayWait bool) verification {
 	// Whoever may pass unchecked waits for the first list only, not for each
 	// attempt of an outage.
-	waits := mayWait && !(st.of.passStale && (st.failed || !st.learned.IsZero()))
-	if waits && (st.inFlight || !st.failed || !now.Before(st.next)) {
+	patient := mayWait && !(st.of.passStale && (st.failed || !st.learned.IsZero()))
+	if patient && (st.inFlight || !st.failed || !now.Before(st.next)) {
 		st.wanted = !st.inFlight
 		return verification{reason: ReasonRevocationsUnavailable, wait: st.of.errand()}
 	}

@@ -592,6 +592,25 @@ func TestStaticTokensAreNotRevoked(t *testing.T) {
 	w.want(revocable(nil, nil), "wait")
 }
 
+// TestRevocationBeforeIntrospection: whoever is revoked is not asked about, and
+// an answer does not bring anybody back.
+func TestRevocationBeforeIntrospection(t *testing.T) {
+	t.Parallel()
+	config := revocationConfig(t, map[string]any{"introspect_after_verify": "server"}, `{"entries":[`+revokes(`"jti":"id-1"`)+`]}`)
+	config = strings.Replace(config, `"providers":{`, `"providers":{"server":{"type":"introspection","introspection_uri":"https://issuer.example/introspect",
+		"cluster":"issuer","client_id":"gate","client_secret":"fake-secret","only_after_verify":true},`, 1)
+	p := mustParse(t, config)
+	w := &revocationWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow}
+	w.want(revocable(nil, nil), "revoked")
+	if calls := w.begin(); len(calls) != 0 {
+		t.Errorf("asked about a revoked token: %+v", calls)
+	}
+	w.want(revocable(nil, map[string]any{"jti": "id-2"}), "wait")
+	if calls := w.begin(); len(calls) != 1 || !calls[0].AsksToken() || calls[0].AsksRevocations() {
+		t.Errorf("%+v", calls)
+	}
+}
+
 // TestRevocationsAgree: over random histories of lists and outages, a State with
 // memory, one without, and a plain reading of the list give the same verdict.
 func TestRevocationsAgree(t *testing.T) {
