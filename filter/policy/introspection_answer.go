@@ -87,7 +87,10 @@ func (s *State) introspected(i *introspector, members []jose.Member) (*goodAnswe
 	if len(i.issuers) > 0 && !(c.hasIssuer && contains(i.issuers, c.issuer)) {
 		return nil, ReasonWrongIssuer, lookupFailure{}
 	}
-	a := &goodAnswer{window: i.window(c)}
+	a := &goodAnswer{window: i.window(c), exp: latestDate}
+	if c.exp.set {
+		a.exp = c.exp.seconds
+	}
 	said := testimony{provider: i.provider, subject: c.subject, values: c.values, scopes: i.scopes, clientID: p.clientIDOf(c)}
 	p.identify(&a.identity, &said)
 	return a, ReasonTokenValid, lookupFailure{}

@@ -50,6 +50,7 @@ type lookupQueue struct {
 type goodAnswer struct {
 	identity Identity
 	window   window
+	exp      float64 // as the server says it, without leeway
 	until    float64 // asked again from then on
 	retry    float64 // not asked again before, after a failure
 }
@@ -122,7 +123,11 @@ func (l *lookups) seek(s *State, key tokenKey, token string, now time.Time, how 
 		return unavailable
 	}
 	if good && at < have.until+l.of.stale.Seconds() {
-		return have.verification(at)
+		// No answer is kept beyond the exp that it has (RFC 7662 section 4): the
+		// leeway is for what the server says, not for what it said.
+		if v := have.verification(at); v.reason != ReasonTokenValid || at < have.exp {
+			return v
+		}
 	}
 	return unavailable
 }
@@ -269,7 +274,7 @@ func (l *lookups) learn(s *State, now time.Time, call Call, answer Answer) Learn
 		l.bad.put(q.key, denial{reason, at + l.of.negative.Seconds()})
 		return learned
 	}
-	a.until = min(at+l.of.positive.Seconds(), a.window.expires)
+	a.until = min(at+l.of.positive.Seconds(), a.exp)
 	l.nowIs = a.verification(at)
 	l.bad.drop(q.key)
 	l.good.drop(q.key) // put leaves it where the new one is too large
