@@ -119,6 +119,9 @@ func (p *Policy) introspect(s *State, c *credential, now time.Time, how patience
 // since. It is nobody's garbage, and goes first.
 func (p *Policy) introspectVerified(s *State, i *introspector, c *credential, now time.Time, how patience) verification {
 	l, key := s.lookups[i.index], s.keyOf(c)
+	// Under a name of its own: an answer that adds to a JWT must not be found as
+	// one that stands for it, once the JWT itself is no longer good.
+	key.hi = ^key.hi
 	if v, ok := l.remembered(key, now); ok {
 		return v
 	}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -29,4 +30,25 @@ func TestLeewayKeepsNoAnswer(t *testing.T) {
 	w.want("/", "good", "wait")
 	w.answer("200", jsonType, `{"active":false}`)
 	w.want("/", "good", "inactive")
+}
+
+// TestAnswerThatAdds: what a server says of a JWT that another provider has
+// verified opens nothing once the JWT has expired, though the server has JWTs of
+// its own at the same place.
+func TestAnswerThatAdds(t *testing.T) {
+	t.Parallel()
+	server := `"server":{"type":"introspection","introspection_uri":"https://issuer.example/introspect","jwts":"of_issuers","issuers":["https://b.example"],
+		"cluster":"issuer","client_id":"gate","client_secret":"fake","positive_ttl":"1h"},`
+	p := mustParse(t, strings.Replace(jwtConfig(t, map[string]any{"introspect_after_verify": "server"}), `"providers":{`, `"providers":{`+server, 1))
+	w := &introspectionWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow}
+	token := issuerOnce().sign(nil, map[string]any{"exp": testNow.Unix() + 60})
+	w.want("/", token, "wait")
+	w.answer("200", jsonType, `{"active":true,"iss":"https://b.example","sub":"mallory"}`)
+	if v := w.decide("/", token); setHeader(v, "x-sub") != "alice" {
+		t.Fatalf("%s %q", decided(v), setHeader(v, "x-sub"))
+	}
+	w.now = testNow.Add(2 * time.Minute)
+	for range 3 {
+		w.want("/", token, "expired")
+	}
 }
