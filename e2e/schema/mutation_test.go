@@ -41,6 +41,7 @@ var parserOnlyMessages = []string{
 	"want only what the keys can serve, ",
 	"the VM has no environment variable ",
 	"want a prefix that tells these tokens from those of the provider ",
+	"want issuers that no provider of type jwt has: ",
 	"want at least token_min_length",
 	"want a secret of 1 to 16384 bytes", // a schema counts characters
 	"want the name of a provider of type introspection, got ",

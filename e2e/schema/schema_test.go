@@ -174,6 +174,7 @@ var parserOnly = map[string]string{
 	"introspection_only_after_nobody":              "providers are compared",
 	"introspection_same_shape":                     "providers are compared",
 	"introspection_same_prefix":                    "providers are compared",
+	"introspection_jwts_of_a_jwt_provider":         "providers are compared",
 	"introspection_after_verify_unknown":           "providers are compared",
 	"introspection_after_verify_not_introspection": "providers are compared",
 	"revocations_entry_issuer_unknown":             "entries and providers are compared",

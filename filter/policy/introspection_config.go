@@ -184,8 +184,26 @@ func (p *Policy) resolveAsked(problems *problems) {
 		if i.onlyAfter && !p.isAsked(i) {
 			problems.add(i.path, "want a provider of type jwt with introspect_after_verify, or nobody is asked by only_after_verify")
 		}
+		for _, issuer := range i.issuers {
+			if i.jwts && len(p.issuers[issuer]) > 0 {
+				// Elsewhere, or where it is too long to be sent, its own keys would let a
+				// JWT pass that the server has ended.
+				problems.add(joinPath(i.path, "issuers"), "want issuers that no provider of type jwt has: their JWTs are the server's to judge, got "+quote(issuer))
+			}
+		}
 	}
 	p.askedBy = nil
+}
+
+// judgesIssuer reports whether a server is asked about the JWTs of this issuer, so
+// that no provider of type jwt takes them.
+func (p *Policy) judgesIssuer(issuer string) bool {
+	for _, i := range p.introspectors {
+		if i.jwts && contains(i.issuers, issuer) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *Policy) isAsked(i *introspector) bool {

@@ -148,6 +148,9 @@ func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool
 // the issuer by its audience and its key's name. No signature is tried for it.
 func (p *Policy) providerOf(c *claims, m *jose.Message) (provider *jwtProvider, claim int, value string) {
 	rules := p.issuers[c.issuer]
+	if c.hasIssuer && p.judgesIssuer(c.issuer) {
+		return nil, -1, ""
+	}
 	if !c.hasIssuer || len(rules) == 0 {
 		for _, j := range p.anyIssuer {
 			if j.ownsKey(m) {

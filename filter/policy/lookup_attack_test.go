@@ -52,3 +52,36 @@ func TestAnswerThatAdds(t *testing.T) {
 		w.want("/", token, "expired")
 	}
 }
+
+// TestNoOtherWayForJWTs: a JWT that is the server's to judge passes by no keys of
+// its issuer: not at another place, not where it is too long for the server, and
+// not at the server's own place once it has been seen there.
+func TestNoOtherWayForJWTs(t *testing.T) {
+	t.Parallel()
+	server := `"server":{"type":"introspection","introspection_uri":"https://issuer.example/introspect","jwts":"of_issuers","issuers":["https://issuer.example"],
+		"cluster":"issuer","client_id":"gate","client_secret":"fake","token_max_length":2000},`
+	parse := func(issuer any) (*Policy, error) {
+		config := jwtConfig(t, map[string]any{"issuer": issuer, "token_locations": []any{map[string]any{"header": "authorization"}, map[string]any{"header": "x-tok"}}})
+		return Parse([]byte(strings.Replace(config, `"providers":{`, `"providers":{`+server, 1)))
+	}
+	if _, err := parse("https://issuer.example"); err == nil || !strings.Contains(err.Error(), "providers.server.issuers: want issuers that no provider of type jwt has") {
+		t.Errorf("%v", err)
+	}
+	p, err := parse(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &introspectionWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow}
+	token := issuerOnce().sign(nil, nil)
+	for range 2 {
+		r := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"x-tok", token}})
+		if got := decided(p.Decide(w.state, w.now, &r)); got != "wrong_issuer" {
+			t.Errorf("elsewhere: %s", got)
+		}
+	}
+	w.want("/", token, "wait")
+	w.answer("200", jsonType, `{"active":false,"iss":"https://issuer.example"}`)
+	w.want("/", token, "inactive")
+	w.want("/", issuerOnce().sign(nil, map[string]any{"more": strings.Repeat("x", 2000)}), "wrong_issuer")
+	w.want("/", issuerOnce().sign(nil, map[string]any{"iss": "https://other.example"}), "token_valid")
+}
