@@ -355,3 +355,31 @@ func fieldOf(message []byte, number byte) []byte {
 	}
 	return nil
 }
+
+// TestTwoAnswersThatDoNotHold: a request with two tokens does not ask about the
+// first again and again because it had to wait for the second.
+func TestTwoAnswersThatDoNotHold(t *testing.T) {
+	t.Parallel()
+	provider := func(location string) string {
+		return `{"type": "introspection", "cluster": "issuer", "introspection_uri": "https://issuer.example/introspect", "client_id": "gate",
+			"client_secret": "fake-secret", "positive_ttl": "0s", "token_locations": [{"header": "` + location + `"}]}`
+	}
+	f := startIntrospecting(t, `{"subject_header": "x-auth-subject", "providers": {"one": `+provider("authorization")+`, "two": `+provider("x-two")+`},
+		"rules": [{"all_of": ["one", "two"]}]}`)
+	for range 2 {
+		s := f.plugin.NewStream()
+		s.RequestHeaders(request("/", "Bearer opaque-1", [2]string{"x-two", "opaque-2"}), true)
+		calls := f.plugin.Callouts()
+		if len(calls) != 2 {
+			t.Fatalf("%d calls", len(calls))
+		}
+		for _, call := range calls {
+			f.wantWaiting(s)
+			f.vm.Advance(5 * time.Millisecond)
+			call.Answer([][2]string{{":status", "200"}, {"content-type", "application/json"}}, []byte(activeAlice), nil)
+		}
+		wantSubject(t, s, "alice")
+		f.wantNoCall()
+		f.vm.Advance(5 * time.Millisecond) // whoever comes later asks again
+	}
+}

@@ -21,21 +21,22 @@ const (
 type parked struct {
 	what  policy.Errand
 	until time.Time
+	since time.Time
 }
 
 func park(id uint32, s stream, w *policy.Wait) action {
 	p := s.plugin
-	until := w.Until
+	until, since := w.Until, w.Since
 	if s.progress == waiting {
 		// Perhaps for another source than before, where it needs tokens of two
 		// issuers. Its time goes on.
-		until = p.parked[id].until
+		until, since = p.parked[id].until, p.parked[id].since
 	} else {
 		s.progress = waiting
 		s.keep(id)
 		p.tickEvery(waitingTick)
 	}
-	p.parked[id] = parked{w.For, until}
+	p.parked[id] = parked{w.For, until, since}
 	return actionPause
 }
 
@@ -94,5 +95,5 @@ func (p *plugin) resume(id uint32, s stream, w parked, at time.Time) (a action) 
 	if !ok {
 		return fail(id, s)
 	}
-	return apply(id, s, p.decide(pairs, at, at.Before(w.until), at.Before(w.until)))
+	return apply(id, s, p.decide(pairs, at, w.since, at.Before(w.until), at.Before(w.until)))
 }

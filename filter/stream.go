@@ -107,18 +107,18 @@ func onRequestHeaders(id uint32) (a action) {
 	if !ok {
 		return fail(id, s)
 	}
-	a = apply(id, s, p.decide(pairs, at, len(p.parked) < maxParked, len(p.parked) < maxParked+reserved))
+	a = apply(id, s, p.decide(pairs, at, time.Time{}, len(p.parked) < maxParked, len(p.parked) < maxParked+reserved))
 	if a == actionPause && len(p.parked) > 0 || p.state.Pending() {
 		p.fetch(at)
 	}
 	return a
 }
 
-func (p *plugin) decide(pairs [][2]string, at time.Time, mayWait, knownMayWait bool) policy.Verdict {
+func (p *plugin) decide(pairs [][2]string, at, since time.Time, mayWait, knownMayWait bool) policy.Verdict {
 	// The plugin's own, or each request would be an allocation.
 	r := &p.request
 	r.Read(pairs)
-	r.MayWait, r.KnownMayWait = mayWait, knownMayWait
+	r.MayWait, r.KnownMayWait, r.Since = mayWait, knownMayWait, since
 	r.Properties = p.routeProperties()
 	return p.policy.Decide(p.state, at, r)
 }

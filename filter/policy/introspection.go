@@ -106,7 +106,7 @@ func (p *Policy) introspect(s *State, c *credential, now time.Time, how patience
 		return verification{}, false
 	}
 	l, key := s.lookups[i.index], s.keyOf(c)
-	if v, ok := l.remembered(key, now); ok {
+	if v, ok := l.remembered(key, now, s.since); ok {
 		return v, true
 	}
 	if !i.sends(s, c.token) {
@@ -122,7 +122,7 @@ func (p *Policy) introspectVerified(s *State, i *introspector, c *credential, no
 	// Under a name of its own: an answer that adds to a JWT must not be found as
 	// one that stands for it, once the JWT itself is no longer good.
 	key.hi = ^key.hi
-	if v, ok := l.remembered(key, now); ok {
+	if v, ok := l.remembered(key, now, s.since); ok {
 		return v
 	}
 	return l.seek(s, key, c.token, now, how, true)

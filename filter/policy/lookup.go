@@ -51,6 +51,7 @@ type goodAnswer struct {
 	identity Identity
 	window   window
 	exp      float64 // as the server says it, without leeway
+	at       float64 // when it came
 	until    float64 // asked again from then on
 	retry    float64 // not asked again before, after a failure
 }
@@ -60,8 +61,8 @@ func (a *goodAnswer) verification(at float64) verification {
 }
 
 type denial struct {
-	reason Reason
-	until  float64
+	reason    Reason
+	at, until float64
 }
 
 const (
@@ -83,18 +84,20 @@ const (
 func newLookups(i *introspector) *lookups {
 	return &lookups{
 		of: i, asked: map[tokenKey]*lookup{},
-		good: newGenerations(i.cacheBytes, func(a *goodAnswer) int { return a.identity.size() + 32 }),
-		bad:  newGenerations(badAnswerBytes, func(denial) int { return 16 }),
+		good: newGenerations(i.cacheBytes, func(a *goodAnswer) int { return a.identity.size() + 48 }),
+		bad:  newGenerations(badAnswerBytes, func(denial) int { return 24 }),
 	}
 }
 
-// remembered is what the server has said not long ago.
-func (l *lookups) remembered(key tokenKey, now time.Time) (v verification, ok bool) {
+// remembered is what the server has said not long ago, or since a request began
+// to wait: one with two tokens would else ask about each of them again when it has
+// the answer about the other.
+func (l *lookups) remembered(key tokenKey, now, since time.Time) (v verification, ok bool) {
 	at := seconds(now)
-	if a, ok := l.good.get(key); ok && at < a.until {
+	if a, ok := l.good.get(key); ok && (at < a.until || came(a.at, since)) {
 		return a.verification(at), true
 	}
-	if a, ok := l.bad.get(key); ok && at < a.until {
+	if a, ok := l.bad.get(key); ok && (at < a.until || came(a.at, since)) {
 		return verification{reason: a.reason}, true
 	}
 	if l.nowKey == key && !l.nowFailed && l.now.Equal(now) {
@@ -102,6 +105,8 @@ func (l *lookups) remembered(key tokenKey, now time.Time) (v verification, ok bo
 	}
 	return verification{}, false
 }
+
+func came(at float64, since time.Time) bool { return !since.IsZero() && at >= seconds(since) }
 
 // seek asks about a token that is not remembered, as far as the request has
 // patience. verified: the token is known to be no garbage.
@@ -271,9 +276,10 @@ func (l *lookups) learn(s *State, now time.Time, call Call, answer Answer) Learn
 	if reason != ReasonTokenValid {
 		l.nowIs = verification{reason: reason}
 		l.good.drop(q.key)
-		l.bad.put(q.key, denial{reason, at + l.of.negative.Seconds()})
+		l.bad.put(q.key, denial{reason, at, at + l.of.negative.Seconds()})
 		return learned
 	}
+	a.at = at
 	a.until = min(at+l.of.positive.Seconds(), a.exp)
 	l.nowIs = a.verification(at)
 	l.bad.drop(q.key)

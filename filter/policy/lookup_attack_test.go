@@ -85,3 +85,48 @@ func TestNoOtherWayForJWTs(t *testing.T) {
 	w.want("/", issuerOnce().sign(nil, map[string]any{"more": strings.Repeat("x", 2000)}), "wrong_issuer")
 	w.want("/", issuerOnce().sign(nil, map[string]any{"iss": "https://other.example"}), "token_valid")
 }
+
+// TestTwoAnswersThatDoNotHold: a request with two tokens gets through where
+// answers hold for no time at all, though they do not come at one moment; whoever
+// comes later asks again.
+func TestTwoAnswersThatDoNotHold(t *testing.T) {
+	t.Parallel()
+	provider := func(more string) string {
+		return `{"type":"introspection","introspection_uri":"https://issuer.example/introspect","cluster":"issuer",
+			"client_id":"gate","client_secret":"fake","positive_ttl":"0s","negative_ttl":"0s"` + more + `}`
+	}
+	p := mustParse(t, `{"providers":{"one":`+provider("")+`,"two":`+provider(`,"token_locations":[{"header":"x-two"}]`)+`},"rules":[{"all_of":["one","two"]}]}`)
+	for first := range 2 {
+		for inactive := range 3 {
+			w := &introspectionWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow}
+			r := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer a"}, {"x-two", "b"}})
+			r.MayWait = true
+			wait, ok := p.Decide(w.state, w.now, &r).(*Wait)
+			if w.calls = w.state.Due(w.now); !ok || len(w.calls) != 2 {
+				t.Fatalf("%d calls", len(w.calls))
+			}
+			r.Since = wait.Since
+			w.calls[0], w.calls[1] = w.calls[first], w.calls[1-first]
+			for range 2 {
+				w.now = w.now.Add(time.Millisecond)
+				body := `{"active":true}`
+				if w.calls[0].lookup.token == []string{"a", "b", ""}[inactive] {
+					body = `{"active":false}`
+				}
+				w.answer("200", jsonType, body)
+			}
+			want := []string{"inactive", "inactive", "token_valid"}[inactive]
+			if got := decided(p.Decide(w.state, w.now, &r)); got != want {
+				t.Errorf("answers in order %d, %d inactive: %s, want %s", first, inactive, got, want)
+			}
+			r.Since = time.Time{}
+			if got := decided(p.Decide(w.state, w.now.Add(time.Millisecond), &r)); got != "wait" {
+				t.Errorf("whoever comes later: %s", got)
+			}
+			r.Since = w.now.Add(time.Millisecond)
+			if got := decided(p.Decide(w.state, w.now.Add(2*time.Millisecond), &r)); got != "wait" {
+				t.Errorf("whoever has waited for something else: %s", got)
+			}
+		}
+	}
+}

@@ -74,6 +74,7 @@ func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
 func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 	view := newRequestView(p, r)
 	q := inquiry{s: s, now: now, r: r, format: p.answerFormat(r)}
+	s.since = r.Since
 	j := p.judge(&view, s.bind)
 	s.bind = j.bind
 	if view.crowdedPath() || p.rejectNonCanonical && !view.canonicalPath() {
@@ -152,7 +153,7 @@ func (p *Policy) require(q *inquiry, bind []*rule, how patience) Verdict {
 	for _, rule := range bind {
 		v := p.holder(q, rule, how)
 		if v.wait != nil {
-			return &Wait{For: *v.wait, Until: q.now.Add(v.wait.timeout)}
+			return &Wait{For: *v.wait, Until: q.now.Add(v.wait.timeout), Since: q.now}
 		}
 		if v.reason != ReasonTokenValid {
 			return first.refusals.get(v.reason, q.format)

@@ -45,6 +45,7 @@ func (p *Policy) quickly(s *State, token string, now time.Time) *Identity {
 		c.known, _ = s.cache.good.get(c.key)
 	}
 	// Nobody waits here: Decide says who may.
+	s.since = time.Time{}
 	v := p.verify(s, &c, now, impatient)
 	// A good JWT consists of b64token characters; a configured digest can be that
 	// of anything.

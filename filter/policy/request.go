@@ -1,5 +1,7 @@
 package policy
 
+import "time"
+
 // Request is what the policy sees of one HTTP request: the header pairs as the
 // host gave them, several lines of one name as several pairs, names in lower
 // case. It borrows the strings: it is valid only during one call.
@@ -19,6 +21,8 @@ type Request struct {
 	// KnownMayWait: there is, if its token was good a moment ago. Some room is
 	// kept for those, so that a flood of garbage which waits does not take all.
 	KnownMayWait bool
+	// Since is when this request was judged first, if it has waited since then.
+	Since time.Time
 }
 
 // patience is how far a request goes for an answer that is not here yet.

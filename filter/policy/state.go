@@ -14,6 +14,7 @@ type State struct {
 	allow   Allow
 	bind    []*rule
 	found   []credential // of the request under decision, by location
+	since   time.Time    // when it was judged first, if it has waited
 	parser  jose.Parser
 	claims  claims
 	tries   []*jose.Key

@@ -46,6 +46,7 @@ type Reply struct {
 type Wait struct {
 	For   Errand // as in Learned
 	Until time.Time
+	Since time.Time // now: to be told in Request.Since when it is judged again
 }
 
 // Errand names what requests can wait for: the keys of a source, what a server
