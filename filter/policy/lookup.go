@@ -94,10 +94,10 @@ func newLookups(i *introspector) *lookups {
 // the answer about the other.
 func (l *lookups) remembered(key tokenKey, now, since time.Time) (v verification, ok bool) {
 	at := seconds(now)
-	if a, ok := l.good.get(key); ok && (at < a.until || came(a.at, since)) {
+	if a, ok := l.good.get(key); ok && (between(a.at, at, a.until) || came(a.at, since)) {
 		return a.verification(at), true
 	}
-	if a, ok := l.bad.get(key); ok && (at < a.until || came(a.at, since)) {
+	if a, ok := l.bad.get(key); ok && (between(a.at, at, a.until) || came(a.at, since)) {
 		return verification{reason: a.reason}, true
 	}
 	if l.nowKey == key && !l.nowFailed && l.now.Equal(now) {
@@ -105,6 +105,10 @@ func (l *lookups) remembered(key tokenKey, now, since time.Time) (v verification
 	}
 	return verification{}, false
 }
+
+// between: an answer from the future is one from before the clock was set back, and
+// nobody knows how old it is.
+func between(begin, at, end float64) bool { return at >= begin && at < end }
 
 func came(at float64, since time.Time) bool { return !since.IsZero() && at >= seconds(since) }
 
@@ -114,8 +118,8 @@ func (l *lookups) seek(s *State, key tokenKey, token string, now time.Time, how 
 	at := seconds(now)
 	unavailable := verification{reason: ReasonIntrospectionUnavailable}
 	have, good := l.good.get(key)
-	known := verified || good && at < have.until+knownSeconds
-	cannot := l.nowFailed && l.nowKey == key && l.now.Equal(now) || good && at < have.retry
+	known := verified || good && between(have.at, at, have.until+knownSeconds)
+	cannot := l.nowFailed && l.nowKey == key && l.now.Equal(now) || good && between(have.retry-staleRetrySeconds, at, have.retry)
 	switch {
 	case how == impatient:
 		return unavailable
@@ -127,7 +131,7 @@ func (l *lookups) seek(s *State, key tokenKey, token string, now time.Time, how 
 		unavailable.wait = l.of.errand(key)
 		return unavailable
 	}
-	if good && at < have.until+l.of.stale.Seconds() {
+	if good && between(have.at, at, have.until+l.of.stale.Seconds()) {
 		// No answer is kept beyond the exp that it has (RFC 7662 section 4): the
 		// leeway is for what the server says, not for what it said.
 		if v := have.verification(at); v.reason != ReasonTokenValid || at < have.exp {

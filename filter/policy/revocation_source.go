@@ -51,8 +51,13 @@ func (st *revocationState) inline() denyList {
 func (st *revocationState) source() bool { return st.of.source.set() }
 
 func (st *revocationState) current(now time.Time) bool {
-	return !st.learned.IsZero() && now.Sub(st.learned) < st.of.maxStale
+	// Once the clock has been set back, nobody knows how old the list is.
+	age := now.Sub(st.learned)
+	return !st.learned.IsZero() && age < st.of.maxStale && age > -st.longest()
 }
+
+// longest is how far ahead a fetch is planned at most.
+func (st *revocationState) longest() time.Duration { return max(st.of.refresh, firstBackoff) }
 
 // unknown decides over a good token that nobody can say is not revoked.
 func (st *revocationState) unknown(v verification, now time.Time, mayWait bool) verification {
@@ -72,7 +77,7 @@ func (st *revocationState) unknown(v verification, now time.Time, mayWait bool) 
 
 // due appends the fetch of the list, if it is time for it.
 func (st *revocationState) due(calls []Call, now time.Time) []Call {
-	if st == nil || !st.source() || st.inFlight || !st.wanted && now.Before(st.next) {
+	if st == nil || !st.source() || st.inFlight || !st.wanted && now.Before(st.next) && st.next.Sub(now) <= st.longest() {
 		return calls
 	}
 	st.inFlight, st.wanted = true, false
@@ -102,7 +107,7 @@ func (st *revocationState) learn(s *State, now time.Time, call Call, a Answer) L
 			most = lastBackoff
 		}
 		// A server that is down need not be asked less often than one that is up.
-		st.backoff = min(max(2*st.backoff, firstBackoff), most, max(st.of.refresh, firstBackoff))
+		st.backoff = min(max(2*st.backoff, firstBackoff), most, st.longest())
 		st.next = now.Add(st.backoff - s.jitter(st.backoff/2))
 		return learned
 	}
