@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -91,5 +92,29 @@ func TestSigner(t *testing.T) {
 		} else if strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: the error repeats it: %v", name, err)
 		}
+	}
+}
+
+// TestSignerOfAnotherCurve: the key of another curve whose numbers have the size of
+// P-256's signs what nobody can verify.
+func TestSignerOfAnotherCurve(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
+	}
+	if _, err := ParseSigner(text(der)); err != nil {
+		t.Error(err)
+	}
+	const name = "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01"
+	if _, err := ParseSigner(text(bytes.Replace(der, []byte(name+"\x07"), []byte(name+"\x01"), 1))); err == nil {
+		t.Error("taken for a key of P-256")
 	}
 }

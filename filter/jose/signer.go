@@ -28,7 +28,13 @@ const (
 // The AlgorithmIdentifier of a P-256 key in PKCS #8 (RFC 5915, RFC 5480).
 const p256Algorithm = "\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"
 
-const tagOctetString = 0x04
+// p256Curve names the curve in a key of SEC 1.
+const p256Curve = "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"
+
+const (
+	tagOctetString = 0x04
+	tagParameters  = 0xa0 // [0], of a key of SEC 1
+)
 
 // ParseSigner reads a private key: PKCS #8 (RFC 5208), PKCS #1 (RFC 8017) or SEC 1
 // (RFC 5915). No error repeats any of it.
@@ -106,8 +112,12 @@ func (s *Signer) readEC(der []byte) bool {
 	if _, content, ok = cutDER(content, tagInteger); !ok {
 		return false
 	}
-	scalar, _, ok := cutDER(content, tagOctetString)
+	scalar, content, ok := cutDER(content, tagOctetString)
 	if !ok || len(scalar) != p256.size {
+		return false
+	}
+	if curve, _, ok := cutDER(content, tagParameters); ok && string(curve) != p256Curve {
+		// A scalar of another curve's is a number for this one, too, but another key.
 		return false
 	}
 	key, err := ecdsa.ParseRawPrivateKey(p256.curve, scalar)
