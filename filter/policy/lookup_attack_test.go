@@ -130,3 +130,173 @@ func TestTwoAnswersThatDoNotHold(t *testing.T) {
 		}
 	}
 }
+
+// attackConfig has JWTs that are asked about after they verify, and opaque tokens
+// of the same server at a header of their own.
+func attackConfig(t *testing.T, server, more string) string {
+	config := strings.Replace(jwtConfig(t, map[string]any{"introspect_after_verify": "server"}), `"providers":{`,
+		`"providers":{"server": {"type": "introspection", "introspection_uri": "https://issuer.example/introspect",
+		"cluster": "issuer", "client_id": "gate", "client_secret": "fake", "positive_ttl": "10s"`+server+`},`, 1)
+	return strings.TrimSuffix(config, "}") + more + "}"
+}
+
+func (w *introspectionWorld) send(headers ...[2]string) Verdict {
+	r := NewRequest(append([][2]string{{":method", "GET"}, {":path", "/"}}, headers...))
+	r.MayWait = true
+	v := w.policy.Decide(w.state, w.now, &r)
+	w.calls = append(w.calls, w.state.Due(w.now)...)
+	return v
+}
+
+// TestBothOfOneServer: one rule, a JWT that is asked about and an opaque token,
+// one server; answers in both orders, and one says no.
+func TestBothOfOneServer(t *testing.T) {
+	t.Parallel()
+	jwt := issuerOnce().sign(nil, nil)
+	for order := range 2 {
+		for no := range 3 {
+			p := mustParse(t, attackConfig(t, `, "token_locations": [{"header":"x-opaque"}]`, `,"rules":[{"all_of":["idp","server"]}]`))
+			w := &introspectionWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow}
+			ask := func() Verdict {
+				return w.send([2]string{"x-opaque", "opaque"}, [2]string{"authorization", "Bearer " + jwt})
+			}
+			if got := decided(ask()); got != "wait" || len(w.calls) != 2 {
+				t.Fatal(got, len(w.calls))
+			}
+			w.calls[0], w.calls[1] = w.calls[order], w.calls[1-order]
+			for i := range 2 {
+				w.answer("200", jsonType, fmt.Sprintf(`{"active":%t,"sub":"server-says"}`, i != no))
+			}
+			v := ask()
+			if no == 2 && setHeader(v, "x-sub") != "alice" || no < 2 && decided(v) != "inactive" {
+				t.Errorf("order %d no %d: %s %s", order, no, decided(v), setHeader(v, "x-sub"))
+			}
+		}
+	}
+}
+
+// TestAfterVerifyClaims: the server's own conditions hold for a JWT that it is
+// asked about.
+func TestAfterVerifyClaims(t *testing.T) {
+	t.Parallel()
+	token := issuerOnce().sign(nil, nil)
+	for body, want := range map[string]string{
+		`{"active":true,"aud":"other"}`:                   "wrong_audience",
+		`{"active":true,"aud":"api","exp":1}`:             "expired",
+		`{"active":true,"aud":"api","nbf":99999999999}`:   "not_yet_valid",
+		`{"active":true,"aud":"api","cnf":{"jkt":"x"}}`:   "sender_constrained",
+		`{"active":true,"aud":"api","token_type":"DPoP"}`: "wrong_type",
+		`{"active":true,"aud":"api"}`:                     "token_valid",
+		`{"active":true,"aud":7}`:                         "introspection_unavailable",
+	} {
+		p := mustParse(t, attackConfig(t, `, "only_after_verify": true, "audiences":["api"]`, ""))
+		w := &introspectionWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow}
+		w.want("/", token, "wait")
+		w.answer("200", jsonType, body)
+		w.want("/", token, want)
+	}
+}
+
+// TestOptionalIsNoWayAround: where a token may be missing, one that nobody vouches
+// for does not pass, and where none is asked for nobody is asked.
+func TestOptionalIsNoWayAround(t *testing.T) {
+	t.Parallel()
+	w := newIntrospectionWorld(t, nil, `,"rules":[{"match":{"path":"/open"},"access":"anonymous"},{"match":{"path":"/present"},"access":"insecure_presence_only"},{"match":{"path":"/no"},"access":"deny"},{"access":"optional"}]`)
+	for path, want := range map[string]string{"/open": "anonymous", "/present": "presence_only", "/no": "forbidden"} {
+		if w.want(path, "opaque", want); len(w.calls) != 0 {
+			t.Errorf("%s: asked", path)
+		}
+	}
+	w.want("/", "opaque", "wait")
+	w.answer("500", "", "")
+	w.want("/", "opaque", "introspection_unavailable")
+	w.want("/", "opaque-2", "wait")
+	w.answer("200", jsonType, `{"active":false}`)
+	w.want("/", "opaque-2", "inactive")
+}
+
+// TestTwoServers: what one server says of a token is nothing that the other has
+// said.
+func TestTwoServers(t *testing.T) {
+	t.Parallel()
+	server := func(more string) string {
+		return `{"type":"introspection","introspection_uri":"https://issuer.example/introspect","cluster":"issuer","client_id":"gate","client_secret":"fake"` + more + `}`
+	}
+	p := mustParse(t, `{"subject_header":"x-sub","providers":{"one":`+server("")+`,"two":`+server(`,"token_locations":[{"header":"x-two"}]`)+`},
+		"rules":[{"match":{"path":"/1"},"providers":["one"]},{"match":{"path":"/2"},"providers":["two"]}]}`)
+	w := &introspectionWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow}
+	w.send([2]string{"x-two", "same"})
+	w.answer("200", jsonType, `{"active":true,"sub":"of-two"}`)
+	v := w.send([2]string{"authorization", "Bearer same"})
+	if decided(v) != "wait" {
+		t.Fatalf("%s %s", decided(v), setHeader(v, "x-sub"))
+	}
+	w.answer("200", jsonType, `{"active":false}`)
+	if got := decided(w.send([2]string{"authorization", "Bearer same"})); got != "inactive" {
+		t.Error(got)
+	}
+	if got := decided(w.send([2]string{"x-two", "same"})); got != "token_valid" {
+		t.Error(got)
+	}
+}
+
+// TestQuickAfterVerify: Quick does not take a verified JWT for one that the server
+// was asked about.
+func TestQuickAfterVerify(t *testing.T) {
+	t.Parallel()
+	config := attackConfig(t, `, "only_after_verify": true, "stale_if_error":"1h"`, "")
+	config = strings.Replace(config, `"subject_header":"x-sub"`, `"realm":"x"`, 1)
+	config = strings.Replace(config, `"claim_headers":[{"claim":"tier","header":"x-tier"}],`, "", 1)
+	p := mustParse(t, config)
+	w := &introspectionWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow}
+	if !p.OnlyCredential() {
+		t.Fatal("not for Quick")
+	}
+	token := issuerOnce().sign(nil, nil)
+	quick := func() bool { return p.Quick(w.state, w.now, "Bearer "+token, "/") != nil }
+	w.want("/", token, "wait")
+	if quick() {
+		t.Error("before the answer")
+	}
+	w.answer("500", "", "")
+	if quick() {
+		t.Error("after a failure")
+	}
+	w.want("/", token, "introspection_unavailable")
+	w.now = w.now.Add(time.Minute)
+	w.want("/", token, "wait")
+	w.answer("200", jsonType, `{"active":true}`)
+	w.want("/", token, "token_valid")
+	if !quick() {
+		t.Error("not with an answer")
+	}
+	w.now = w.now.Add(11 * time.Second)
+	if quick() {
+		t.Error("with a stale one")
+	}
+	w.want("/", token, "wait")
+	w.answer("200", jsonType, `{"active":false}`)
+	if quick() {
+		t.Error("inactive")
+	}
+	w.now = w.now.Add(11 * time.Second)
+	if quick() {
+		t.Error("negative answer over")
+	}
+}
+
+// TestAnswerNumbers: numbers beyond what a time can be neither pass for ever nor
+// panic.
+func TestAnswerNumbers(t *testing.T) {
+	t.Parallel()
+	for _, n := range []string{"1e400", "-1e400", "1e300", "99999999999999999999", "9223372036854775807", "-9223372036854775808", "1e-400", "0", "-0", "-1", "0.5", "null", "true", `""`, "[]", "{}"} {
+		for _, member := range []string{"exp", "iat", "nbf"} {
+			w := newIntrospectionWorld(t, map[string]any{"stale_if_error": "1h", "require_expiry": true, "max_lifetime": "1h"}, "")
+			w.want("/", "opaque", "wait")
+			w.answer("200", jsonType, `{"active":true,"`+member+`":`+n+`}`)
+			if got := decided(w.decide("/", "opaque")); got == "token_valid" || got == "wait" {
+				t.Errorf("%s %s: %s", member, n, got)
+			}
+		}
+	}
+}
