@@ -143,6 +143,10 @@ func (st *sourceState) call(e endpoint, discovery bool, now time.Time) Call {
 // expire gives up a set that nobody has confirmed for too long: a key that the
 // issuer has revoked meanwhile would be trusted for ever.
 func (st *sourceState) expire(now time.Time) {
+	if now.Before(st.learned) {
+		// The clock was set back: a withdrawn key must not serve for longer by as much.
+		st.learned, st.next = now, now
+	}
 	if st.keys != nil && now.Sub(st.learned) >= st.source.maxStale {
 		st.keys = nil
 	}

@@ -388,3 +388,29 @@ func TestKeysBadAnswers(t *testing.T) {
 		w.want("keys_unavailable")
 	}
 }
+
+// TestClockSetBackKeys: keys are fetched again at once, and are given up in time from
+// then on if the issuer is down.
+func TestClockSetBackKeys(t *testing.T) {
+	t.Parallel()
+	w := newKeysWorld(t, map[string]any{"max_stale": "1h", "max_refresh": "30m"})
+	w.fetch()
+	w.now = w.now.Add(-24 * time.Hour)
+	calls := w.begin()
+	if len(calls) != 1 {
+		t.Fatalf("%d calls after the clock was set back, want one", len(calls))
+	}
+	w.served = ""
+	w.finish(calls)
+	if got := w.ask("k1", "RS256"); got != "not_yet_valid" && got != "token_valid" {
+		t.Errorf("the keys are gone at once: %s", got)
+	}
+	w.now = w.now.Add(61 * time.Minute)
+	w.finish(w.begin())
+	if got := w.ask("k1", "RS256"); got != "keys_unavailable" {
+		t.Errorf("the keys still serve an hour later: %s", got)
+	}
+	if again := w.begin(); len(again) != 0 {
+		t.Errorf("%d calls before the back-off is over", len(again))
+	}
+}

@@ -1,0 +1,56 @@
+package policy
+
+// pass lets a request through without a verified token.
+func (p *Policy) pass(q *inquiry, j *judgement, reason Reason) *Allow {
+	a := p.newAllow(q, reason)
+	forward := j.opening.forwardUnverified && !j.withhold
+	for i := range q.s.found {
+		// What a shadow rule has verified is nobody's all the same.
+		q.s.found[i].used = false
+	}
+	p.strip(q.s, a, q.r, false, forward && j.opening.forwardAuthorization)
+	if forward && p.tokenHeader != "" {
+		if c := q.s.only(everyPlace); c.kind == credentialBearer {
+			a.Set = append(a.Set, [2]string{p.tokenHeader, c.token})
+		}
+	}
+	return a
+}
+
+func (p *Policy) passVerified(q *inquiry, bind []*rule, id *Identity) *Allow {
+	a := p.newAllow(q, ReasonTokenValid)
+	forward := true
+	for _, rule := range bind {
+		forward = forward && rule.forwardAuthorization
+	}
+	p.strip(q.s, a, q.r, forward, false)
+	for i := range q.s.found {
+		c := &q.s.found[i]
+		if !c.used {
+			continue
+		}
+		a.Unchecked = a.Unchecked || c.outcome.unchecked
+		if p.tokenHeader != "" && c.outcome.id == id {
+			a.Set = append(a.Set, [2]string{p.tokenHeader, c.token})
+		}
+		if p.locations[c.location].kind == locationQuery {
+			// RFC 6750 section 2.3: no shared cache may keep the answer.
+			a.State = append(a.State, [2]string{"bearerauth.cache_control", "private"})
+		}
+	}
+	p.tell(a, id)
+	return a
+}
+
+// tell lets the upstream know who it is.
+func (p *Policy) tell(a *Allow, id *Identity) {
+	a.Identity = id
+	a.Set = append(a.Set, id.headers...)
+}
+
+// newAllow starts with the removal of what a client sent under our names.
+func (p *Policy) newAllow(q *inquiry, reason Reason) *Allow {
+	a := &q.s.allow
+	*a = Allow{Reason: reason, Set: a.Set[:0], State: a.State[:0], Remove: p.AppendForged(a.Remove[:0], q.r.Headers)}
+	return a
+}
