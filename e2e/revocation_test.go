@@ -22,12 +22,12 @@ func TestRevocation(t *testing.T) {
 	t.Parallel()
 	key := issuer.NewKey("k1", "ES256")
 	i := issuer.Run(t, key)
-	const workers = 2
+	const workers, maxStale = 2, 4 * time.Second
 	config := func(more string) string {
 		return strings.TrimSuffix(fetched(i, "issuer-0", ""), "}") + fmt.Sprintf(
 			`, "revocations": {"uri": "%s%s", "cluster": "issuer-0", "refresh": "1s"%s}}`, i.Name(), issuer.RevokedPath, more)
 	}
-	p, server := runWithIssuers(t, workers, []*issuer.Server{i}, listener{name: "l", config: config(`, "max_stale": "4s"`)})
+	p, server := runWithIssuers(t, workers, []*issuer.Server{i}, listener{name: "l", config: config(fmt.Sprintf(`, "max_stale": "%s"`, maxStale))})
 	addr := envoy.Address(t, p, "l")
 	token := func(jti string) func() string {
 		all := i.Token(key, issuer.Claims{"jti": jti})
@@ -74,7 +74,11 @@ func TestRevocation(t *testing.T) {
 	}
 
 	i.Down()
+	down := time.Now()
 	await(t, addr, other, 503, 200)
+	// One worker's list was the older one. By max_stale after the server's end
+	// every list is too old.
+	time.Sleep(time.Until(down.Add(maxStale + 500*time.Millisecond)))
 	for range 5 {
 		if r, err := attempt(addr, other()); err != nil || r.Status != 503 || r.Header.Get("Retry-After") == "" || r.Header.Get("Www-Authenticate") != "" {
 			t.Fatalf("%+v %v while nobody can know", r, err)
@@ -91,14 +95,16 @@ func TestRevocation(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, addr, other, 200, 503)
-	await(t, addr, stolen, 200, 401)
+	await(t, addr, stolen, 200, 401, 503)
 	// Broken lists replace nothing, and the log says what is wrong with them.
 	i.Reply(issuer.RevokedPath, issuer.Say(200, `{"revoked":[{"iss":"x","JTI":"y"}]}`))
 	if _, err := p.Log.Wait(`revocations stay as they are: revoked\[0\]\.JTI: unknown member`, 20*time.Second); err != nil {
 		t.Error(err)
 	}
 	i.Reply(issuer.RevokedPath, issuer.Say(200, issuer.Revoked(issuer.Claims{"kid": key.ID})))
-	await(t, addr, func() string { return i.Token(key, nil) }, 401, 200)
+	// A worker that was still waiting out its failures when the lists broke has had
+	// no good one since the outage: max_stale is shorter than that wait can be.
+	await(t, addr, func() string { return i.Token(key, nil) }, 401, 200, 503)
 }
 
 // TestNoListAtStart: while none has come nobody can know, unless the named option
