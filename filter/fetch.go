@@ -76,10 +76,10 @@ func (p *plugin) follow(at time.Time, call policy.Call, learned policy.Learned) 
 			proxywasm.LogWarn("revocations stay as they are: " + learned.Failure)
 		}
 	case learned.Failure != "":
-		p.metrics.countFetch(false)
+		p.metrics.fetches.count(false)
 		proxywasm.LogWarn("keys of provider " + call.Provider() + " stay as they are: " + learned.Failure)
 	case learned.Keys != nil:
-		p.metrics.countFetch(true)
+		p.metrics.fetches.count(true)
 		for _, skipped := range learned.Keys.Skipped {
 			proxywasm.LogWarn("keys of provider " + call.Provider() + ": key " + strconv.Itoa(skipped.Index) + " is not used: " + skipped.Why)
 		}
@@ -104,7 +104,7 @@ func (p *plugin) followLookup(call policy.Call, learned policy.Learned) {
 	if !learned.Settled {
 		return
 	}
-	p.metrics.countLookup(learned.Failure == "")
+	p.metrics.lookups.count(learned.Failure == "")
 	if !learned.Log {
 		return
 	}

@@ -13,10 +13,8 @@ import (
 type metrics struct {
 	counters    [policy.NumReasons]proxywasm.MetricCounter
 	pending     [policy.NumReasons]uint64
-	fetches     [2]proxywasm.MetricCounter // failed, succeeded
-	fetched     [2]uint64
-	lookups     [2]proxywasm.MetricCounter // failed, succeeded
-	lookedUp    [2]uint64
+	fetches     results // of keys
+	lookups     results // introspections
 	shadows     map[shadowed]*shadowCounter
 	revocations revocationMetrics
 	defined     bool
@@ -42,21 +40,38 @@ func (m *metrics) define() {
 		m.counters[reason] = proxywasm.DefineCounterMetric(
 			"decision=.=" + reason.Decision() + ";.;reason=.=" + reason.String() + ";.;bearerauth_requests_total")
 	}
-	for i, result := range []string{"failure", "success"} {
-		m.fetches[i] = proxywasm.DefineCounterMetric("result=.=" + result + ";.;bearerauth_key_fetches_total")
-		m.lookups[i] = proxywasm.DefineCounterMetric("result=.=" + result + ";.;bearerauth_introspections_total")
-	}
+	m.fetches.define("bearerauth_key_fetches_total")
+	m.lookups.define("bearerauth_introspections_total")
 	m.defined = true
 }
 
-func (m *metrics) countFetch(success bool)  { m.fetched[indexOf(success)]++ }
-func (m *metrics) countLookup(success bool) { m.lookedUp[indexOf(success)]++ }
+// results counts outbound calls by what came of them: failed, succeeded.
+type results struct {
+	counters [2]proxywasm.MetricCounter
+	pending  [2]uint64
+}
 
-func indexOf(success bool) int {
-	if success {
-		return 1
+func (r *results) define(name string) {
+	for i, result := range []string{"failure", "success"} {
+		r.counters[i] = proxywasm.DefineCounterMetric("result=.=" + result + ";.;" + name)
 	}
-	return 0
+}
+
+func (r *results) count(success bool) {
+	if success {
+		r.pending[1]++
+	} else {
+		r.pending[0]++
+	}
+}
+
+func (r *results) flush() {
+	for i, n := range r.pending {
+		if n > 0 {
+			r.pending[i] = 0
+			r.counters[i].Increment(n)
+		}
+	}
 }
 
 func (m *metrics) count(reason policy.Reason) {
@@ -100,15 +115,7 @@ func (m *metrics) flush() {
 			c.pending = 0
 		}
 	}
-	for i := range m.fetched {
-		if n := m.fetched[i]; n > 0 {
-			m.fetched[i] = 0
-			m.fetches[i].Increment(n)
-		}
-		if n := m.lookedUp[i]; n > 0 {
-			m.lookedUp[i] = 0
-			m.lookups[i].Increment(n)
-		}
-	}
+	m.fetches.flush()
+	m.lookups.flush()
 	m.revocations.flush()
 }

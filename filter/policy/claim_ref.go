@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strconv"
 
 	"bearerauth/filter/jose"
@@ -63,15 +64,7 @@ func (p *Policy) topIndex(name string) int {
 }
 
 func (r *claimRef) same(other *claimRef) bool {
-	if r.top != other.top || len(r.inner) != len(other.inner) {
-		return false
-	}
-	for i := range r.inner {
-		if r.inner[i] != other.inner[i] {
-			return false
-		}
-	}
-	return true
+	return r.top == other.top && slices.Equal(r.inner, other.inner)
 }
 
 // in finds the claim among the members at the top of a payload. null is no

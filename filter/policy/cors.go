@@ -27,13 +27,7 @@ func (c *cors) passes(v *requestView) bool {
 
 // onlyHeader is the value of a header that stands once and is not empty.
 func onlyHeader(r *Request, name string) (value string, ok bool) {
-	lines := 0
-	for i := range r.Headers {
-		if r.Headers[i][0] == name {
-			value = r.Headers[i][1]
-			lines++
-		}
-	}
+	value, lines := r.header(name)
 	return value, lines == 1 && value != ""
 }
 

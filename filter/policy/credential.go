@@ -72,13 +72,7 @@ func (s *State) credential(p *Policy, r *Request) credential {
 // plainCredential is what stands behind "Bearer" and one space in the only
 // Authorization line, as most clients send it. It need not be a token.
 func plainCredential(r *Request) (string, bool) {
-	value, lines := "", 0
-	for i := range r.Headers {
-		if r.Headers[i][0] == "authorization" {
-			value = r.Headers[i][1]
-			lines++
-		}
-	}
+	value, lines := r.header("authorization")
 	if lines != 1 {
 		return "", false
 	}

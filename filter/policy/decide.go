@@ -1,8 +1,6 @@
 package policy
 
-import (
-	"time"
-)
+import "time"
 
 // Decide says whether a request passes. The verdict holds until the next Decide
 // with the same state.

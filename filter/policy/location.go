@@ -28,12 +28,11 @@ const (
 
 func (p places) has(i int) bool { return p>>i&1 == 1 }
 
-// read finds what stands at a location. Several of a kind are never resolved to
+// read finds what stands at a location other than Authorization, which
+// State.credential reads. Several of a kind are never resolved to
 // the first or the last: the upstream may read the other.
 func (l *location) read(r *Request) credential {
 	switch l.kind {
-	case locationAuthorization:
-		return readCredential(r, hasQueryToken(r.Path))
 	case locationHeader:
 		return l.readHeader(r)
 	case locationCookie:
@@ -43,13 +42,7 @@ func (l *location) read(r *Request) credential {
 }
 
 func (l *location) readHeader(r *Request) credential {
-	value, lines := "", 0
-	for i := range r.Headers {
-		if r.Headers[i][0] == l.name {
-			value = r.Headers[i][1]
-			lines++
-		}
-	}
+	value, lines := r.header(l.name)
 	switch {
 	case lines == 0:
 		return credential{kind: credentialNone}

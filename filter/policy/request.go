@@ -72,3 +72,14 @@ func (r *Request) Read(pairs [][2]string) {
 		}
 	}
 }
+
+// header is the last line of a header, and how many lines it has.
+func (r *Request) header(name string) (value string, lines int) {
+	for i := range r.Headers {
+		if r.Headers[i][0] == name {
+			value = r.Headers[i][1]
+			lines++
+		}
+	}
+	return value, lines
+}

@@ -1,5 +1,7 @@
 package policy
 
+import "slices"
+
 // routeCondition asks something of the route that Envoy has chosen: of its name
 // or of its metadata.
 //
@@ -78,17 +80,10 @@ const (
 
 // property is the index of a property, which several rules can share.
 func (p *Policy) property(path ...string) int {
-next:
 	for i, have := range p.properties {
-		if len(have) != len(path) {
-			continue
+		if slices.Equal(have, path) {
+			return i
 		}
-		for k := range have {
-			if have[k] != path[k] {
-				continue next
-			}
-		}
-		return i
 	}
 	p.properties = append(p.properties, path)
 	return len(p.properties) - 1
