@@ -153,6 +153,7 @@ func (p *Policy) readRules(o *object, common *refusalOptions, ready *refusals) {
 		}
 		p.rules = append(p.rules, rule)
 	}
+	p.index = newRuleIndex(p.rules)
 }
 
 func (p *Policy) readRule(o *object, common *refusalOptions, ready *refusals) *rule {

@@ -16,8 +16,7 @@ func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 	view := newRequestView(p, r)
 	q := inquiry{s: s, now: now, r: r, format: p.answerFormat(r)}
 	s.since = r.Since
-	j := p.judge(&view, s.bind)
-	s.bind = j.bind
+	j := p.judge(s, &view)
 	if view.crowdedPath() || p.rejectNonCanonical && !view.canonicalPath() {
 		return p.anyRule(&j).refusals.get(ReasonNonCanonicalPath, q.format)
 	}

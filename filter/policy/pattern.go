@@ -13,6 +13,7 @@ import (
 type pathPattern struct {
 	expression *regexp.Regexp
 	text       string // of the expression
+	prefix     string // how everything that the expression matches begins
 	segments   []string
 	tail       patternTail
 }
@@ -64,7 +65,21 @@ func parseRegexPath(s string) (*pathPattern, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pathPattern{expression: expression, text: s}, nil
+	return &pathPattern{expression: expression, text: s, prefix: literalPrefix(s)}, nil
+}
+
+// literalPrefix asks the bare expression: of an anchored one Go tells no prefix.
+// What matches with the first ^ also matches without it.
+func literalPrefix(s string) string {
+	if strings.HasPrefix(s, "^/") {
+		s = s[1:]
+	}
+	bare, err := regexp.Compile(s)
+	if err != nil {
+		return ""
+	}
+	prefix, _ := bare.LiteralPrefix()
+	return prefix
 }
 
 // compileAnchored compiles the bare text first: `a)|(?:b` is an error, not two

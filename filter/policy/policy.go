@@ -42,6 +42,7 @@ type Policy struct {
 	resources            []*resource                      // by name
 	resourceMetadata     string                           // the URL in challenges, where a rule has no other
 	rules                []*rule
+	index                *ruleIndex
 	fallback             *rule // for requests that no rule matches: a valid token of any provider
 }
 

@@ -83,7 +83,7 @@ type judgement struct {
 	withhold bool
 }
 
-// judge finds the rules for a request; scratch is reused for the result.
+// judge finds the rules for a request. The result lasts until the next one.
 //
 // An opening applies only if every reading matches it. Where only some do, it
 // leaves the request to the rules behind it, except that a rule which asks for
@@ -91,16 +91,19 @@ type judgement struct {
 // stands behind it may ask for less. An optional rule can have providers and
 // scopes, and behind a presence-only one can be an anonymous one. A rule in shadow
 // is such a rule: where all readings meet it, it refuses nobody.
-func (p *Policy) judge(v *requestView, scratch []*rule) judgement {
-	j := judgement{bind: scratch[:0]}
+func (p *Policy) judge(s *State, v *requestView) judgement {
+	j := judgement{bind: s.bind[:0]}
 	for _, reading := range v.readings() {
-		p.judgeReading(&j, v, reading)
+		s.concerned = p.index.find(s.concerned[:0], v, reading)
+		p.judgeReading(&j, v, reading, s.concerned)
 	}
+	s.bind = j.bind
 	return j
 }
 
-func (p *Policy) judgeReading(j *judgement, v *requestView, reading string) {
-	for _, r := range p.rules {
+func (p *Policy) judgeReading(j *judgement, v *requestView, reading string, concerned []int) {
+	for _, i := range concerned {
+		r := p.rules[i]
 		if r.opens() && r.match.opens(v) {
 			j.opening = r
 			return

@@ -11,23 +11,24 @@ import (
 // verdicts that are remembered. One State serves one request at a time, and no
 // two configurations share one.
 type State struct {
-	allow   Allow
-	bind    []*rule
-	found   []credential // of the request under decision, by location
-	since   time.Time    // when it was judged first, if it has waited
-	parser  jose.Parser
-	claims  claims
-	tries   []*jose.Key
-	cache   *tokenCache
-	sources []*sourceState
-	lookups []*lookups
-	pending bool             // questions about tokens have come since Due
-	revoked *revocationState // nil: no token is ever revoked
-	reader  jose.Reader
-	serial  uint64
-	policy  *Policy
-	seed    uint64
-	host    Host
+	allow     Allow
+	bind      []*rule
+	concerned []int        // of Policy.rules, by one reading of the request
+	found     []credential // of the request under decision, by location
+	since     time.Time    // when it was judged first, if it has waited
+	parser    jose.Parser
+	claims    claims
+	tries     []*jose.Key
+	cache     *tokenCache
+	sources   []*sourceState
+	lookups   []*lookups
+	pending   bool             // questions about tokens have come since Due
+	revoked   *revocationState // nil: no token is ever revoked
+	reader    jose.Reader
+	serial    uint64
+	policy    *Policy
+	seed      uint64
+	host      Host
 }
 
 // Host is what a State takes from the VM that it lives in.
