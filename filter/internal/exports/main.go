@@ -3,7 +3,7 @@
 // stays. The host calls every callback that it finds, and each call of one that
 // does nothing costs a request about a microsecond.
 //
-//	go run ./filter/internal/exports in.wasm out.wasm
+//	go run ./filter/internal/exports in.wasm out.wasm [more exports to keep]
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -41,14 +42,14 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) != 2 {
-		return errors.New("want the names of the module to read and of the one to write")
+	if len(args) < 2 {
+		return errors.New("want the names of the module to read and of the one to write, and then those of more exports to keep")
 	}
 	module, err := os.ReadFile(args[0])
 	if err != nil {
 		return err
 	}
-	module, err = rewrite(module)
+	module, err = rewrite(module, append(slices.Clip(needed), args[2:]...))
 	if err != nil {
 		return fmt.Errorf("%s: %w", args[0], err)
 	}
@@ -60,7 +61,7 @@ const exportSection = 7
 var errModule = errors.New("want a WebAssembly module of version 1")
 
 // rewrite copies every section but that of the exports.
-func rewrite(module []byte) ([]byte, error) {
+func rewrite(module []byte, needed []string) ([]byte, error) {
 	if !strings.HasPrefix(string(module), "\x00asm\x01\x00\x00\x00") {
 		return nil, errModule
 	}
@@ -75,7 +76,7 @@ func rewrite(module []byte) ([]byte, error) {
 		rest = rest[1+n+int(size):]
 		if id == exportSection {
 			var err error
-			if body, err = rewriteExports(body); err != nil {
+			if body, err = rewriteExports(body, needed); err != nil {
 				return nil, err
 			}
 		}
@@ -91,7 +92,7 @@ type export struct {
 	index uint64
 }
 
-func rewriteExports(body []byte) ([]byte, error) {
+func rewriteExports(body []byte, needed []string) ([]byte, error) {
 	count, n := binary.Uvarint(body)
 	if n <= 0 {
 		return nil, errModule

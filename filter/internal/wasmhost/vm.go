@@ -174,6 +174,16 @@ func (vm *VM) call(contextID uint32, export string, arguments ...uint64) (result
 	return result, true
 }
 
+// Export runs an export that no host calls, one of a module built for a test.
+func (vm *VM) Export(name string) uint64 {
+	vm.tb.Helper()
+	result, called := vm.call(0, name)
+	if !called {
+		vm.tb.Fatalf("want a module that exports %s", name)
+	}
+	return result
+}
+
 // callback is a call about a stream: as in Envoy, a reply to any stream while
 // it runs stops the stream that it is about.
 func (vm *VM) callback(contextID uint32, export string, arguments ...uint64) (result uint64, called bool) {
