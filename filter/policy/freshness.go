@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -22,15 +23,24 @@ func freshness(headers [][2]string, source *keySource) time.Duration {
 			case "no-cache", "no-store":
 				return source.least
 			case "max-age":
-				age, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
-				if err == nil {
-					d = time.Duration(age) * time.Second
+				if age, ok := deltaSeconds(strings.Trim(value, `"`)); ok {
+					d = age
 				}
 			}
 		}
 	}
-	if age, err := strconv.ParseUint(headerValue(headers, "age"), 10, 31); err == nil {
-		d -= time.Duration(age) * time.Second
+	if age, ok := deltaSeconds(headerValue(headers, "age")); ok {
+		d -= age
 	}
 	return min(max(d, source.least), source.most)
+}
+
+// deltaSeconds reads a number of seconds; what is too great for that is 2^31
+// (RFC 9111 section 1.2.2), so that an absurd Age makes an answer old, not new.
+func deltaSeconds(s string) (time.Duration, bool) {
+	seconds, err := strconv.ParseUint(s, 10, 31)
+	if errors.Is(err, strconv.ErrRange) {
+		seconds, err = 1<<31, nil
+	}
+	return time.Duration(seconds) * time.Second, err == nil
 }

@@ -294,11 +294,13 @@ func TestKeysFreshness(t *testing.T) {
 		{[][2]string{{"cache-control", "max-age=120"}, {"age", "30"}}, 90 * time.Second},
 		{[][2]string{{"cache-control", "max-age=1"}}, time.Minute},
 		{[][2]string{{"cache-control", "max-age=99999999"}}, time.Hour},
-		{[][2]string{{"cache-control", "max-age=99999999999999999999"}}, 10 * time.Minute},
+		{[][2]string{{"cache-control", "max-age=99999999999999999999"}}, time.Hour},
 		{[][2]string{{"cache-control", "max-age=-5"}}, 10 * time.Minute},
 		{[][2]string{{"cache-control", "no-cache"}}, time.Minute},
 		{[][2]string{{"cache-control", "max-age=600"}, {"cache-control", "no-store"}}, time.Minute},
 		{[][2]string{{"cache-control", "max-age=120"}, {"age", "4000"}}, time.Minute},
+		{[][2]string{{"cache-control", "max-age=120"}, {"age", "99999999999999999999"}}, time.Minute},
+		{[][2]string{{"age", "-1"}}, 10 * time.Minute},
 	} {
 		if got := freshness(c.headers, source); got != c.want {
 			t.Errorf("%v: %s, want %s", c.headers, got, c.want)
