@@ -12,11 +12,9 @@ type jwtProvider struct {
 	index int // in Policy.providers
 	name  string
 	tokenPolicy
-	algorithms jose.Algorithms
-	types      []string     // accepted typ, lower case without application/; nil: what is no other kind of JWT
-	keyIDs     []string     // the only kids of its tokens; nil: any
-	keys       *jose.KeySet // inline; nil: from source
-	source     *keySource   // keys from the network
+	keyring
+	types  []string // accepted typ, lower case without application/; nil: what is no other kind of JWT
+	keyIDs []string // the only kids of its tokens; nil: any
 }
 
 // issuerRule is what an issuer's name leads to. With claim, which comes from a
@@ -93,18 +91,8 @@ func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool
 		s.cache.keepBad(key, ReasonAlgorithm, nil, nil, at)
 		return verification{reason: ReasonAlgorithm}
 	}
-	keys := s.keys(provider)
-	s.tries = keys.Candidates(message.KeyID, message.HasKeyID, message.Algorithm, s.tries[:0])
-	var signer *jose.Key
-	for _, k := range s.tries {
-		if k.Verify(message.Algorithm, message.Signed, message.Signature, s.hostFor(message.Algorithm)) {
-			signer = k
-			break
-		}
-	}
-	// Keys without a name may be anybody's, and a token without one may be of a
-	// key that is newer than the set: no key of this token was there all the same.
-	noSuchKey := len(s.tries) == 0 || !message.HasKeyID || !s.tries[0].HasID
+	keys := s.keys(&provider.keyring)
+	signer, noSuchKey := s.signerOf(message, keys)
 	switch {
 	case signer != nil:
 	case noSuchKey && provider.source != nil:

@@ -27,7 +27,7 @@ func (p *Policy) readJWTProvider(o *object, index int, name string) {
 	if other := o.checked("introspect_after_verify", "", wantName); other != "" {
 		p.askedBy = append(p.askedBy, askedBy{index, other, o.at("introspect_after_verify")})
 	}
-	p.readKeys(o, j, issuers)
+	j.keyring = p.readKeys(o, name, issuers)
 	o.done()
 	if len(o.problems.list) > before {
 		return

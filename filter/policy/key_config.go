@@ -12,8 +12,8 @@ import (
 // symmetric are the algorithms whose key also signs.
 var symmetric = jose.Algorithms(0).With(jose.HS256).With(jose.HS384).With(jose.HS512)
 
-// readKeys reads where the keys come from: exactly one source.
-func (p *Policy) readKeys(o *object, j *jwtProvider, issuers []namedIssuer) {
+// readKeys reads where a provider's keys come from: exactly one source.
+func (p *Policy) readKeys(o *object, provider string, issuers []namedIssuer) (ring keyring) {
 	algorithms := p.readAlgorithms(o)
 	before := len(o.problems.list)
 	var inline []*jose.Key
@@ -41,30 +41,31 @@ func (p *Policy) readKeys(o *object, j *jwtProvider, issuers []namedIssuer) {
 	}
 	if o.has("jwks_uri") || o.has("discovery") {
 		count++
-		p.readKeySource(o, j, issuers)
+		ring.source = p.readKeySource(o, provider, issuers)
 	} else {
 		refuseNetworkMembers(o)
 	}
 	if count != 1 {
 		o.problems.add(o.path, "want exactly one source of keys: jwks, pem, secret, secret_environment, jwks_uri or discovery")
-		return
+		return ring
 	}
-	if j.source != nil {
+	if ring.source != nil {
 		if !o.has("algorithms") {
 			o.wrong("algorithms", "want the algorithms to accept, as in [\"RS256\"]: keys that are fetched do not decide it")
 		}
 		if algorithms&symmetric != 0 {
 			o.wrong("algorithms", "want no HS algorithm for keys that are fetched: a secret is not for a network")
 		}
-		j.algorithms = algorithms
-		return
+		ring.algorithms = algorithms
+		return ring
 	}
 	if len(o.problems.list) > before {
 		// What broken keys would serve is unknown.
-		return
+		return ring
 	}
-	j.keys = &jose.KeySet{Keys: inline}
-	j.algorithms = p.deriveAlgorithms(o, inline, algorithms)
+	ring.keys = &jose.KeySet{Keys: inline}
+	ring.algorithms = p.deriveAlgorithms(o, inline, algorithms)
+	return ring
 }
 
 // refuseNetworkMembers is for a provider whose keys are not fetched.
@@ -189,8 +190,8 @@ func secretKeys(o *object, where string, secret []byte, algorithms jose.Algorith
 }
 
 // readKeySource reads a source of keys on the network.
-func (p *Policy) readKeySource(o *object, j *jwtProvider, issuers []namedIssuer) {
-	k := &keySource{index: len(p.sources), provider: j.name}
+func (p *Policy) readKeySource(o *object, provider string, issuers []namedIssuer) *keySource {
+	k := &keySource{index: len(p.sources), provider: provider}
 	cluster := o.checked("cluster", "", wantCluster)
 	if !o.has("cluster") {
 		o.wrong("cluster", "want the name of the Envoy cluster that leads to the issuer")
@@ -238,8 +239,8 @@ func (p *Policy) readKeySource(o *object, j *jwtProvider, issuers []namedIssuer)
 		o.wrong("max_stale", "want at least as long as refresh and max_refresh: keys would be given up before they are fetched again")
 	}
 	k.most = min(k.most, k.maxStale)
-	j.source = k
 	p.sources = append(p.sources, k)
+	return k
 }
 
 func wantCluster(s string) string {

@@ -75,22 +75,3 @@ func (s *State) jitter(d time.Duration) time.Duration {
 	}
 	return time.Duration(s.seed % uint64(d))
 }
-
-// keys is the present key set of a provider, nil where there is none. Keys
-// belong to one provider: they are never looked for in another's (RFC 8725
-// section 3.8).
-func (s *State) keys(j *jwtProvider) *jose.KeySet {
-	if j.source == nil {
-		return j.keys
-	}
-	return s.sources[j.source.index].keys
-}
-
-// hostFor is the host's verifier for the algorithms that it passed the
-// self-test in.
-func (s *State) hostFor(a jose.Algorithm) jose.HostVerifier {
-	if s.host.Knows.Has(a) {
-		return s.host.Verify
-	}
-	return nil
-}

@@ -154,11 +154,11 @@ func (s *State) lookBad(k tokenKey, now float64) (reason Reason, known bool) {
 // current reports whether a token that was good can still be: it ends with its
 // expiry, and at once with its key.
 func (s *State) current(t *goodToken, now float64) bool {
-	return now < t.window.expires && s.keys(t.provider).Holds(t.key)
+	return now < t.window.expires && s.keys(&t.provider.keyring).Holds(t.key)
 }
 
 func (s *State) standing(b badToken, now float64) bool {
-	return now < b.until && (b.keys == nil || s.keys(b.provider) == b.keys)
+	return now < b.until && (b.keys == nil || s.keys(&b.provider.keyring) == b.keys)
 }
 
 func (c *tokenCache) keepBad(k tokenKey, reason Reason, j *jwtProvider, keys *jose.KeySet, now float64) {
