@@ -77,6 +77,7 @@ func TestMembers(t *testing.T) {
 		"static_provider":        {`{"providers":{"a":{"unknown":0}}}`, "providers.a.unknown"},
 		"jwt_provider":           {`{"providers":{"a":{"type":"jwt","jwks_uri":"","unknown":0}}}`, "providers.a.unknown"},
 		"introspection_provider": {`{"providers":{"a":{"type":"introspection","unknown":0}}}`, "providers.a.unknown"},
+		"signed_response":        {`{"providers":{"a":{"type":"introspection","signed_response":{"jwks_uri":"","unknown":0}}}}`, "providers.a.signed_response.unknown"},
 		"matcher":                {`{"providers":{"a":{"type":"jwt","subjects":[{"unknown":0}]}}}`, "providers.a.subjects[0].unknown"},
 		"required_claim":         {`{"providers":{"a":{"type":"jwt","required_claims":[{"unknown":0}]}}}`, "providers.a.required_claims[0].unknown"},
 		"cors":                   {`{"cors":{"unknown":0}}`, "cors.unknown"},
@@ -149,11 +150,17 @@ func TestEnums(t *testing.T) {
 	}
 }
 
-// TestDescriptions: an editor has something to show for every member.
+// TestDescriptions: an editor has something to show for every member, at its place
+// or where its $ref leads.
 func TestDescriptions(t *testing.T) {
 	t.Parallel()
+	shared := closed(t)["jwt_provider"]["properties"].(map[string]any)
 	for name, object := range closed(t) {
 		for member, property := range object["properties"].(map[string]any) {
+			ref, _ := property.(map[string]any)["$ref"].(string)
+			if name, ok := strings.CutPrefix(ref, "#/$defs/jwt_provider/properties/"); ok {
+				property = shared[name]
+			}
 			for _, keyword := range []string{"title", "description"} {
 				if text, _ := property.(map[string]any)[keyword].(string); text == "" {
 					t.Errorf("%q: %s has no %s", name, member, keyword)

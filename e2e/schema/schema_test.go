@@ -169,6 +169,8 @@ var parserOnly = map[string]string{
 	"introspection_timeout_long":                   "durations are compared",
 	"introspection_positive_ttl_long":              "durations are compared",
 	"introspection_stale_long":                     "durations are compared",
+	"introspection_signed_max_age_long":            "durations are compared",
+	"introspection_signed_not_served":              "the algorithms and the keys are compared",
 	"introspection_lengths_swapped":                "two members are compared",
 	"introspection_regex_wrong":                    "the syntax of RE2",
 	"introspection_only_after_nobody":              "providers are compared",

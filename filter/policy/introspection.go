@@ -16,7 +16,8 @@ type introspector struct {
 	endpoint endpoint
 	timeout  time.Duration
 	client   clientAuthentication
-	hint     string // token_type_hint
+	hint     string          // token_type_hint
+	signed   *signedResponse // nil: answers are plain JSON
 	shape    tokenShape
 	issuers  []string
 	jwts     bool // is asked about JWTs of its issuers, too

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"strings"
+	"time"
 
 	"bearerauth/filter/jose"
 )
@@ -19,7 +20,7 @@ type lookupFailure struct {
 // read judges an answer: only active that is true, in a document that leaves
 // nothing to interpretation, is a token (RFC 7662 section 2.2). reason is
 // ReasonTokenValid with an answer.
-func (l *lookups) read(s *State, answer Answer) (*goodAnswer, Reason, lookupFailure) {
+func (l *lookups) read(s *State, call *Call, answer Answer, now time.Time) (*goodAnswer, Reason, lookupFailure) {
 	if failure := refusedQuestion(s, answer); failure.why != "" {
 		return nil, ReasonIntrospectionUnavailable, failure
 	}
@@ -29,10 +30,17 @@ func (l *lookups) read(s *State, answer Answer) (*goodAnswer, Reason, lookupFail
 	if why := badAnswerOf(answer, maxIntrospectionBytes, "want at most 64 KiB"); why != "" {
 		return failed(why)
 	}
-	if !isJSON(answer) {
-		return failed("want the content-type application/json")
+	if media := l.of.media(); !isOf(answer, media) {
+		return failed("want the content-type " + media)
 	}
-	members, err := s.reader.Object(answer.Body)
+	document := answer.Body
+	if l.of.signed != nil {
+		var want string
+		if document, want = l.of.open(s, call, answer.Body, now); want != "" {
+			return failed(want)
+		}
+	}
+	members, err := s.reader.Object(document)
 	if err != nil {
 		return failed(err.Error())
 	}
@@ -64,9 +72,9 @@ func namesAccessToken(value jose.Value) bool {
 	return equalFoldASCII(kind, "bearer") || kind == "access_token" || kind == "access"
 }
 
-func isJSON(answer Answer) bool {
-	media, _, _ := strings.Cut(headerValue(answer.Headers, "content-type"), ";")
-	return equalFoldASCII(trimOWS(media), "application/json")
+func isOf(answer Answer, media string) bool {
+	have, _, _ := strings.Cut(headerValue(answer.Headers, "content-type"), ";")
+	return equalFoldASCII(trimOWS(have), media)
 }
 
 // introspected judges what the server says of an active token as if a JWT had
@@ -134,7 +142,7 @@ func refusesClient(s *State, answer Answer) bool {
 
 // errorCode is the OAuth error of an answer, if it is one of those that are known.
 func errorCode(s *State, answer Answer) string {
-	if answer.TooLong || len(answer.Body) > maxIntrospectionBytes || !isJSON(answer) {
+	if answer.TooLong || len(answer.Body) > maxIntrospectionBytes || !isOf(answer, "application/json") {
 		return ""
 	}
 	members, err := s.reader.Object(answer.Body)

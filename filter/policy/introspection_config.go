@@ -27,6 +27,7 @@ func (p *Policy) readIntrospection(o *object, provider int, name string) {
 	i.issuers = o.strings("issuers", wantClaimText)
 	i.hint = o.checked("token_type_hint", "access_token", wantName)
 	i.client = p.readClientAuthentication(o)
+	p.readSignedResponse(o, i)
 	i.timeout = o.duration("timeout", 2*time.Second, 10*time.Millisecond, time.Minute)
 	i.positive = o.duration("positive_ttl", 30*time.Second, 0, time.Hour)
 	i.negative = o.duration("negative_ttl", 10*time.Second, 0, time.Hour)
@@ -88,6 +89,36 @@ func (p *Policy) readClientAuthentication(o *object) (c clientAuthentication) {
 		o.wrong("private_key_id", "want it only with private_key_jwt")
 	}
 	return c
+}
+
+// readSignedResponse reads what signed answers must be; who we are is the client
+// for whom the server makes them, unless it is said otherwise.
+func (p *Policy) readSignedResponse(o *object, i *introspector) {
+	n := o.get("signed_response")
+	if n == nil {
+		return
+	}
+	m := asObject(n, o.problems)
+	if m == nil {
+		return
+	}
+	r := &signedResponse{}
+	var issuers []namedIssuer
+	r.issuer = m.checked("issuer", "", wantClaimText)
+	if m.has("issuer") {
+		issuers = []namedIssuer{{issuer: r.issuer}}
+	} else {
+		m.wrong("issuer", "want the authorization server's issuer: the iss of its answers")
+	}
+	// Never any: what the server has told another client must not pass here.
+	r.audience = m.checked("audience", i.client.id, wantClaimText)
+	if !m.has("audience") && i.client.kind == clientBearer {
+		m.wrong("audience", "want the aud of the answers: without a client_id nothing else says it")
+	}
+	r.maxAge = m.duration("max_age", 0, 0, 10*time.Minute).Seconds()
+	r.keyring = p.readKeys(m, i.name, issuers)
+	m.done()
+	i.signed = r
 }
 
 // nameOf is the member that a secret stands in.

@@ -21,6 +21,17 @@ type introspectionWorld struct {
 
 func newIntrospectionWorld(t *testing.T, members map[string]any, more string) *introspectionWorld {
 	t.Helper()
+	return introspectionWorldOf(t, `{"subject_header": "x-sub", "providers": {"server": `+introspectionProvider(members)+`}`+more+`}`)
+}
+
+func introspectionWorldOf(t *testing.T, config string) *introspectionWorld {
+	t.Helper()
+	p := mustParse(t, config)
+	return &introspectionWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow}
+}
+
+// introspectionProvider takes more members, and no longer those that are nil.
+func introspectionProvider(members map[string]any) string {
 	all := map[string]any{
 		"type": "introspection", "introspection_uri": "https://issuer.example/introspect", "cluster": "issuer",
 		"client_id": "gate", "client_secret": "fake-secret",
@@ -31,8 +42,7 @@ func newIntrospectionWorld(t *testing.T, members map[string]any, more string) *i
 			delete(all, name)
 		}
 	}
-	p := mustParse(t, `{"subject_header": "x-sub", "providers": {"server": `+mustJSON(all)+`}`+more+`}`)
-	return &introspectionWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow}
+	return mustJSON(all)
 }
 
 func (w *introspectionWorld) decide(path, token string) Verdict {

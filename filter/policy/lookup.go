@@ -124,6 +124,15 @@ func (l *lookups) seek(s *State, key tokenKey, token string, now time.Time, how 
 	case how == impatient:
 		return unavailable
 	case cannot, how == waited, how == waitsIfKnown && !known:
+	case l.lacksKeys(s):
+		// No answer could be verified: what a JWT waits for, this token does, too.
+		source := l.of.signed.source
+		if _, wait := s.sources[source.index].ask("", now, true); wait {
+			if how != asks {
+				unavailable.wait = source.errand()
+			}
+			return unavailable
+		}
 	case !l.ask(s, key, token, known, at):
 	case how == asks:
 		return unavailable
@@ -139,6 +148,10 @@ func (l *lookups) seek(s *State, key tokenKey, token string, now time.Time, how 
 		}
 	}
 	return unavailable
+}
+
+func (l *lookups) lacksKeys(s *State) bool {
+	return l.of.signed != nil && s.keys(&l.of.signed.keyring) == nil
 }
 
 // ask takes a question in, unless too many of its class are there.
@@ -230,7 +243,7 @@ func (l *lookups) call(s *State, q *lookup, now time.Time) (Call, error) {
 	e := l.of.endpoint
 	call := Call{
 		Cluster: e.cluster, Method: "POST", Scheme: e.scheme, Authority: e.authority, Path: e.path,
-		Headers: [][2]string{{"content-type", "application/x-www-form-urlencoded"}, {"accept", "application/json"}},
+		Headers: [][2]string{{"content-type", "application/x-www-form-urlencoded"}, {"accept", l.of.media()}},
 		Body:    body, Timeout: l.of.timeout, lookup: q, started: now,
 	}
 	err := l.of.client.show(&call, &l.client, s, now)
@@ -256,7 +269,7 @@ func (l *lookups) learn(s *State, now time.Time, call Call, answer Answer) Learn
 	l.underWay--
 	l.queues[indexOf(q.known)].underWay--
 	l.now, l.nowKey, l.nowFailed = now, q.key, false
-	a, reason, failure := l.read(s, answer)
+	a, reason, failure := l.read(s, &call, answer, now)
 	if failure.why != "" {
 		l.nowFailed = true
 		if have, ok := l.good.get(q.key); ok && l.of.stale > 0 {

@@ -151,8 +151,7 @@ func TestPredicates(t *testing.T) {
 
 // signRaw signs a payload as it is.
 func (i *testIssuer) signRaw(payload string) string {
-	signed := b64([]byte(`{"alg":"RS256","kid":"k1"}`)) + "." + b64([]byte(payload))
-	return signed + "." + b64(i.signature("RS256", signed))
+	return i.signText(`{"alg":"RS256","kid":"k1"}`, payload)
 }
 
 // TestRequirements: scopes, any_scopes and claims of a rule must all hold, and

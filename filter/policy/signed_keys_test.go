@@ -1,0 +1,205 @@
+package policy
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"maps"
+	"strconv"
+	"testing"
+	"time"
+)
+
+func hmac256(secret, text string) []byte {
+	h := hmac.New(sha256.New, []byte(secret))
+	h.Write([]byte(text))
+	return h.Sum(nil)
+}
+
+// wantCall is the oldest call, to that path.
+func (w *introspectionWorld) wantCall(path string) {
+	w.t.Helper()
+	if len(w.calls) != 1 || w.calls[0].Path != path {
+		w.t.Fatalf("calls %+v, want one to %s", w.calls, path)
+	}
+}
+
+func (w *introspectionWorld) due() { w.calls = append(w.calls, w.state.Due(w.now)...) }
+
+// TestSignedKeysFirst: the keys are fetched ahead, and while there are none a
+// request waits for them as one with a JWT does: an answer would say nothing.
+func TestSignedKeysFirst(t *testing.T) {
+	t.Parallel()
+	w := newIntrospectionWorld(t, fetchedMember(nil), "")
+	w.due()
+	w.wantCall("/keys")
+	if call := w.calls[0]; call.Cluster != "keys" || call.AsksToken() || call.Provider() != "server" {
+		t.Errorf("%+v", call)
+	}
+	w.want("/", "opaque", "wait")
+	w.wantCall("/keys")
+	if _, learned := w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1"))); !learned.Settled || learned.Keys == nil {
+		t.Errorf("%+v", learned)
+	}
+	w.want("/", "opaque", "wait")
+	w.wantCall("/introspect")
+	w.answer("200", signedMedia, issuerOnce().signAnswer(w.now, nil, nil))
+	w.want("/", "opaque", "token_valid")
+}
+
+// TestSignedKeysByDiscovery: from the issuer's own document.
+func TestSignedKeysByDiscovery(t *testing.T) {
+	t.Parallel()
+	w := newIntrospectionWorld(t, fetchedMember(map[string]any{"jwks_uri": nil, "discovery": true}), "")
+	w.due()
+	w.wantCall("/.well-known/openid-configuration")
+	_, learned := w.answer("200", jsonType, `{"issuer":"https://issuer.example","jwks_uri":"https://issuer.example/certs"}`)
+	w.calls = append(w.calls, *learned.Next)
+	w.wantCall("/certs")
+	w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1")))
+	w.want("/", "opaque", "wait")
+	w.answer("200", signedMedia, issuerOnce().signAnswer(w.now, nil, nil))
+	w.want("/", "opaque", "token_valid")
+}
+
+// TestSignedKeysOutage: without keys nobody can know, and nobody is asked in vain;
+// what is remembered holds as far as stale_if_error goes.
+func TestSignedKeysOutage(t *testing.T) {
+	t.Parallel()
+	config := fetchedMember(map[string]any{"refresh": "10s", "min_refresh": "10s", "max_refresh": "10s", "max_stale": "10s"})
+	maps.Copy(config, map[string]any{"positive_ttl": "1s", "stale_if_error": "20s"})
+	w := newIntrospectionWorld(t, config, "")
+	w.due()
+	w.answer("", "", "")
+	w.want("/", "opaque", "introspection_unavailable")
+	w.now = w.now.Add(2 * time.Second)
+	w.due()
+	w.wantCall("/keys")
+	w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1")))
+	w.want("/", "opaque", "wait")
+	w.answer("200", signedMedia, issuerOnce().signAnswer(w.now, nil, nil))
+	w.want("/", "opaque", "token_valid")
+	asked := w.asked
+	for w.now = w.now.Add(8 * time.Second); len(w.calls) == 0; w.now = w.now.Add(time.Second) {
+		w.due()
+	}
+	w.wantCall("/keys")
+	w.answer("503", "", "")
+	w.now = w.now.Add(4 * time.Second) // the keys are given up, and the next fetch has failed, too
+	w.due()
+	w.answer("503", "", "")
+	w.want("/", "opaque", "token_valid") // stale
+	w.want("/", "other", "introspection_unavailable")
+	w.now = w.now.Add(20 * time.Second)
+	for w.due(); len(w.calls) > 0; w.due() {
+		w.answer("503", "", "")
+	}
+	w.want("/", "opaque", "introspection_unavailable")
+	if len(w.calls) != 0 || w.asked < asked+2 {
+		t.Errorf("calls %+v", w.calls)
+	}
+}
+
+// TestSignedKeysInShadow: a trial has the keys fetched, and keeps nobody waiting.
+func TestSignedKeysInShadow(t *testing.T) {
+	t.Parallel()
+	w := newIntrospectionWorld(t, fetchedMember(nil), `, "rules": [{"shadow": true}]`)
+	w.due()
+	w.answer("", "", "")
+	w.now = w.now.Add(2 * time.Second)
+	a, ok := w.decide("/", "opaque").(*Allow)
+	if !ok || a.Shadowed.Reason != ReasonIntrospectionUnavailable {
+		t.Errorf("%+v", a)
+	}
+	w.wantCall("/keys")
+}
+
+// TestSignedUnknownKid: an answer under a key that is not in the set is no answer,
+// and has the keys fetched, at the rate at which tokens can have it. It is never
+// "not active": nobody has said so.
+func TestSignedUnknownKid(t *testing.T) {
+	t.Parallel()
+	w := newIntrospectionWorld(t, fetchedMember(map[string]any{"refresh": "1h"}), "")
+	w.due()
+	w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1")))
+	rotated := func() string { return issuerOnce().signAnswer(w.now, map[string]any{"kid": "k2"}, nil) }
+	w.want("/", "opaque", "wait")
+	w.answer("200", signedMedia, rotated())
+	w.wantCall("/keys") // at once
+	w.want("/", "opaque", "introspection_unavailable")
+	w.now = w.now.Add(time.Millisecond)
+	w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1"), issuerOnce().jwk("RS256", "k2")))
+	w.want("/", "opaque", "wait")
+	w.answer("200", signedMedia, rotated())
+	w.want("/", "opaque", "token_valid")
+
+	fetches := 0
+	for i := range 50 {
+		w.now = w.now.Add(time.Millisecond)
+		w.want("/", "other-"+strconv.Itoa(i), "wait")
+		w.answer("200", signedMedia, issuerOnce().signAnswer(w.now, map[string]any{"kid": "x" + strconv.Itoa(i)}, nil))
+		w.want("/", "other-"+strconv.Itoa(i), "introspection_unavailable")
+		for len(w.calls) > 0 {
+			w.wantCall("/keys")
+			fetches++
+			w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1"), issuerOnce().jwk("RS256", "k2")))
+		}
+	}
+	if fetches == 0 || fetches > refetchBurst {
+		t.Errorf("%d fetches for made-up kids", fetches)
+	}
+}
+
+// TestSignedKeyThatLeaves: the keys verify an answer when it comes. What it said
+// holds for its ttl, as a plain answer does; the next one needs a key that is there.
+func TestSignedKeyThatLeaves(t *testing.T) {
+	t.Parallel()
+	config := fetchedMember(map[string]any{"refresh": "10s", "min_refresh": "1s", "max_refresh": "10s"})
+	config["positive_ttl"] = "30s"
+	w := newIntrospectionWorld(t, config, "")
+	w.due()
+	w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1")))
+	w.want("/", "opaque", "wait")
+	w.answer("200", signedMedia, issuerOnce().signAnswer(w.now, nil, nil))
+	w.now = w.now.Add(10 * time.Second)
+	w.due()
+	w.answer("200", jsonType, jwks(newTestIssuer().jwk("RS256", "k2")))
+	w.want("/", "opaque", "token_valid")
+	w.want("/", "other", "wait")
+	w.answer("200", signedMedia, issuerOnce().signAnswer(w.now, nil, nil))
+	w.want("/", "other", "introspection_unavailable")
+}
+
+// TestKeysOfOthers: a key that another provider trusts signs no answers, and a
+// server's key no tokens (RFC 8725 section 3.8).
+func TestKeysOfOthers(t *testing.T) {
+	t.Parallel()
+	other := newTestIssuer()
+	w := introspectionWorldOf(t, `{"providers": {"server": `+introspectionProvider(signedMember(nil))+`,
+		"idp": {"type": "jwt", "issuer": "https://issuer.example", "jwks": `+jwks(other.jwk("RS256", "k1"))+`}}}`)
+	w.want("/", "opaque", "wait")
+	w.answer("200", signedMedia, other.signAnswer(w.now, nil, nil))
+	w.want("/", "opaque", "introspection_unavailable")
+	w.want("/", issuerOnce().sign(nil, nil), "bad_signature")
+	w.want("/", other.sign(nil, nil), "token_valid")
+}
+
+// TestSignedResponseOfVerifiedJWT: also who is asked about JWTs that have verified
+// is believed only what it has signed.
+func TestSignedResponseOfVerifiedJWT(t *testing.T) {
+	t.Parallel()
+	config := fetchedMember(nil)
+	config["only_after_verify"] = true
+	w := introspectionWorldOf(t, `{"providers": {"server": `+introspectionProvider(config)+`, "idp": {"type": "jwt",
+		"introspect_after_verify": "server", "issuer": "https://issuer.example", "jwks": `+jwks(issuerOnce().jwk("RS256", "k1"))+`}}}`)
+	token := issuerOnce().sign(nil, nil)
+	w.want("/", token, "wait")
+	w.wantCall("/keys")
+	w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1")))
+	w.want("/", token, "wait")
+	w.answer("200", jsonType, `{"active":true}`)
+	w.want("/", token, "introspection_unavailable")
+	w.now = w.now.Add(time.Millisecond)
+	w.want("/", token, "wait")
+	w.answer("200", signedMedia, issuerOnce().signAnswer(w.now, nil, nil))
+	w.want("/", token, "token_valid")
+}
