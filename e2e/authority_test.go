@@ -64,7 +64,8 @@ func (a *authority) token(more url.Values) string {
 }
 
 // TestAuthority: a real authorization server issues an opaque token, calls it
-// active, and revokes it (RFC 7009), which is seen when the answer has run out.
+// active, in plain JSON or signed (RFC 9701), and revokes it (RFC 7009), which is
+// seen when the answer has run out.
 func TestAuthority(t *testing.T) {
 	t.Parallel()
 	binary := envoy.Need(t)
@@ -88,14 +89,19 @@ func TestAuthority(t *testing.T) {
   "providers": {"server": {"type": "introspection", "cluster": "issuer", "introspection_uri": "%s/token/introspection",
     "issuers": [%q], "positive_ttl": "2s", %s}}}`, a.Issuer, a.Issuer, client)
 	}
+	signed := func(more string) string {
+		return fmt.Sprintf(`"signed_response": {"issuer": %q, "algorithms": ["RS256"], "discovery": true, "cluster": "issuer"%s}`, a.Issuer, more)
+	}
 	server := upstream.Run(t)
 	p := envoy.Run(t, envoy.Options{Binary: binary, Config: bootstrap(t, server.Port(),
 		listener{name: "secret", config: config(`"client_id": "gate", "client_secret": "fake-gate-secret"`)},
 		listener{name: "key", config: config(fmt.Sprintf(`"client_id": "gate-key", "client_authentication": "private_key_jwt",
     "private_key": %q, "private_key_id": "gate-1", "assertion_audience": %q`, privatePEM(t, key), a.Issuer))},
+		listener{name: "signed", config: config(`"client_id": "gate", "client_secret": "fake-gate-secret", ` + signed(""))},
+		listener{name: "signed-other", config: config(`"client_id": "gate", "client_secret": "fake-gate-secret", ` + signed(`, "audience": "app"`))},
 		listener{name: "wrong", config: config(`"client_id": "gate", "client_secret": "fake-wrong-secret"`)},
 	) + issuerCluster("issuer", port)})
-	for _, name := range []string{"secret", "key"} {
+	for _, name := range []string{"secret", "key", "signed"} {
 		addr := envoy.Address(t, p, name)
 		for range 5 { // this server takes an assertion but once
 			token := a.token(nil)
@@ -123,6 +129,10 @@ func TestAuthority(t *testing.T) {
 	}
 	if log := p.Log.String(); strings.Contains(log, "introspection by") {
 		t.Errorf("failures in the log:\n%s", p.Log.Tail(20))
+	}
+	wantStatus(t, envoy.Address(t, p, "signed-other"), a.token(nil), 503)
+	if _, err := p.Log.Wait(`want the aud "app"`, 10*time.Second); err != nil {
+		t.Error(err)
 	}
 	wantStatus(t, envoy.Address(t, p, "wrong"), a.token(nil), 503)
 	if _, err := p.Log.Wait(`refuses the question with "401", invalid_client`, 10*time.Second); err != nil {

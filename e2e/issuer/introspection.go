@@ -2,10 +2,12 @@ package issuer
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 )
 
 // IntrospectionPath is where tests mount an Introspection.
@@ -19,6 +21,14 @@ type Introspection struct {
 	mu     sync.Mutex
 	active map[string]Claims
 	asked  map[string]int
+	signed func(answer Claims) string
+}
+
+// Sign makes it sign its answers where the question asks for that (RFC 9701).
+func (i *Introspection) Sign(k *Key, issuer, audience string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.signed = func(answer Claims) string { return k.Introspected(issuer, audience, answer, nil) }
 }
 
 // Activate makes a token good, and says what it is.
@@ -68,29 +78,30 @@ func (i *Introspection) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	i.asked[token]++
 	claims, active := i.active[token]
+	signed := i.signed
 	i.mu.Unlock()
-	w.Header().Set("Content-Type", "application/json;charset=utf-8")
-	if !active {
-		Say(http.StatusOK, `{"active":false}`)(w, r)
+	answer := Claims{"active": active}
+	maps.Copy(answer, claims)
+	if signed != nil && r.Header.Get("Accept") == "application/"+IntrospectionType {
+		w.Header().Set("Content-Type", "application/"+IntrospectionType)
+		Say(http.StatusOK, signed(answer))(w, r)
 		return
 	}
-	answer := map[string]any{"active": true}
-	for name, value := range claims {
-		answer[name] = value
-	}
+	w.Header().Set("Content-Type", "application/json;charset=utf-8")
 	Say(http.StatusOK, string(encode(answer)))(w, r)
+}
+
+func typed(status int, media, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", media)
+		Say(status, body)(w, r)
+	}
 }
 
 // WrongIntrospection are answers that say nothing of a token, by what is wrong
 // with them. Each calls the token active as far as its kind allows.
 func WrongIntrospection() map[string]http.HandlerFunc {
 	const good = `{"active":true,"sub":"mallory"}`
-	typed := func(status int, media, body string) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Type", media)
-			Say(status, body)(w, r)
-		}
-	}
 	json := func(status int, body string) http.HandlerFunc { return typed(status, "application/json", body) }
 	return map[string]http.HandlerFunc{
 		"bad request":  json(400, good),
@@ -131,5 +142,44 @@ func WrongIntrospection() map[string]http.HandlerFunc {
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
 		},
+	}
+}
+
+// WrongSigned are answers that a server which signs as this one never gives, by
+// what is wrong with them. Each calls the token active as far as its kind allows.
+func WrongSigned(k, stranger *Key, issuer, audience string) map[string]http.HandlerFunc {
+	const media = "application/" + IntrospectionType
+	active := Claims{"active": true, "sub": "mallory"}
+	// Each is of the moment in which it is asked for.
+	jwt := func(make func() string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { typed(http.StatusOK, media, make())(w, r) }
+	}
+	with := func(claims Claims) http.HandlerFunc {
+		return jwt(func() string { return k.Introspected(issuer, audience, active, claims) })
+	}
+	good := func() string { return k.Introspected(issuer, audience, active, nil) }
+	part := func(n int) string { return strings.Split(good(), ".")[n] }
+	return map[string]http.HandlerFunc{
+		"plain":           typed(http.StatusOK, "application/json", string(encode(active))),
+		"plain, named so": typed(http.StatusOK, media, string(encode(active))),
+		"named JSON":      func(w http.ResponseWriter, r *http.Request) { typed(http.StatusOK, "application/json", good())(w, r) },
+		"none": jwt(func() string {
+			return b64(encode(Claims{"alg": "none", "typ": IntrospectionType})) + "." + part(1) + "."
+		}),
+		"unsigned":       jwt(func() string { return part(0) + "." + part(1) + "." }),
+		"stranger":       jwt(func() string { return stranger.Introspected(issuer, audience, active, nil) }),
+		"access token":   jwt(func() string { return k.Token(issuer, Claims{"aud": audience, "token_introspection": active}) }),
+		"encrypted":      jwt(func() string { return part(0) + ".x.x." + part(1) + "." + part(2) }),
+		"newline":        jwt(func() string { return good() + "\n" }),
+		"large":          with(Claims{"pad": strings.Repeat("x", 20<<10)}),
+		"other issuer":   with(Claims{"iss": issuer + "/"}),
+		"other audience": with(Claims{"aud": "other"}),
+		"no iat":         with(Claims{"iat": nil}),
+		"old":            jwt(func() string { return k.Introspected(issuer, audience, active, Claims{"iat": time.Now().Unix() - 60}) }),
+		"from tomorrow": jwt(func() string {
+			return k.Introspected(issuer, audience, active, Claims{"iat": time.Now().Unix() + 86400})
+		}),
+		"nothing in it":  with(Claims{"token_introspection": nil, "active": true}),
+		"an array in it": with(Claims{"token_introspection": []Claims{active}}),
 	}
 }

@@ -114,12 +114,28 @@ func (k *Key) Token(issuer string, claims Claims) string {
 	now := time.Now().Unix()
 	all := Claims{"iss": issuer, "sub": "alice", "iat": now, "exp": now + 600}
 	maps.Copy(all, claims)
-	maps.DeleteFunc(all, func(_ string, v any) bool { return v == nil })
-	header := map[string]any{"alg": k.Algorithm, "typ": "JWT"}
+	return k.compact("JWT", all)
+}
+
+// IntrospectionType is the typ of signed answers about tokens (RFC 9701 section 5).
+const IntrospectionType = "token-introspection+jwt"
+
+// Introspected is a signed answer about a token, of now, with some claims of its own
+// beside the answer.
+func (k *Key) Introspected(issuer, audience string, answer, claims Claims) string {
+	all := Claims{"iss": issuer, "aud": audience, "iat": time.Now().Unix(), "token_introspection": answer}
+	maps.Copy(all, claims)
+	return k.compact(IntrospectionType, all)
+}
+
+// compact is a JWT with these claims, without those that are nil.
+func (k *Key) compact(typ string, claims Claims) string {
+	maps.DeleteFunc(claims, func(_ string, v any) bool { return v == nil })
+	header := map[string]any{"alg": k.Algorithm, "typ": typ}
 	if k.ID != "" {
 		header["kid"] = k.ID
 	}
-	text := b64(encode(header)) + "." + b64(encode(all))
+	text := b64(encode(header)) + "." + b64(encode(claims))
 	return text + "." + b64(k.Sign(text))
 }
 
