@@ -10,7 +10,7 @@ bearerauth.wasm: $(SOURCES)
 	$(WASM) $(GO) build -buildmode=c-shared -trimpath -buildvcs=false -ldflags='-s -w' -o $(CACHE)/raw.wasm .
 	$(GO) run ./filter/internal/exports $(CACHE)/raw.wasm $@
 
-.PHONY: demo test unit e2e check fmt clean
+.PHONY: demo test unit e2e e2e-keycloak check fmt clean
 
 ## demo: run envoy.yaml in a real Envoy and show what it answers (ARGS=--check: exit by itself)
 demo: bearerauth.wasm
@@ -33,13 +33,18 @@ e2e: bearerauth.wasm
 	@{ command -v node && command -v npm; } >/dev/null || { echo "## TESTS OF MCP AND OF A REAL AUTHORIZATION SERVER SKIPPED: no Node.js with npm to run them in"; test -z "$$CI"; }
 	$(GO) test -C e2e -count=1 $$($(GO) list -C e2e ./... | grep -v -e '/schema$$' -e '/jose$$')
 
+## e2e-keycloak: a real Keycloak (needs Java and Maven, 170 MB once), apart from the tests above
+e2e-keycloak: bearerauth.wasm
+	@$(GO) run -C e2e ./whichenvoy
+	$(GO) test -C e2e -tags keycloak -count=1 -timeout 20m -v -run '^TestKeycloak$$' .
+
 ## check: format, vet and staticcheck, for the host and for Wasm
 check: $(CACHE)/bin/staticcheck $(CACHE)/bin/gofumpt
 	@unformatted=$$($(CACHE)/bin/gofumpt -l .); test -z "$$unformatted" || { echo "not gofumpt-formatted (make fmt):"; echo "$$unformatted"; exit 1; }
-	$(GO) vet ./... && $(WASM) $(GO) vet . ./filter/ ./filter/policy ./filter/jose && $(GO) vet -C e2e ./... && $(GO) vet -C cmd ./...
+	$(GO) vet ./... && $(WASM) $(GO) vet . ./filter/ ./filter/policy ./filter/jose && $(GO) vet -C e2e -tags keycloak ./... && $(GO) vet -C cmd ./...
 	$(CACHE)/bin/staticcheck ./...
 	$(WASM) $(CACHE)/bin/staticcheck . ./filter/ ./filter/policy ./filter/jose
-	cd e2e && $(CACHE)/bin/staticcheck ./...
+	cd e2e && $(CACHE)/bin/staticcheck -tags keycloak ./...
 	cd cmd && $(CACHE)/bin/staticcheck ./...
 
 fmt: $(CACHE)/bin/gofumpt

@@ -106,6 +106,9 @@ func lookPath(name, list string) (string, error) {
 	return "", fmt.Errorf("%s: %w", name, exec.ErrNotFound)
 }
 
+// CacheFolder is where what tests download is kept.
+func CacheFolder() (string, error) { return cacheFolder(os.Getenv) }
+
 func cacheFolder(getenv func(string) string) (string, error) {
 	if dir := getenv("BEARERAUTH_CACHE"); dir != "" {
 		if !filepath.IsAbs(dir) {
