@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -95,6 +96,44 @@ typed_config:
   credentials: [{key: %q, client: bench}]
   key_sources: [{header: authorization}]
 `, staticToken(0)), nil
+}
+
+// extAuthz is Envoy's own filter that leaves the decision to a server, which is
+// told method, path, host and Authorization.
+type extAuthz struct{}
+
+func (extAuthz) yaml(string, *material) (string, error) {
+	return fmt.Sprintf(`name: envoy.filters.http.ext_authz
+typed_config:
+  "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
+  allowed_headers: {patterns: [{exact: authorization}]}
+  http_service:
+    server_uri: {uri: "http://%s", cluster: %s, timeout: 2s}
+    path_prefix: %s
+`, authorityHost, authority, allowPath), nil
+}
+
+// luaCall makes the call of introspection and looks at its status alone: what
+// such a call costs Envoy, whoever makes it.
+type luaCall struct{}
+
+func (luaCall) yaml(string, *material) (string, error) {
+	return fmt.Sprintf(`name: envoy.filters.http.lua
+typed_config:
+  "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
+  default_source_code:
+    inline_string: |
+      local call = {
+        [":method"] = "POST", [":scheme"] = "http", [":authority"] = "%s", [":path"] = "/active", ["user-agent"] = "bench",
+        ["content-type"] = "application/x-www-form-urlencoded", ["accept"] = "application/json", ["authorization"] = "%s"}
+      function envoy_on_request(handle)
+        local token = handle:headers():get("authorization"):sub(8)
+        local headers = handle:httpCall("%s", call, "token=" .. token .. "&token_type_hint=access_token", 2000)
+        if headers[":status"] ~= "200" then
+          handle:respond({[":status"] = "503"}, "no")
+        end
+      end
+`, authorityHost, "Basic "+base64.StdEncoding.EncodeToString([]byte("gate:fake-secret")), authority), nil
 }
 
 // lua is what people write before they look for a filter.

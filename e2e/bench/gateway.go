@@ -62,9 +62,13 @@ func startGateway(ctx context.Context, rows []row, m *material, o gatewayOptions
 	return g, nil
 }
 
-// pin moves all threads of a process to one processor; new ones follow.
-func pin(ctx context.Context, pid, cpu int) error {
-	out, err := exec.CommandContext(ctx, "taskset", "-a", "-c", "-p", strconv.Itoa(cpu), strconv.Itoa(pid)).CombinedOutput()
+// pin moves all threads of a process to some processors; new ones follow.
+func pin(ctx context.Context, pid int, cpus ...int) error {
+	list := make([]string, len(cpus))
+	for i, cpu := range cpus {
+		list[i] = strconv.Itoa(cpu)
+	}
+	out, err := exec.CommandContext(ctx, "taskset", "-a", "-c", "-p", strings.Join(list, ","), strconv.Itoa(pid)).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("taskset: %w: %s", err, strings.TrimSpace(string(out)))
 	}

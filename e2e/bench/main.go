@@ -92,10 +92,10 @@ func run(ctx context.Context, w, log io.Writer, o options) (err error) {
 	if err != nil {
 		return fmt.Errorf("wanted Linux, whose /proc tells CPU times: %w", err)
 	}
-	envoyCPU, wrkCPU, pinned := -1, -1, "one processor only: Envoy and wrk share it"
-	if len(cpus) > 1 {
-		envoyCPU, wrkCPU = cpus[0], cpus[len(cpus)-1]
-		pinned = fmt.Sprintf("Envoy on processor %d, wrk on %d", envoyCPU, wrkCPU)
+	pinned := "one processor only: Envoy and wrk share it"
+	envoyCPU, wrkCPU := apart(cpus)
+	if wrkCPU >= 0 {
+		pinned = fmt.Sprintf("Envoy on processor %d, wrk and the authorization server on %d", envoyCPU, wrkCPU)
 	}
 	binary, err := envoy.Find()
 	if err != nil {
@@ -116,7 +116,7 @@ func run(ctx context.Context, w, log io.Writer, o options) (err error) {
 		return err
 	}
 	r := &report{planned: o.rounds, quick: o.quick}
-	if err := measure(ctx, log, l, m, envoyCPU, o, r); err != nil {
+	if err := measure(ctx, log, l, m, cpus, o, r); err != nil {
 		return err
 	}
 	if o.memory > 0 {
@@ -145,13 +145,21 @@ func run(ctx context.Context, w, log io.Writer, o options) (err error) {
 	return os.WriteFile(filepath.Join(root, "e2e", "bench", "RESULTS.md"), []byte(r.markdown()), 0o644)
 }
 
-func measure(ctx context.Context, log io.Writer, l *loader, m *material, cpu int, o options, r *report) (err error) {
+func measure(ctx context.Context, log io.Writer, l *loader, m *material, cpus []int, o options, r *report) (err error) {
 	fmt.Fprintf(log, "starting Envoy with %d listeners\n", len(l.rows))
-	g, err := startGateway(ctx, l.rows, m, gatewayOptions{workers: 1, cpu: cpu, timeout: 3 * time.Minute})
+	envoyCPU, wrkCPU := apart(cpus)
+	g, err := startGateway(ctx, l.rows, m, gatewayOptions{workers: 1, cpu: envoyCPU, timeout: 3 * time.Minute})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.Stop()) }()
+	if wrkCPU >= 0 {
+		// The authorization server is in this process: it leaves Envoy's processor alone, too.
+		if err := pin(ctx, os.Getpid(), wrkCPU); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, pin(context.WithoutCancel(ctx), os.Getpid(), cpus...)) }()
+	}
 	fmt.Fprintf(log, "warming up\n")
 	if err := warmUp(ctx, g, l, m); err != nil {
 		return err
@@ -165,6 +173,14 @@ func measure(ctx context.Context, log io.Writer, l *loader, m *material, cpu int
 	}
 	fmt.Fprintf(log, "latency at 70 %% of saturation\n")
 	return measurePaced(ctx, g, l, r.results, o.latency)
+}
+
+// apart is Envoy's processor and that of all else, -1 where there is but one.
+func apart(cpus []int) (envoyCPU, wrkCPU int) {
+	if len(cpus) < 2 {
+		return -1, -1
+	}
+	return cpus[0], cpus[len(cpus)-1]
 }
 
 // selected are the rows whose name matches, and those they refer to.

@@ -19,8 +19,9 @@ type material struct {
 // another one.
 func newMaterial(ctx context.Context, root string, rows []row, n int) (*material, error) {
 	m := &material{root: root, keys: map[string]*signer{}, tokens: map[credential][]string{
-		{}:             {""},
-		{static: true}: {staticToken(0)},
+		{}:         {""},
+		opaque:     {staticToken(0)},
+		manyOpaque: staticTokens(n),
 	}}
 	var err error
 	if m.authority, err = startAuthority(); err != nil {

@@ -50,15 +50,19 @@ func jwt(algorithm string, more object) bearerauth {
 }
 
 // introspection is one provider of opaque tokens, whose server gives the answer
-// of a path.
-func introspection(path string, more object) bearerauth {
-	return with(object{"server": object{
-		"type": "introspection", "introspection_uri": "http://authority.example" + path, "cluster": authority,
+// of a path; provider is more of its members.
+func introspection(path string, more object, provider ...object) bearerauth {
+	server := object{
+		"type": "introspection", "introspection_uri": "http://" + authorityHost + path, "cluster": authority,
 		"client_id": "gate", "client_secret": "fake-secret", "positive_ttl": "1h", "negative_ttl": "1h",
-	}}, more)
+	}
+	return with(object{"server": merged(append([]object{server}, provider...)...)}, more)
 }
 
-var smallCache = object{"token_cache_bytes": 64 << 10}
+// smallestCache is the least that a cache of introspection can have.
+const smallestCache = 64 << 10
+
+var smallCache = object{"token_cache_bytes": smallestCache}
 
 func with(providers, more object) bearerauth {
 	config := object{"providers": providers}

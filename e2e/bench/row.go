@@ -15,7 +15,7 @@ type row struct {
 type credential struct {
 	static    bool
 	algorithm string // of a JWT
-	many      bool   // every request has another valid JWT, so that no cache helps
+	many      bool   // every request has another valid token, so that no cache helps
 }
 
 func (r row) wanted() int {
@@ -32,10 +32,14 @@ const (
 	floorJWT     = "floor, 660-byte token"
 	nativeDenied = "jwt_authn, denied"
 	nativeKey    = "api_key_auth"
+	nativeCall   = "ext_authz HTTP, every request"
 	ourStatic    = "bearerauth static"
 )
 
-var opaque = credential{static: true}
+var (
+	opaque     = credential{static: true}
+	manyOpaque = credential{static: true, many: true}
+)
 
 func one(algorithm string) credential  { return credential{algorithm: algorithm} }
 func many(algorithm string) credential { return credential{algorithm: algorithm, many: true} }
@@ -57,6 +61,8 @@ var rows = []row{
 	{name: "jwt_authn RS256, two claim headers", filter: jwtAuthn{algorithm: "RS256", identity: true}, token: many("RS256")},
 	{name: "jwt_authn ES256, two claim headers", filter: jwtAuthn{algorithm: "ES256", identity: true}, token: many("ES256")},
 	{name: nativeDenied, filter: jwtAuthn{algorithm: "RS256"}, status: 401},
+	{name: nativeCall, filter: extAuthz{}, token: manyOpaque},
+	{name: "Lua, the call of introspection alone", filter: luaCall{}, token: manyOpaque},
 
 	{name: floorStatic, filter: floor{}, token: opaque},
 	{name: floorJWT, filter: floor{}, token: one("RS256")},
@@ -90,6 +96,12 @@ var rows = []row{
 	{
 		name: "bearerauth introspection, cached", filter: introspection("/active", plain()), token: opaque, beside: ourStatic,
 		target: target{Of: ourStatic, Plus: 3},
+	},
+	{
+		// No target: there is no such filter of Envoy's. The one beside it makes a
+		// call, too, and leaves all else to the server; Lua's row is the call alone.
+		name: "bearerauth introspection, uncached", filter: introspection("/active", plain(), object{"cache_bytes": smallestCache}),
+		token: manyOpaque, beside: nativeCall,
 	},
 	{
 		name: "bearerauth introspection, denied from memory", filter: introspection("/inactive", plain()), token: opaque, status: 401,

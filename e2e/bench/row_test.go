@@ -133,6 +133,68 @@ func TestEnvoyTakesTheRows(t *testing.T) {
 	}
 }
 
+// Rows that are to ask with every request do, with as few tokens as there ever
+// are (-quick): no cache holds so many.
+func TestEveryRequestAsks(t *testing.T) {
+	const tokens, again = 500, 50
+	binary := envoy.Need(t)
+	root, err := envoy.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asking []row
+	for _, r := range rows {
+		if r.token == manyOpaque {
+			asking = append(asking, r)
+		}
+	}
+	m, err := newMaterial(t.Context(), root, asking, tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := bootstrap(asking, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := envoy.Run(t, envoy.Options{Binary: binary, Config: config})
+	addresses, err := p.Listeners()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gateway{Process: p, addresses: addresses}
+	request, err := newRequest(staticToken(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const calls = "cluster." + authority + ".upstream_rq_200"
+	for i, r := range asking {
+		all := m.tokens[manyOpaque]
+		for _, token := range append(all, all[:again]...) {
+			if err := g.try(t.Context(), rowID(i), request.with(token), r.wanted()); err != nil {
+				t.Fatalf("%q: %v", r.name, err)
+			}
+		}
+		stats, err := p.Stats("^" + calls + "$")
+		if wanted := int64((tokens + again) * (i + 1)); err != nil || stats[calls] != wanted {
+			t.Errorf("%q: wanted %d calls by now, got %d, %v", r.name, wanted, stats[calls], err)
+		}
+	}
+	if len(asking) != 3 {
+		t.Errorf("wanted 3 rows that ask with every request, got %d", len(asking))
+	}
+}
+
+func TestApart(t *testing.T) {
+	for _, c := range []struct {
+		cpus             []int
+		envoyCPU, wrkCPU int
+	}{{[]int{3}, -1, -1}, {[]int{0, 1}, 0, 1}, {[]int{2, 4, 7}, 2, 7}} {
+		if e, w := apart(c.cpus); e != c.envoyCPU || w != c.wrkCPU {
+			t.Errorf("%v: wanted %d and %d, got %d and %d", c.cpus, c.envoyCPU, c.wrkCPU, e, w)
+		}
+	}
+}
+
 func TestRequest(t *testing.T) {
 	for _, token := range []string{"", staticToken(0), strings.Repeat("x", 660)} {
 		request, err := newRequest(token)

@@ -147,6 +147,14 @@ func staticToken(n int) string {
 	return encoding.EncodeToString(sum[:])
 }
 
+func staticTokens(n int) []string {
+	tokens := make([]string, n)
+	for i := range tokens {
+		tokens[i] = staticToken(i)
+	}
+	return tokens
+}
+
 func staticDigest(n int) string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(staticToken(n))))
 }
