@@ -84,16 +84,12 @@ func (p *plugin) judgeAgain(id uint32, w parked, at time.Time) {
 	}
 }
 
-func (p *plugin) resume(id uint32, s stream, w parked, at time.Time) (a action) {
-	defer func() {
-		if recovered := recover(); recovered != nil {
-			logPanic("waiting request", recovered)
-			a = fail(id, s)
+func (p *plugin) resume(id uint32, s stream, w parked, at time.Time) action {
+	return guard("waiting request", id, s, func(id uint32, s stream) action {
+		pairs, ok := requestHeaders()
+		if !ok {
+			return fail(id, s)
 		}
-	}()
-	pairs, ok := requestHeaders()
-	if !ok {
-		return fail(id, s)
-	}
-	return apply(id, s, p.decide(pairs, at, w.since, at.Before(w.until), at.Before(w.until)))
+		return apply(id, s, p.decide(pairs, at, w.since, at.Before(w.until), at.Before(w.until)))
+	})
 }

@@ -82,14 +82,12 @@ func deleteStream(id uint32) {
 }
 
 // onRequestHeaders decides over a request.
-func onRequestHeaders(id uint32) (a action) {
+func onRequestHeaders(id uint32) action {
 	s, _ := findStream(id)
-	defer func() {
-		if recovered := recover(); recovered != nil {
-			logPanic("request headers", recovered)
-			a = fail(id, s)
-		}
-	}()
+	return guard("request headers", id, s, decideHeaders)
+}
+
+func decideHeaders(id uint32, s stream) action {
 	p := s.plugin
 	if p == nil || p.policy == nil {
 		return fail(id, s)
@@ -107,7 +105,7 @@ func onRequestHeaders(id uint32) (a action) {
 	if !ok {
 		return fail(id, s)
 	}
-	a = apply(id, s, p.decide(pairs, at, time.Time{}, len(p.parked) < maxParked, len(p.parked) < maxParked+reserved))
+	a := apply(id, s, p.decide(pairs, at, time.Time{}, len(p.parked) < maxParked, len(p.parked) < maxParked+reserved))
 	if a == actionPause && len(p.parked) > 0 || p.state.Pending() {
 		p.fetch(at)
 	}
@@ -144,17 +142,15 @@ func onRequestBody(id uint32) action {
 }
 
 // onRequestTrailers takes out what only the filter may say, as for headers.
-func onRequestTrailers(id uint32) (a action) {
+func onRequestTrailers(id uint32) action {
 	s, _ := findStream(id)
 	if s.progress != allowed {
 		return actionPause
 	}
-	defer func() {
-		if recovered := recover(); recovered != nil {
-			logPanic("request trailers", recovered)
-			a = fail(id, s)
-		}
-	}()
+	return guard("request trailers", id, s, cleanTrailers)
+}
+
+func cleanTrailers(id uint32, s stream) action {
 	pairs, ok := requestTrailers()
 	if !ok {
 		return fail(id, s)

@@ -151,7 +151,7 @@ func distinct(names [][]byte) bool {
 	if len(names) <= 16 {
 		for i := range names {
 			for j := range i {
-				if len(names[i]) == len(names[j]) && string(names[i]) == string(names[j]) {
+				if borrow(names[i]) == borrow(names[j]) {
 					return false
 				}
 			}
@@ -160,7 +160,7 @@ func distinct(names [][]byte) bool {
 	}
 	slices.SortFunc(names, bytes.Compare)
 	for i := 1; i < len(names); i++ {
-		if string(names[i-1]) == string(names[i]) {
+		if borrow(names[i-1]) == borrow(names[i]) {
 			return false
 		}
 	}
@@ -248,7 +248,7 @@ func (r *Reader) string() (escaped, ok bool) {
 }
 
 func (r *Reader) literal(word string) bool {
-	if len(r.data)-r.at < len(word) || string(r.data[r.at:r.at+len(word)]) != word {
+	if len(r.data)-r.at < len(word) || borrow(r.data[r.at:r.at+len(word)]) != word {
 		return false
 	}
 	r.at += len(word)

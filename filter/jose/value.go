@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // Value is one JSON value as it was written. A Reader has found it valid; its
 // methods are for such values only.
 type Value []byte
+
+// borrow is b as a string, to be compared. TinyGo copies for every string(b).
+func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // Kind is the first octet of the value, 't' and 'f' for booleans and '0' for
 // any number; 0 for no value.
@@ -38,7 +42,7 @@ func (v Value) Text() (text []byte, ok bool) {
 // Is reports whether v is the string s.
 func (v Value) Is(s string) bool {
 	text, ok := v.Text()
-	return ok && string(text) == s
+	return ok && borrow(text) == s
 }
 
 // Items visits the items of an array until visit returns false. ok is false
@@ -81,7 +85,7 @@ func (v Value) Member(name string) (value Value, ok bool) {
 		if !r.value(1) {
 			return nil, false
 		}
-		if string(have) == name {
+		if borrow(have) == name {
 			return Value(v[start:r.at:r.at]), true
 		}
 		r.space()

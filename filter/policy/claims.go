@@ -49,8 +49,9 @@ func (p *Policy) resolve(c *claims) {
 
 // take reads one member of the payload. A claim of a type that RFC 7519 does not
 // give it spoils the token, even where nobody asked for the claim.
-func (p *Policy) take(c *claims, name []byte, value jose.Value) {
-	switch string(name) {
+func (p *Policy) take(c *claims, octets []byte, value jose.Value) {
+	name := borrow(octets)
+	switch name {
 	case "iss":
 		c.issuer, c.hasIssuer = c.text(value)
 	case "sub":
@@ -67,7 +68,7 @@ func (p *Policy) take(c *claims, name []byte, value jose.Value) {
 		c.confirmed = true
 	}
 	for i, wanted := range p.claimNames {
-		if string(name) == wanted {
+		if name == wanted {
 			c.extra[i] = value
 		}
 	}
@@ -125,6 +126,8 @@ func (c *claims) takeAudience(value jose.Value) {
 	})
 }
 
+// borrow is b as a string for as long as b stays as it is. TinyGo copies for every
+// string(b), even one that is only compared.
 func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // maxHeaderText bounds what one claim can add to a request.

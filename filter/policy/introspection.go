@@ -91,7 +91,7 @@ func (s *State) issuerOf(token string) string {
 		return ""
 	}
 	for _, member := range m.Claims {
-		if string(member.Name) == "iss" {
+		if borrow(member.Name) == "iss" {
 			text, _ := member.Value.Text()
 			return borrow(text)
 		}

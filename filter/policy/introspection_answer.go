@@ -46,7 +46,7 @@ func (l *lookups) read(s *State, call *Call, answer Answer, now time.Time) (*goo
 	}
 	active, access := byte(0), true
 	for _, m := range members {
-		switch string(m.Name) {
+		switch borrow(m.Name) {
 		case "active":
 			active = m.Value.Kind()
 		case "token_type", "token_use":

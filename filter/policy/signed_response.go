@@ -54,7 +54,7 @@ func (i *introspector) open(s *State, call *Call, body []byte, now time.Time) (d
 	var inside jose.Value
 	for _, member := range m.Claims {
 		s.policy.take(c, member.Name, member.Value)
-		if string(member.Name) == "token_introspection" {
+		if borrow(member.Name) == "token_introspection" {
 			inside = member.Value
 		}
 	}
