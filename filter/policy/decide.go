@@ -13,10 +13,12 @@ func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
 }
 
 func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
-	view := newRequestView(p, r)
-	q := inquiry{s: s, now: now, r: r, format: p.answerFormat(r)}
+	// Both are the state's, or each request would be two allocations in TinyGo.
+	view, q := &s.view, &s.inquiry
+	*view = newRequestView(p, r)
+	*q = inquiry{s: s, now: now, r: r, format: p.answerFormat(r)}
 	s.since = r.Since
-	j := p.judge(s, &view)
+	j := p.judge(s, view)
 	if view.crowdedPath() || p.rejectNonCanonical && !view.canonicalPath() {
 		return p.anyRule(&j).refusals.get(ReasonNonCanonicalPath, q.format)
 	}
@@ -36,12 +38,12 @@ func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 		return reply
 	}
 	s.credentials(p, r)
-	if p.cors != nil && p.cors.passes(&view) {
+	if p.cors != nil && p.cors.passes(view) {
 		j.opening = p.cors.opening
-		return p.pass(&q, &j, ReasonPreflight)
+		return p.pass(q, &j, ReasonPreflight)
 	}
 	if len(j.bind) == 0 {
-		if v := p.open(&q, &j); v != nil {
+		if v := p.open(q, &j); v != nil {
 			return v
 		}
 	}
@@ -51,7 +53,7 @@ func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 		j.add(o)
 		s.bind = j.bind
 	}
-	return p.require(&q, j.bind, r.patience())
+	return p.require(q, j.bind, r.patience())
 }
 
 // inquiry is one request on its way to a verdict.

@@ -34,7 +34,8 @@ func (p *Policy) connectionNamesOwn(r *Request) bool {
 		if r.Headers[i][0] != "connection" {
 			continue
 		}
-		for name := range strings.SplitSeq(r.Headers[i][1], ",") {
+		for name, rest := "", r.Headers[i][1]; rest != ""; {
+			name, rest, _ = strings.Cut(rest, ",")
 			for _, own := range p.own {
 				if sameHeader(trimOWS(name), own) {
 					return true

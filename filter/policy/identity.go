@@ -124,22 +124,19 @@ func (p *Policy) takeScopes(id *Identity, t *testimony) {
 	if len(p.questions.scopes) == 0 && !p.scope.anywhere() {
 		return
 	}
-	var all []byte
+	var few [8]string
+	list := few[:0]
 	for i := range t.scopes {
-		t.scopes[i].visit(t.values[t.scopes[i].claim], func(scope string) {
-			if bit, ok := p.questions.scopes[scope]; ok {
-				id.facts.set(bit)
-			}
-			if !p.scope.anywhere() {
-				return
-			}
-			if len(all) > 0 {
-				all = append(all, ' ')
-			}
-			all = append(all, scope...)
-		})
+		list = t.scopes[i].appendTo(list, t.values[t.scopes[i].claim])
 	}
-	id.tell(p.scope, headerText(string(all)))
+	for _, scope := range list {
+		if bit, ok := p.questions.scopes[scope]; ok {
+			id.facts.set(bit)
+		}
+	}
+	if p.scope.anywhere() {
+		id.tell(p.scope, headerText(strings.Join(list, " ")))
+	}
 }
 
 // readIdentity reads what is told of verified tokens, and so which headers are

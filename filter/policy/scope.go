@@ -38,30 +38,38 @@ func (p *Policy) readScopeClaims(o *object) (list []scopeClaim) {
 	return list
 }
 
-// visit shows the scopes in a claim's value. One in another form than was
-// agreed gives none: "read admin" in an array is no scope, and not two.
-func (s *scopeClaim) visit(value jose.Value, visit func(scope string)) {
+// appendTo appends the scopes in a claim's value, borrowed from it. One in another
+// form than was agreed gives none: "read admin" in an array is no scope, and not
+// two.
+func (s *scopeClaim) appendTo(list []string, value jose.Value) []string {
 	switch {
 	case value.Kind() == '"' && s.form != scopeArray:
 		text, _ := value.Text()
-		visitScopes(borrow(text), visit)
+		return appendScopes(list, borrow(text))
 	case value.Kind() == '[' && s.form != scopeString:
-		value.Items(func(item jose.Value) bool {
-			if text, ok := item.Text(); ok && isScopeToken(borrow(text)) {
-				visit(borrow(text))
-			}
-			return true
-		})
+		return appendItems(list, value)
 	}
+	return list
 }
 
-// visitScopes splits at spaces and nothing else.
-func visitScopes(text string, visit func(scope string)) {
+// appendScopes splits at spaces and nothing else.
+func appendScopes(list []string, text string) []string {
 	for text != "" {
 		var scope string
 		scope, text, _ = strings.Cut(text, " ")
 		if isScopeToken(scope) {
-			visit(scope)
+			list = append(list, scope)
 		}
 	}
+	return list
+}
+
+func appendItems(list []string, array jose.Value) []string {
+	array.Items(func(item jose.Value) bool {
+		if text, ok := item.Text(); ok && isScopeToken(borrow(text)) {
+			list = append(list, borrow(text))
+		}
+		return true
+	})
+	return list
 }

@@ -11,6 +11,8 @@ import (
 // verdicts that are remembered. One State serves one request at a time, and no
 // two configurations share one.
 type State struct {
+	inquiry   inquiry
+	view      requestView
 	allow     Allow
 	bind      []*rule
 	concerned []int        // of Policy.rules, by one reading of the request
