@@ -219,9 +219,12 @@ func (c *condition) bindsPairs(query, separators string) bool {
 	return false
 }
 
+// cutAny cuts at the first of some ASCII separators.
 func cutAny(s, separators string) (before, after string) {
-	if i := strings.IndexAny(s, separators); i >= 0 {
-		return s[:i], s[i+1:]
+	for i := 0; i < len(s); i++ {
+		if strings.IndexByte(separators, s[i]) >= 0 {
+			return s[:i], s[i+1:]
+		}
 	}
 	return s, ""
 }
