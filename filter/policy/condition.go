@@ -190,17 +190,20 @@ func (c *condition) opensPairs(query, separators string) bool {
 // bindsQuery is content with one parameter in one reading.
 func (c *condition) bindsQuery(p *requestPath) bool {
 	for _, query := range p.late {
-		if c.bindsPairs(query, "&") || c.bindsPairs(query, "&;") {
+		if c.bindsPairs(query.alone) || c.bindsPairs(query.joined) {
 			return true
 		}
 	}
 	query, _, _ := strings.Cut(p.query, "#")
-	return c.kind == 0 ||
-		c.bindsPairs(query, "&") || c.bindsPairs(query, "&;") ||
-		p.fragment && (c.bindsPairs(p.query, "&") || c.bindsPairs(p.query, "&;"))
+	return c.kind == 0 || c.bindsPairs(query) || p.fragment && c.bindsPairs(p.query)
 }
 
-func (c *condition) bindsPairs(query, separators string) bool {
+// bindsPairs takes `;` for a separator, too, as some servers do.
+func (c *condition) bindsPairs(query string) bool {
+	return c.bindsPair(query, "&") || strings.IndexByte(query, ';') >= 0 && c.bindsPair(query, "&;")
+}
+
+func (c *condition) bindsPair(query, separators string) bool {
 	for query != "" {
 		var pair string
 		pair, query = cutAny(query, separators)

@@ -48,6 +48,9 @@ func parseHost(s string) (hostPattern, error) {
 }
 
 func isHostName(s string) bool {
+	if len(s) > 253 {
+		return false
+	}
 	label := 0
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
@@ -62,14 +65,14 @@ func isHostName(s string) bool {
 			return false
 		}
 	}
-	return label > 0 && len(s) <= 253
+	return label > 0
 }
 
 // parseIPv6Literal takes an address in brackets and no zone, which means
 // something to one machine only. (net/netip would add 180 KB to the module; the
 // tests compare the two.)
 func parseIPv6Literal(s string) (address [16]byte, ok bool) {
-	if len(s) < 4 || s[0] != '[' || s[len(s)-1] != ']' {
+	if len(s) < 4 || len(s) > 47 || s[0] != '[' || s[len(s)-1] != ']' {
 		return address, false
 	}
 	s = s[1 : len(s)-1]
@@ -182,6 +185,10 @@ func plainHost(authority string) (host string, ok bool) {
 	return host, 1 < len(port) && len(port) <= 6
 }
 
+// maxOddAuthority bounds what is searched for hosts, once for each pattern. What
+// is longer may hold any host.
+const maxOddAuthority = 512
+
 // bindsHost says that some reading of the authority is a host that the pattern
 // matches: any part between the bytes that servers cut at, as it stands and
 // decoded, without port and dots at the end.
@@ -189,7 +196,7 @@ func (h *hostPattern) bindsHost(authority string) bool {
 	if host, ok := plainHost(authority); ok {
 		return h.match(host)
 	}
-	if h.bindsPart(authority) {
+	if len(authority) > maxOddAuthority || h.bindsPart(authority) {
 		return true
 	}
 	return strings.IndexByte(authority, '%') >= 0 && h.bindsPart(string(decodeEvery(nil, authority)))

@@ -75,7 +75,26 @@ func (m *match) opens(v *requestView) bool {
 // binds says that the match holds for this reading of the path under some
 // reading of the rest.
 func (m *match) binds(v *requestView, reading string) bool {
-	if m.path != nil && !m.path.match(reading) && !m.path.tooLong(reading) || !m.takesMethod(v.request.Method) {
+	return m.bindsPath(reading) && m.possible(v)
+}
+
+func (m *match) bindsPath(reading string) bool {
+	return m.path == nil || m.path.match(reading) || m.path.tooLong(reading)
+}
+
+// settles says that the match holds for this reading of the path under every
+// reading of the rest.
+func (m *match) settles(v *requestView, reading string) bool {
+	return m.settlesPath(reading) && m.certain(v)
+}
+
+func (m *match) settlesPath(reading string) bool {
+	return m.path == nil || m.path.match(reading)
+}
+
+// possible judges all but the path, under some reading.
+func (m *match) possible(v *requestView) bool {
+	if !m.takesMethod(v.request.Method) {
 		return false
 	}
 	if len(m.hosts) > 0 && !m.bindsHost(v.request.Authority) {
@@ -99,13 +118,7 @@ func (m *match) binds(v *requestView, reading string) bool {
 	return true
 }
 
-// settles says that the match holds for this reading of the path under every
-// reading of the rest.
-func (m *match) settles(v *requestView, reading string) bool {
-	return (m.path == nil || m.path.match(reading)) && m.certain(v)
-}
-
-// certain judges all but the path.
+// certain judges all but the path, under every reading.
 func (m *match) certain(v *requestView) bool {
 	if !m.takesMethod(v.request.Method) {
 		return false

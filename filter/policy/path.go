@@ -14,6 +14,7 @@ const (
 	maxOddPath       = 4096     // bytes of a path that is not canonical
 	maxReadings      = 64       // readings of one path
 	maxReadingsBytes = 16 << 10 // bytes of all readings of one path
+	maxLateBytes     = 64 << 10 // bytes of all queries that its readings bring out
 )
 
 // requestPath is a `:path` with every reading that an upstream may make of it.
@@ -31,11 +32,17 @@ type requestPath struct {
 	one      [1]string // the only reading of a canonical path, kept here so that it costs no allocation
 	many     []string  // the readings of any other path
 	query    string    // behind the first `?`, a fragment included
-	late     []string  // queries behind a `?` that decoding brings out, see cutLateDelimiter
-	fragment bool      // there is a `#` somewhere: where the query begins and ends is a matter of taste
-	suspect  bool      // matches no opening in any reading
-	crowded  bool      // suspect, and not all readings are listed: refuse it
+	late     []lateQuery
+	fragment bool // there is a `#` somewhere: where the query begins and ends is a matter of taste
+	suspect  bool // matches no opening in any reading
+	crowded  bool // suspect, and not all readings are listed: refuse it
 }
+
+// lateQuery is a query behind a `?` that decoding brings out, see
+// cutLateDelimiter: alone, and with the first parameter of the query behind it.
+// Whatever follows that parameter stands in the query itself, too; to repeat it
+// for each reading would let a stranger multiply 60 KiB with all of them.
+type lateQuery struct{ alone, joined string }
 
 // parsePath reads what the client sent as `:path`.
 func parsePath(s string) requestPath {
@@ -51,12 +58,24 @@ func parsePath(s string) requestPath {
 		p.many, p.crowded = allReadings(path)
 	}
 	p.suspect = p.crowded || isSuspectPath(path)
-	for _, reading := range p.many {
-		if _, behind, ok := strings.Cut(reading, "?"); ok {
-			p.late = append(p.late, behind, behind+"?"+query)
-		}
-	}
+	p.findLate()
 	return p
+}
+
+func (p *requestPath) findLate() {
+	first, _, _ := strings.Cut(p.query, "&")
+	total := 0
+	for _, reading := range p.many {
+		_, behind, ok := strings.Cut(reading, "?")
+		if !ok || slices.ContainsFunc(p.late, func(l lateQuery) bool { return l.alone == behind }) {
+			continue
+		}
+		if total += len(behind) + len(first); total > maxLateBytes {
+			p.suspect, p.crowded = true, true
+			return
+		}
+		p.late = append(p.late, lateQuery{behind, behind + "?" + first})
+	}
 }
 
 // canonical says that there is one way to read the path.

@@ -93,35 +93,81 @@ type judgement struct {
 // is such a rule: where all readings meet it, it refuses nobody.
 func (p *Policy) judge(s *State, v *requestView) judgement {
 	j := judgement{bind: s.bind[:0]}
+	if len(s.answers) < len(p.rules) {
+		s.answers = make([]answers, len(p.rules))
+	}
+	s.round++
 	for _, reading := range v.readings() {
 		s.concerned = p.index.find(s.concerned[:0], v, reading)
-		p.judgeReading(&j, v, reading, s.concerned)
+		p.judgeReading(&j, s, v, reading)
 	}
 	s.bind = j.bind
 	return j
 }
 
-func (p *Policy) judgeReading(j *judgement, v *requestView, reading string, concerned []int) {
-	for _, i := range concerned {
-		r := p.rules[i]
-		if r.opens() && r.match.opens(v) {
+func (p *Policy) judgeReading(j *judgement, s *State, v *requestView, reading string) {
+	for _, i := range s.concerned {
+		r, a := p.rules[i], &s.answers[i]
+		if a.round != s.round {
+			*a = answers{round: s.round}
+		}
+		if r.opens() && a.opens(r, v) {
 			j.opening = r
 			return
 		}
 		if r.access == accessAnonymous {
-			if !(r.forwardUnverified && r.forwardAuthorization) && r.match.binds(v, reading) {
+			if !(r.forwardUnverified && r.forwardAuthorization) && r.match.bindsPath(reading) && a.possible(r, v) {
 				j.withhold = true
 			}
 			continue
 		}
-		if r.match.binds(v, reading) {
+		if r.match.bindsPath(reading) && a.possible(r, v) {
 			j.add(r)
-			if r.match.settles(v, reading) {
+			if r.match.settlesPath(reading) && a.certain(r, v) {
 				return
 			}
 		}
 	}
 	j.add(p.fallback)
+}
+
+// answers are what a rule's match says of one request whatever the reading of its
+// path, once it has been asked: a client chooses how many readings there are, and
+// how long the headers are that expressions read.
+type answers struct {
+	round                          uint64 // of the State: answers about another request are none
+	opensIs, possibleIs, certainIs answer
+}
+
+type answer uint8
+
+const (
+	unasked answer = iota
+	no
+	yes
+)
+
+func answerOf(b bool) answer { return no + answer(indexOf(b)) }
+
+func (a *answers) opens(r *rule, v *requestView) bool {
+	if a.opensIs == unasked {
+		a.opensIs = answerOf(r.match.opens(v))
+	}
+	return a.opensIs == yes
+}
+
+func (a *answers) possible(r *rule, v *requestView) bool {
+	if a.possibleIs == unasked {
+		a.possibleIs = answerOf(r.match.possible(v))
+	}
+	return a.possibleIs == yes
+}
+
+func (a *answers) certain(r *rule, v *requestView) bool {
+	if a.certainIs == unasked {
+		a.certainIs = answerOf(r.match.certain(v))
+	}
+	return a.certainIs == yes
 }
 
 func (j *judgement) add(r *rule) {

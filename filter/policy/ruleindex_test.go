@@ -1,11 +1,15 @@
 package policy
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 )
 
 // askAll is the index that files nothing, so that every rule is asked.
@@ -142,6 +146,102 @@ func TestRuleIndexFinds(t *testing.T) {
 	}
 }
 
+// TestPrefixOfEveryMatch: whatever an expression is made of, what it matches
+// begins as the index believes. The samples are drawn from the expression's own
+// syntax tree.
+func TestPrefixOfEveryMatch(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Log("seed", seed)
+	r := rand.New(rand.NewPCG(seed, 7))
+	pieces := []string{
+		"/", "/", "/", "/a/", "/b/k/", "a", "b", "k", "K", "ſ", "é", "\ufffd", ".", "[/a]", "[^b]", "[[:alpha:]]", `\Q/a.\E`, `\x2f`, `\/`, `\pL`, `\W`,
+		"(?i)", "(?i:a/)", "(?-i)", "(?U)", "(?s)", "(?m)", "^", "^/", "$", `\A`, `\z`, `\b`, `\B`, "|", "|/", "*", "+", "?", "+?", "{2}", "{0}", "{0,1}",
+		"(", ")", "(?:", "(?P<n>", ")",
+	}
+	known := 0
+	for range 60_000 {
+		var b strings.Builder
+		for range 1 + r.IntN(9) {
+			b.WriteString(pieces[r.IntN(len(pieces))])
+		}
+		p, err := parseRegexPath(b.String())
+		if err != nil || p.prefix == "" {
+			continue
+		}
+		tree, err := syntax.Parse(b.String(), syntax.Perl)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := &ruleIndex{paths: map[string][]int{}}
+		if key := (&match{path: p}).pathKey(); key != "" {
+			x.filePath(7, key, p)
+		} else {
+			x.always = []int{7}
+		}
+		for range 5 {
+			reading := string(sample(r, tree, nil))
+			if !p.match(reading) {
+				continue
+			}
+			v := matchView("GET", "e", "/")
+			if !strings.HasPrefix(reading, p.prefix) || len(x.find(nil, v, reading)) != 1 {
+				t.Fatalf("%q matches %q, but is believed to begin with %q", b.String(), reading, p.prefix)
+			}
+			known++
+		}
+	}
+	if known < 5000 {
+		t.Errorf("%d matches: the property says nothing", known)
+	}
+}
+
+// sample appends something that an expression may match, but for its conditions
+// on what stands beside it.
+func sample(r *rand.Rand, e *syntax.Regexp, dst []byte) []byte {
+	fold := func(c rune) rune {
+		for n := r.IntN(4); n > 0 && e.Flags&syntax.FoldCase != 0; n-- {
+			c = unicode.SimpleFold(c)
+		}
+		return c
+	}
+	times, most := 0, 3
+	switch e.Op {
+	case syntax.OpLiteral:
+		for _, c := range e.Rune {
+			dst = utf8.AppendRune(dst, fold(c))
+		}
+	case syntax.OpCharClass:
+		if len(e.Rune) > 0 {
+			k := r.IntN(len(e.Rune)/2) * 2
+			dst = utf8.AppendRune(dst, e.Rune[k]+r.Int32N(min(e.Rune[k+1]-e.Rune[k], 100)+1))
+		}
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		dst = append(dst, "/ab\xff"[r.IntN(4)])
+	case syntax.OpCapture, syntax.OpConcat:
+		for _, sub := range e.Sub {
+			dst = sample(r, sub, dst)
+		}
+	case syntax.OpAlternate:
+		return sample(r, e.Sub[r.IntN(len(e.Sub))], dst)
+	case syntax.OpPlus:
+		times = 1
+	case syntax.OpQuest:
+		most = 1
+	case syntax.OpRepeat:
+		if times, most = e.Min, e.Max; most < 0 {
+			most = times + 2
+		}
+	}
+	switch e.Op {
+	case syntax.OpStar, syntax.OpPlus, syntax.OpQuest, syntax.OpRepeat:
+		for range times + r.IntN(most-times+1) {
+			dst = sample(r, e.Sub[0], dst)
+		}
+	}
+	return dst
+}
+
 // BenchmarkRules: the last of n rules decides.
 func BenchmarkRules(b *testing.B) {
 	for _, n := range []int{1, 10, 1000} {
@@ -166,4 +266,114 @@ func BenchmarkRules(b *testing.B) {
 			}
 		})
 	}
+}
+
+// askEach is judge without index and without memory: each rule is asked about each
+// reading. It is what the comment at judge says.
+func askEach(p *Policy, v *requestView) (j judgement) {
+	for _, reading := range v.readings() {
+		settled := false
+		for _, r := range p.rules {
+			if r.opens() && r.match.opens(v) {
+				j.opening, settled = r, true
+				break
+			}
+			if !r.match.binds(v, reading) {
+				continue
+			}
+			if r.access == accessAnonymous {
+				j.withhold = j.withhold || !(r.forwardUnverified && r.forwardAuthorization)
+				continue
+			}
+			j.add(r)
+			if settled = r.match.settles(v, reading); settled {
+				break
+			}
+		}
+		if !settled {
+			j.add(p.fallback)
+		}
+	}
+	return j
+}
+
+// FuzzRules: a configuration judges as its rules do one by one, whatever an
+// expression looks like that gives the index its prefix, and whatever was asked
+// about another request before. A line is a kind, an access and what the rule
+// matches; with a second field the host.
+func FuzzRules(f *testing.F) {
+	const hosts = "hd*.e.com\nht[::1],e.com\nhax.e.com\nhoe.com\nh+y.e.com"
+	lines := []string{
+		"rd/admin/.*", "rd(?i)/admin/x", "rd^/admin/|/b/", "rd(?U)/a/+?b", `rd\Q/a/\E.*`, "rd(?m)^/a/b$", "rd(?s:/a/.)*", "rd(?:/a/|/b/)x", `rd/a/\x{4b}`,
+		"rd(?i:/)k/x", `rd\A/a/b`, `rd/a/\bb`, "rd/{1}a/b", "rd(/a)/b", "rd/{0}/a/", "rd/a/|", "rd()/a/b", "rd^/a/b|", "rd/a//b", "rd/\ufffd/x", "rd/é/x", "rd[/]a/b",
+		"ed/a%40/", "ed/", "ed/a/", "pd/a/", "pd/a/b", "pa/", "td/*/a", "td/a/**", "td/**", "po/a e.com", "po/a *.e.com", "r+/a/.* [::1]", "ra/.*", "rs/a/.*", "ss/a/", "st/b",
+	}
+	for some := range slices.Chunk(lines, 6) {
+		for _, path := range []string{"/admin/x", "/ADMIN/x", "/a/b", "/a//b", "//a/b", "", "a/b", "/b/", "/a@/", "/a%40/", "/a%2fb;/..", `/a\b`, "/\u212a/x", "/k/x", "/\xff/x", "/a/\n", "/" + strings.Repeat("a", maxRegexInput)} {
+			f.Add(strings.Join(some, "\n")+"\n"+hosts, path, "X.E.com:80")
+		}
+		for _, authority := range []string{"", "e.com", "[::1]", "[0:0::1]:1", "e.com.", "a@e.com", "e.com,x.e.com", "%65.com", ".e.com", "x..e.com", "e.com:80:80", "[::1", strings.Repeat("x.", 300) + "e.com"} {
+			f.Add(hosts+"\n"+strings.Join(some, "\n"), "/a/b", authority)
+		}
+	}
+	accesses := map[byte]string{'d': "deny", 't': "token", 'a': "anonymous", 'o': "optional", '+': "insecure_presence_only", 's': "shadow"}
+	kinds := map[byte]string{'r': "path_regex", 'e': "path", 'p': "path_prefix", 't': "path_template"}
+	f.Fuzz(func(t *testing.T, lines, path, authority string) {
+		type m = map[string]any
+		rules := []m{}
+		for line := range strings.SplitSeq(lines, "\n") {
+			if len(line) < 3 || len(rules) == 40 {
+				continue
+			}
+			text, hosts, _ := strings.Cut(line[2:], " ")
+			match := m{}
+			if line[0] == 'h' {
+				text, hosts = "", text
+			}
+			if hosts != "" {
+				match["hosts"] = strings.Split(hosts, ",")
+			}
+			if kind := kinds[line[0]]; kind != "" && text != "" {
+				match[kind] = text
+			}
+			rule := m{"match": match, "access": accesses[line[1]]}
+			if line[1] == 's' {
+				rule["access"], rule["shadow"] = "deny", true
+			}
+			config, err := json.Marshal(m{"rules": []m{rule}, "providers": m{"a": m{"type": "static", "tokens": []m{{"sha256": strings.Repeat("0a", 32)}}}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Parse(config); err == nil {
+				rules = append(rules, rule)
+			}
+		}
+		parse := func() (*Policy, error) {
+			config, _ := json.Marshal(m{"rules": rules, "providers": m{"a": m{"type": "static", "tokens": []m{{"sha256": strings.Repeat("0a", 32)}}}}})
+			return Parse(config)
+		}
+		p, err := parse()
+		for err != nil {
+			// A rule that can never apply.
+			bad := -1
+			for i := range rules {
+				if strings.Contains(err.Error(), fmt.Sprintf("rules[%d]:", i)) {
+					bad = i
+				}
+			}
+			if bad < 0 {
+				return
+			}
+			rules = slices.Delete(rules, bad, bad+1)
+			p, err = parse()
+		}
+		s := p.NewState(Host{})
+		for _, q := range []Request{{Path: path, HasPath: true, Authority: authority}, {Path: "/a/b", HasPath: true, Authority: "e.com"}, {Authority: authority}, {Path: path, HasPath: true, Authority: authority}} {
+			q.Method = "GET"
+			view, other := newRequestView(p, &q), newRequestView(p, &q)
+			if got, want := says(p.judge(s, &view)), says(askEach(p, &other)); got != want {
+				t.Fatalf("%q %q: %s, want %s by %v", q.Path, q.Authority, got, want, rules)
+			}
+		}
+	})
 }

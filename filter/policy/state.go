@@ -16,6 +16,8 @@ type State struct {
 	allow     Allow
 	bind      []*rule
 	concerned []int        // of Policy.rules, by one reading of the request
+	answers   []answers    // by rule
+	round     uint64       // of the request that they are about
 	found     []credential // of the request under decision, by location
 	since     time.Time    // when it was judged first, if it has waited
 	parser    jose.Parser
