@@ -194,8 +194,10 @@ func (j *jwtProvider) takesType(m *jose.Message) bool {
 		if m.Type == "JWT" || m.Type == "at+jwt" {
 			return true
 		}
-		typ := mediaType(m.Type)
-		// Another kind of JWT must not pass for an access token (RFC 8725 section 3.12).
+		// Another kind of JWT must not pass for an access token (RFC 8725 section 3.12),
+		// not with a parameter behind its type either.
+		typ, _, _ := strings.Cut(mediaType(m.Type), ";")
+		typ = strings.TrimSpace(typ)
 		return typ == "at+jwt" || !strings.HasSuffix(typ, "+jwt")
 	}
 	return m.HasType && contains(j.types, mediaType(m.Type))

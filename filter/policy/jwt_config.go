@@ -103,6 +103,10 @@ func wantClaimText(s string) string {
 }
 
 func wantMediaType(s string) string {
+	if mediaType(s) == signedType {
+		// They are about tokens, and everybody who asks gets them (RFC 9701 section 8.1).
+		return "want the types of access tokens, not that of answers about them"
+	}
 	if len(s) > 128 || !isScopeToken(s) || strings.Count(s, "/") > 1 || s[0] == '/' || s[len(s)-1] == '/' {
 		return "want a media type such as at+jwt"
 	}

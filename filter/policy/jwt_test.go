@@ -67,6 +67,8 @@ func TestJWTClaims(t *testing.T) {
 		{"DPoP proof", nil, m{"typ": "dpop+jwt"}, nil, "wrong_type"},
 		{"logout token", nil, m{"typ": "Logout+JWT"}, nil, "wrong_type"},
 		{"security event", nil, m{"typ": "application/secevent+jwt"}, nil, "wrong_type"},
+		{"security event with a parameter", nil, m{"typ": "secevent+jwt ;charset=utf-8"}, nil, "wrong_type"},
+		{"access token with a parameter", nil, m{"typ": "at+jwt;v=1"}, nil, "token_valid"},
 		{"typ required", m{"types": []string{"at+jwt"}}, m{"typ": "AT+JWT"}, nil, "token_valid"},
 		{"typ required, another", m{"types": []string{"at+jwt"}}, m{"typ": "JWT"}, nil, "wrong_type"},
 		{"typ required, none", m{"types": []string{"application/at+jwt"}}, m{"typ": nil}, nil, "wrong_type"},

@@ -94,10 +94,10 @@ func newLookups(i *introspector) *lookups {
 // the answer about the other.
 func (l *lookups) remembered(key tokenKey, now, since time.Time) (v verification, ok bool) {
 	at := seconds(now)
-	if a, ok := l.good.get(key); ok && (between(a.at, at, a.until) || came(a.at, since)) {
+	if a, ok := l.good.get(key); ok && (between(a.at, at, a.until) || came(a.at, at, since)) {
 		return a.verification(at), true
 	}
-	if a, ok := l.bad.get(key); ok && (between(a.at, at, a.until) || came(a.at, since)) {
+	if a, ok := l.bad.get(key); ok && (between(a.at, at, a.until) || came(a.at, at, since)) {
 		return verification{reason: a.reason}, true
 	}
 	if l.nowKey == key && !l.nowFailed && l.now.Equal(now) {
@@ -110,7 +110,9 @@ func (l *lookups) remembered(key tokenKey, now, since time.Time) (v verification
 // nobody knows how old it is.
 func between(begin, at, end float64) bool { return at >= begin && at < end }
 
-func came(at float64, since time.Time) bool { return !since.IsZero() && at >= seconds(since) }
+func came(then, now float64, since time.Time) bool {
+	return !since.IsZero() && seconds(since) <= then && then <= now
+}
 
 // seek asks about a token that is not remembered, as far as the request has
 // patience. verified: the token is known to be no garbage.
@@ -268,10 +270,12 @@ func (l *lookups) learn(s *State, now time.Time, call Call, answer Answer) Learn
 	l.end(q)
 	l.underWay--
 	l.queues[indexOf(q.known)].underWay--
-	l.now, l.nowKey, l.nowFailed = now, q.key, false
+	// Failed until it is read: should that panic, nobody must find under this token
+	// what the answer before it said of another.
+	l.now, l.nowKey, l.nowFailed, l.nowIs = now, q.key, true, verification{}
 	a, reason, failure := l.read(s, &call, answer, now)
-	if failure.why != "" {
-		l.nowFailed = true
+	l.nowFailed = failure.why != ""
+	if l.nowFailed {
 		if have, ok := l.good.get(q.key); ok && l.of.stale > 0 {
 			have.retry = at + staleRetrySeconds
 		}

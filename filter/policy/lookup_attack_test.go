@@ -300,3 +300,27 @@ func TestAnswerNumbers(t *testing.T) {
 		}
 	}
 }
+
+// TestClockSetBackWhileWaiting: an answer from before the clock was set back is of
+// unknown age. It did not come while a request waited, though its time is later
+// than that at which the request began to.
+func TestClockSetBackWhileWaiting(t *testing.T) {
+	t.Parallel()
+	for _, said := range []string{`{"active":true}`, `{"active":false}`} {
+		w := newIntrospectionWorld(t, nil, "")
+		w.want("/", "good", "wait")
+		w.answer("200", jsonType, said)
+		w.now = w.now.Add(-time.Hour)
+		wait, ok := w.decide("/", "good").(*Wait)
+		if !ok {
+			t.Fatalf("%s: it does not wait", said)
+		}
+		w.now = w.now.Add(time.Millisecond)
+		w.answer("500", "", "")
+		r := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer good"}})
+		r.MayWait, r.Since = true, wait.Since
+		if got := decided(w.policy.Decide(w.state, w.now, &r)); got != "introspection_unavailable" {
+			t.Errorf("%s an hour later, and then nothing: %s", said, got)
+		}
+	}
+}

@@ -286,7 +286,7 @@ func TestSignedResponseIsNoToken(t *testing.T) {
 	t.Parallel()
 	type m = map[string]any
 	claims := m{"aud": []string{"gate", "api"}, "sub": "alice", "exp": testNow.Unix() + 600}
-	for _, typ := range []string{"token-introspection+jwt", "Application/Token-Introspection+JWT"} {
+	for _, typ := range []string{"token-introspection+jwt", "Application/Token-Introspection+JWT", "token-introspection+jwt; v=1", "token-introspection+jwt "} {
 		answer := issuerOnce().signAnswer(testNow, m{"typ": typ}, claims)
 		for _, types := range []any{nil, []string{"at+jwt"}, []string{"jwt", "at+jwt"}} {
 			p := mustParse(t, jwtConfig(t, m{"types": types}))
