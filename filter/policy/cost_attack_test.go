@@ -63,13 +63,13 @@ func TestCostOfOneRequest(t *testing.T) {
 			"missing",
 		},
 		{
-			"an expression over a header", rules(40, `"headers":[{"name":"x-a","regex":"(a|b|ab)*%d"}]`),
+			"an expression over a header", rules(150, `"headers":[{"name":"x-a","regex":"(a|b|ab)*%d"}]`),
 			Request{Path: manyReadings, Headers: [][2]string{{"x-a", strings.Repeat("ab", maxRegexInput/2)}}},
 			"missing",
 		},
 		{
 			// It matches all readings but the last ones.
-			"an opening that all but matches", strings.ReplaceAll(rules(150, `"path_regex":"/(.|..)*([;%%]|//)(.|..)*%d?"`), `"scopes":["s"]`, `"access":"anonymous"`),
+			"an opening that all but matches", strings.ReplaceAll(rules(60, `"path_regex":"/(.|..)*([;%%]|//)(.|..)*%d?"`), `"scopes":["s"]`, `"access":"anonymous"`),
 			Request{Path: "/" + strings.Repeat("x", 150) + manyReadings},
 			"missing",
 		},
@@ -79,7 +79,7 @@ func TestCostOfOneRequest(t *testing.T) {
 		r.Method, r.HasPath = "GET", true
 		began := time.Now()
 		got := decided(p.Decide(s, testNow, r))
-		if took := time.Since(began); took > time.Second || got != c.want {
+		if took := time.Since(began); took > 2*time.Second || got != c.want {
 			t.Errorf("%s: %s in %v, want %s", c.name, got, took, c.want)
 		} else {
 			t.Log(c.name, took)
