@@ -4,13 +4,9 @@
 // request inside Envoy or Istio.
 package main
 
-import (
-	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
-
-	"bearerauth/filter"
-)
+import "bearerauth/filter"
 
 func main() {}
 
 // A c-shared module has no main: the host calls _initialize, which runs this.
-func init() { proxywasm.SetVMContext(filter.NewVMContext()) }
+func init() { filter.Register() }

@@ -3,8 +3,7 @@
 package filter
 
 import (
-	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
-
+	"bearerauth/filter/internal/sdk"
 	"bearerauth/filter/policy"
 )
 
@@ -57,7 +56,7 @@ func change(a *policy.Allow) bool {
 func (p *plugin) shadow(a *policy.Allow) {
 	p.metrics.countShadow(a.Rule, a.Shadowed.Reason)
 	if p.debug {
-		proxywasm.LogDebug("shadow: " + a.Rule + " would have denied: " + a.Shadowed.Reason.String())
+		sdk.LogDebug("shadow: " + a.Rule + " would have denied: " + a.Shadowed.Reason.String())
 	}
 }
 

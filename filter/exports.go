@@ -4,22 +4,20 @@ package filter
 
 //lint:file-ignore U1000 the host calls these
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"bearerauth/filter/internal/sdk"
+)
 
 // These exports take the place of the SDK's for the callbacks of every request:
 // the build renames own_x to proxy_on_x and drops the SDK's export of that name
 // (internal/exports). What concerns plugins goes on to the SDK.
 
-//go:linkname sdkContextCreate github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm/internal.proxyOnContextCreate
-func sdkContextCreate(id, parent uint32)
-
-//go:linkname sdkDelete github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm/internal.proxyOnDelete
-func sdkDelete(id uint32)
-
 //go:wasmexport own_context_create
 func ownContextCreate(id, parent uint32) {
 	if parent == 0 {
-		sdkContextCreate(id, 0)
+		sdk.ContextCreate(id, 0)
 		return
 	}
 	createStream(id, parent)
@@ -55,7 +53,7 @@ func ownDelete(id uint32) {
 	if p, ok := plugins[id]; ok {
 		p.end()
 		delete(plugins, id)
-		sdkDelete(id)
+		sdk.Delete(id)
 	}
 }
 

@@ -6,8 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
-
+	"bearerauth/filter/internal/sdk"
 	"bearerauth/filter/policy"
 )
 
@@ -73,18 +72,18 @@ func (p *plugin) follow(at time.Time, call policy.Call, learned policy.Learned) 
 	case call.AsksRevocations():
 		p.metrics.revocations.count(learned.Revocations)
 		if learned.Log {
-			proxywasm.LogWarn("revocations stay as they are: " + learned.Failure)
+			sdk.LogWarn("revocations stay as they are: " + learned.Failure)
 		}
 	case learned.Failure != "":
 		p.metrics.fetches.count(false)
-		proxywasm.LogWarn("keys of provider " + call.Provider() + " stay as they are: " + learned.Failure)
+		sdk.LogWarn("keys of provider " + call.Provider() + " stay as they are: " + learned.Failure)
 	case learned.Keys != nil:
 		p.metrics.fetches.count(true)
 		for _, skipped := range learned.Keys.Skipped {
-			proxywasm.LogWarn("keys of provider " + call.Provider() + ": key " + strconv.Itoa(skipped.Index) + " is not used: " + skipped.Why)
+			sdk.LogWarn("keys of provider " + call.Provider() + ": key " + strconv.Itoa(skipped.Index) + " is not used: " + skipped.Why)
 		}
 		if learned.Keys.Private > 0 {
-			proxywasm.LogWarn("keys of provider " + call.Provider() + ": private keys are published there")
+			sdk.LogWarn("keys of provider " + call.Provider() + ": private keys are published there")
 		}
 	}
 	if learned.Next != nil {
@@ -110,9 +109,9 @@ func (p *plugin) followLookup(call policy.Call, learned policy.Learned) {
 	}
 	text := "introspection by provider " + call.Provider() + ": " + learned.Failure
 	if learned.Mistake {
-		proxywasm.LogError(text)
+		sdk.LogError(text)
 	} else {
-		proxywasm.LogWarn(text)
+		sdk.LogWarn(text)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unsafe"
 
+	"bearerauth/filter/internal/sdk"
 	"bearerauth/filter/policy"
 )
 
@@ -54,6 +55,9 @@ func hostForeignFunction(name unsafe.Pointer, nameSize int32, argument unsafe.Po
 
 //go:wasmimport env proxy_get_log_level
 func hostLogLevel(level unsafe.Pointer) int32
+
+//go:wasmimport env proxy_increment_metric
+func hostIncrement(id uint32, by int64) int32
 
 //go:wasmimport env proxy_record_metric
 func hostRecord(id uint32, value uint64) int32
@@ -237,6 +241,10 @@ func now() time.Time {
 	}
 	return time.Unix(0, int64(outNanos))
 }
+
+// add tells the host of a counter. Where it refuses, the SDK would panic, and no
+// count is worth a VM.
+func add(counter sdk.MetricCounter, n uint64) { _ = hostIncrement(uint32(counter), int64(n)) }
 
 // setGauge gives a gauge its value. The SDK can only add to one, and what several
 // VMs add would add up.

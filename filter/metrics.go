@@ -3,15 +3,14 @@
 package filter
 
 import (
-	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
-
+	"bearerauth/filter/internal/sdk"
 	"bearerauth/filter/policy"
 )
 
 // metrics counts decisions by reason. A host call costs more than the decision:
 // the counters are summed here and told to the host on the tick.
 type metrics struct {
-	counters    [policy.NumReasons]proxywasm.MetricCounter
+	counters    [policy.NumReasons]sdk.MetricCounter
 	pending     [policy.NumReasons]uint64
 	fetches     results // of keys
 	lookups     results // introspections
@@ -28,7 +27,7 @@ type shadowed struct {
 }
 
 type shadowCounter struct {
-	counter proxywasm.MetricCounter
+	counter sdk.MetricCounter
 	pending uint64
 	defined bool
 }
@@ -37,7 +36,7 @@ type shadowCounter struct {
 // notation, which Envoy's stats_tags turn into Prometheus labels.
 func (m *metrics) define() {
 	for reason := range policy.Reason(policy.NumReasons) {
-		m.counters[reason] = proxywasm.DefineCounterMetric(
+		m.counters[reason] = sdk.DefineCounterMetric(
 			"decision=.=" + reason.Decision() + ";.;reason=.=" + reason.String() + ";.;bearerauth_requests_total")
 	}
 	m.fetches.define("bearerauth_key_fetches_total")
@@ -47,13 +46,13 @@ func (m *metrics) define() {
 
 // results counts outbound calls by what came of them: failed, succeeded.
 type results struct {
-	counters [2]proxywasm.MetricCounter
+	counters [2]sdk.MetricCounter
 	pending  [2]uint64
 }
 
 func (r *results) define(name string) {
 	for i, result := range []string{"failure", "success"} {
-		r.counters[i] = proxywasm.DefineCounterMetric("result=.=" + result + ";.;" + name)
+		r.counters[i] = sdk.DefineCounterMetric("result=.=" + result + ";.;" + name)
 	}
 }
 
@@ -69,7 +68,7 @@ func (r *results) flush() {
 	for i, n := range r.pending {
 		if n > 0 {
 			r.pending[i] = 0
-			r.counters[i].Increment(n)
+			add(r.counters[i], n)
 		}
 	}
 }
@@ -101,17 +100,17 @@ func (m *metrics) flush() {
 	for reason := range m.pending {
 		if n := m.pending[reason]; n > 0 {
 			m.pending[reason] = 0
-			m.counters[reason].Increment(n)
+			add(m.counters[reason], n)
 		}
 	}
 	for at, c := range m.shadows {
 		if !c.defined {
-			c.counter = proxywasm.DefineCounterMetric(
+			c.counter = sdk.DefineCounterMetric(
 				"rule=.=" + at.rule + ";.;reason=.=" + at.reason.String() + ";.;bearerauth_shadow_denials_total")
 			c.defined = true
 		}
 		if c.pending > 0 {
-			c.counter.Increment(c.pending)
+			add(c.counter, c.pending)
 			c.pending = 0
 		}
 	}

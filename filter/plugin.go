@@ -15,9 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
-	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm/types"
-
+	"bearerauth/filter/internal/sdk"
 	"bearerauth/filter/policy"
 )
 
@@ -30,16 +28,25 @@ const (
 	sweepEvery = time.Minute
 )
 
-type vmContext struct{ types.DefaultVMContext }
+type vmContext struct{ sdk.DefaultVMContext }
 
-// NewVMContext returns what the SDK starts plugins with.
-func NewVMContext() types.VMContext { return &vmContext{} }
+// Register tells the SDK what to start plugins with.
+func Register() { sdk.SetVMContext(&vmContext{}) }
 
-func (*vmContext) NewPluginContext(id uint32) types.PluginContext {
-	p := &plugin{id: id, parked: map[uint32]parked{}, calls: map[uint32]policy.Call{}}
-	plugins[id] = p
-	return p
+func (*vmContext) NewPluginContext(id uint32) sdk.PluginContext {
+	plugins[id] = &plugin{id: id, parked: map[uint32]parked{}, calls: map[uint32]policy.Call{}}
+	return &pluginContext{id: id}
 }
+
+// pluginContext is all that the SDK holds of a plugin.
+type pluginContext struct {
+	sdk.DefaultPlugin
+	id uint32
+}
+
+func (c *pluginContext) OnPluginStart(int) sdk.OnPluginStartStatus { return plugins[c.id].start() }
+
+func (c *pluginContext) OnTick() { plugins[c.id].onTick() }
 
 // plugins are those of this VM: several configurations can share one, so
 // nothing that belongs to a configuration is anywhere else.
@@ -47,7 +54,6 @@ var plugins = map[uint32]*plugin{}
 
 // plugin is one configuration in this VM. Without a policy it denies.
 type plugin struct {
-	types.DefaultPluginContext
 	id      uint32
 	policy  *policy.Policy
 	state   *policy.State
@@ -67,17 +73,17 @@ type plugin struct {
 	swept   time.Time
 }
 
-// OnPluginStart refuses a configuration with any problem, and Envoy with it the
+// start refuses a configuration with any problem, and Envoy with it the
 // listener. It also runs in a canary VM that never sees a request.
-func (p *plugin) OnPluginStart(int) (status types.OnPluginStartStatus) {
+func (p *plugin) start() (status sdk.OnPluginStartStatus) {
 	defer func() {
 		if recovered := recover(); recovered != nil {
 			logPanic("plugin start", recovered)
 			p.policy = nil
-			status = types.OnPluginStartStatusFailed
+			status = sdk.OnPluginStartStatusFailed
 		}
 	}()
-	config, err := proxywasm.GetPluginConfiguration()
+	config, err := sdk.GetPluginConfiguration()
 	if err != nil {
 		// The host says "not found" for an empty configuration.
 		config = nil
@@ -85,9 +91,9 @@ func (p *plugin) OnPluginStart(int) (status types.OnPluginStartStatus) {
 	parsed, err := policy.ParseWith(config, os.LookupEnv)
 	if err != nil {
 		for _, line := range strings.Split(err.Error(), "\n") {
-			proxywasm.LogCritical(line)
+			sdk.LogCritical(line)
 		}
-		return types.OnPluginStartStatusFailed
+		return sdk.OnPluginStartStatusFailed
 	}
 	p.metrics.define()
 	if parsed.FetchesRevocations() {
@@ -96,30 +102,30 @@ func (p *plugin) OnPluginStart(int) (status types.OnPluginStartStatus) {
 	host := policy.Host{Verify: verifySignature, Knows: testHost()}
 	if parsed.SignedBy(sign) {
 		host.Sign = sign
-		proxywasm.LogInfo("the host signs client assertions")
+		sdk.LogInfo("the host signs client assertions")
 	}
 	if _, err := rand.Read(host.Random[:]); err != nil {
-		proxywasm.LogCritical("the host gives no random numbers: " + err.Error())
-		return types.OnPluginStartStatusFailed
+		sdk.LogCritical("the host gives no random numbers: " + err.Error())
+		return sdk.OnPluginStartStatusFailed
 	}
 	// The first tick comes soon: no callouts are possible before it.
 	if !p.tickEvery(waitingTick) {
-		proxywasm.LogCritical("the host refused a timer")
-		return types.OnPluginStartStatusFailed
+		sdk.LogCritical("the host refused a timer")
+		return sdk.OnPluginStartStatusFailed
 	}
 	for _, path := range parsed.Properties() {
 		p.propertyPaths = append(p.propertyPaths, strings.Join(path, "\x00"))
 	}
 	for _, warning := range parsed.Warnings() {
-		proxywasm.LogWarn(warning)
+		sdk.LogWarn(warning)
 	}
 	p.debug = logsDebug()
 	p.policy, p.state = parsed, parsed.NewState(host)
-	return types.OnPluginStartStatusOK
+	return sdk.OnPluginStartStatusOK
 }
 
-// OnTick does what need not happen while a request waits.
-func (p *plugin) OnTick() {
+// onTick does what need not happen while a request waits.
+func (p *plugin) onTick() {
 	defer func() {
 		if recovered := recover(); recovered != nil {
 			logPanic("tick", recovered)
@@ -154,7 +160,7 @@ func (p *plugin) tickEvery(milliseconds uint32) bool {
 	if p.tick == milliseconds {
 		return true
 	}
-	if proxywasm.SetTickPeriodMilliSeconds(milliseconds) != nil {
+	if sdk.SetTickPeriodMilliSeconds(milliseconds) != nil {
 		return false
 	}
 	p.tick = milliseconds
@@ -181,5 +187,5 @@ func logPanic(where string, recovered any) {
 	case string: // our own
 		what = r
 	}
-	proxywasm.LogError(where + ": " + what + ": the request is denied")
+	sdk.LogError(where + ": " + what + ": the request is denied")
 }

@@ -5,24 +5,24 @@ package filter
 import (
 	"time"
 
-	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
+	"bearerauth/filter/internal/sdk"
 )
 
 // revocationMetrics are there only where a list is fetched: a time of the last
 // success that is zero for good would raise alarms.
 type revocationMetrics struct {
 	fetches   results
-	success   proxywasm.MetricGauge
+	success   sdk.MetricGauge
 	last      time.Time // that the gauge has not been told yet
-	unchecked proxywasm.MetricCounter
+	unchecked sdk.MetricCounter
 	passed    uint64 // unchecked
 	defined   bool
 }
 
 func (m *revocationMetrics) define() {
 	m.fetches.define("bearerauth_revocation_fetches_total")
-	m.success = proxywasm.DefineGaugeMetric("bearerauth_revocations_last_success_seconds")
-	m.unchecked = proxywasm.DefineCounterMetric("bearerauth_revocations_unchecked_total")
+	m.success = sdk.DefineGaugeMetric("bearerauth_revocations_last_success_seconds")
+	m.unchecked = sdk.DefineCounterMetric("bearerauth_revocations_unchecked_total")
 	m.defined = true
 }
 
@@ -40,7 +40,7 @@ func (m *revocationMetrics) flush() {
 	}
 	m.fetches.flush()
 	if m.passed > 0 {
-		m.unchecked.Increment(m.passed)
+		add(m.unchecked, m.passed)
 		m.passed = 0
 	}
 	if !m.last.IsZero() && setGauge(uint32(m.success), uint64(max(0, m.last.Unix()))) {

@@ -6,8 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 
-	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
-
+	"bearerauth/filter/internal/sdk"
 	"bearerauth/filter/jose"
 )
 
@@ -75,12 +74,12 @@ func testHost() jose.Algorithms {
 	hostAlgorithms.asked = true
 	know, err := jose.SelfTest(verifySignature)
 	if err != nil {
-		proxywasm.LogWarn("the host's verify_signature is not used: " + err.Error())
+		sdk.LogWarn("the host's verify_signature is not used: " + err.Error())
 		return 0
 	}
 	hostAlgorithms.know = know
 	if know != 0 {
-		proxywasm.LogInfo("the host verifies signatures of " + know.String())
+		sdk.LogInfo("the host verifies signatures of " + know.String())
 	}
 	return know
 }

@@ -5,8 +5,7 @@ package filter
 import (
 	"time"
 
-	"github.com/proxy-wasm/proxy-wasm-go-sdk/proxywasm"
-
+	"bearerauth/filter/internal/sdk"
 	"bearerauth/filter/policy"
 )
 
@@ -173,7 +172,7 @@ func fail(id uint32, s stream) action {
 // deny refuses in the upstream's place.
 func deny(id uint32, s stream, d *policy.Deny) action {
 	if p := s.plugin; p != nil && p.debug {
-		proxywasm.LogDebug("denied: " + d.Reason.String())
+		sdk.LogDebug("denied: " + d.Reason.String())
 	}
 	return answered(id, s, d.Reason, refuse(d))
 }
