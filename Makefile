@@ -2,6 +2,10 @@ GO ?= go
 CACHE := $(CURDIR)/.cache
 export GOWORK := off
 
+# Which build the tests, the demo and the benchmark run.
+MODULE ?= bearerauth.wasm
+export MODULE
+
 SOURCES := $(shell find main.go filter -name '*.go' ! -name '*_test.go' ! -path '*/wasmhost/*') go.mod go.sum
 WASM := GOOS=wasip1 GOARCH=wasm
 
@@ -10,17 +14,17 @@ bearerauth.wasm: $(SOURCES)
 	$(WASM) $(GO) build -buildmode=c-shared -trimpath -buildvcs=false -ldflags='-s -w' -o $(CACHE)/raw.wasm .
 	$(GO) run ./filter/internal/exports $(CACHE)/raw.wasm $@
 
-.PHONY: demo test unit e2e e2e-keycloak check fmt clean
+.PHONY: demo test unit e2e e2e-keycloak small small-test check fmt clean
 
 ## demo: run envoy.yaml in a real Envoy and show what it answers (ARGS=--check: exit by itself)
-demo: bearerauth.wasm
+demo: $(MODULE)
 	$(GO) run -C e2e ./demo $(ARGS)
 
 ## test: everything, a real Envoy included
 test: unit e2e
 
 ## unit: all that needs no Envoy
-unit: bearerauth.wasm
+unit: $(MODULE)
 	$(GO) test ./...
 	$(GO) test -C cmd ./...
 	$(GO) test -C e2e ./schema ./jose
@@ -28,20 +32,30 @@ unit: bearerauth.wasm
 # Without an Envoy its tests are skipped, without Node.js those of MCP and of a
 # real authorization server. That is said here, where nobody can miss it, since go
 # test hides what passing packages print.
-e2e: bearerauth.wasm
+e2e: $(MODULE)
 	@$(GO) run -C e2e ./whichenvoy || test -z "$$CI"
 	@{ command -v node && command -v npm; } >/dev/null || { echo "## TESTS OF MCP AND OF A REAL AUTHORIZATION SERVER SKIPPED: no Node.js with npm to run them in"; test -z "$$CI"; }
 	$(GO) test -C e2e -count=1 $$($(GO) list -C e2e ./... | grep -v -e '/schema$$' -e '/jose$$')
 
 ## e2e-keycloak: a real Keycloak (needs Java and Maven, 170 MB once), apart from the tests above
-e2e-keycloak: bearerauth.wasm
+e2e-keycloak: $(MODULE)
 	@$(GO) run -C e2e ./whichenvoy
 	$(GO) test -C e2e -tags keycloak -count=1 -timeout 20m -v -run '^TestKeycloak$$' .
+
+## small: bearerauth-small.wasm, the same filter by TinyGo (see README)
+small: bearerauth-small.wasm
+
+## small-test: the tests of the module, in wazero and in Envoy, with the small build
+small-test: bearerauth-small.wasm
+	MODULE=bearerauth-small.wasm $(GO) test ./filter
+	$(MAKE) e2e MODULE=bearerauth-small.wasm
+
+include .ci/tinygo.mk
 
 ## check: format, vet and staticcheck, for the host and for Wasm
 check: $(CACHE)/bin/staticcheck $(CACHE)/bin/gofumpt
 	@unformatted=$$($(CACHE)/bin/gofumpt -l .); test -z "$$unformatted" || { echo "not gofumpt-formatted (make fmt):"; echo "$$unformatted"; exit 1; }
-	$(GO) vet ./... && $(WASM) $(GO) vet . ./filter/ ./filter/policy ./filter/jose && $(GO) vet -C e2e -tags keycloak ./... && $(GO) vet -C cmd ./...
+	$(GO) vet ./... && $(WASM) $(GO) vet . ./filter/ ./filter/policy ./filter/jose && $(WASM) $(GO) vet -tags=tinygo ./filter/policy ./filter/jose && $(GO) vet -C e2e -tags keycloak ./... && $(GO) vet -C cmd ./...
 	$(CACHE)/bin/staticcheck ./...
 	$(WASM) $(CACHE)/bin/staticcheck . ./filter/ ./filter/policy ./filter/jose
 	cd e2e && $(CACHE)/bin/staticcheck -tags keycloak ./...
@@ -58,9 +72,9 @@ $(CACHE)/bin/%: .ci/tools.mod .ci/tools.sum
 	$(GO) build -modfile=.ci/tools.mod -o $@ $(PACKAGE)
 
 clean:
-	rm -rf bearerauth.wasm $(CACHE)
+	rm -rf bearerauth.wasm bearerauth-small.wasm $(CACHE)
 
 ## bench: CPU per request beside Envoy's own filters (needs wrk and taskset; ARGS=-quick for a look)
 .PHONY: bench
-bench: bearerauth.wasm
+bench: $(MODULE)
 	$(GO) run -C e2e ./bench $(ARGS)

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -27,6 +28,7 @@ type listener struct {
 	vm     string // members of the VmConfig
 	hcm    string // members of the connection manager
 	routes string
+	module string // a file; default: the built one
 }
 
 // yaml renders the listener as a block for static_resources.listeners. Nothing
@@ -88,7 +90,7 @@ filter_chains:
           routes:
 %s
 `, l.name, l.name, indent(l.hcm, 6), loggedStates(), l.name, indent(l.wasm, 12),
-		filepath.Join(root, "bearerauth.wasm"), indent(l.vm, 14), indent(configuration, 14), indent(routes, 10))
+		cmp.Or(l.module, filepath.Join(root, envoy.Module())), indent(l.vm, 14), indent(configuration, 14), indent(routes, 10))
 }
 
 // loggedStates is what the access log shows of the filter state that the tests

@@ -34,7 +34,7 @@ func TestReadmeTranscript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bootstrap, err := envoy.FreePorts(string(config), 8080)
+	bootstrap, err := envoy.FreePorts(strings.ReplaceAll(string(config), "bearerauth.wasm", envoy.Module()), 8080)
 	if err != nil {
 		t.Fatal(err)
 	}

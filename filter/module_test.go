@@ -20,8 +20,8 @@ func TestImports(t *testing.T) {
 		"fd_write", "path_filestat_get", "path_open", "poll_oneoff", "proc_exit", "random_get", "sched_yield",
 	}
 	imports := m.Imports("wasi_snapshot_preview1")
-	if len(imports) == 0 {
-		t.Error("no WASI import at all: was the right module read?")
+	if !slices.Contains(imports, "random_get") {
+		t.Errorf("imports %v: where would random numbers come from?", imports)
 	}
 	for _, name := range imports {
 		if !slices.Contains(wasi, name) {

@@ -38,7 +38,9 @@ func (*vmContext) NewPluginContext(id uint32) sdk.PluginContext {
 	return &pluginContext{id: id}
 }
 
-// pluginContext is all that the SDK holds of a plugin.
+// pluginContext is all that the SDK holds of a plugin. TinyGo compiles every
+// method of every type that it finds inside a value behind an interface: were
+// that the plugin, the generation of keys would be among them.
 type pluginContext struct {
 	sdk.DefaultPlugin
 	id uint32

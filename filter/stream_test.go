@@ -8,6 +8,10 @@ import (
 	"bearerauth/filter/internal/wasmhost"
 )
 
+// panics are the host calls whose refusal makes the filter panic: there is no
+// value to go on with.
+var panics = map[string]bool{"proxy_get_current_time_nanoseconds": true}
+
 // TestRefusedHostCalls: whatever the host refuses, no request passes that it
 // was needed for, and the test knows that the call was really made.
 func TestRefusedHostCalls(t *testing.T) {
@@ -23,9 +27,16 @@ func TestRefusedHostCalls(t *testing.T) {
 			refusal := vm.RefuseNth(call, 0, wasmhost.InternalFailure)
 			s := plugin.NewStream()
 			s.RequestHeaders(request("/", "Bearer fake-token", [2]string{"x_auth_subject", "root"}), true)
-			wantReply(t, s, 500, "internal")
 			if refusal.Count() == 0 {
 				t.Fatal("the call was never made")
+			}
+			if panics[call] {
+				wantFailed(t, vm, s)
+			} else {
+				wantReply(t, s, 500, "internal")
+			}
+			if vm.Trapped() != nil {
+				return
 			}
 			s.End()
 			refusal.Lift()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"bearerauth/e2e/envoy"
 )
 
 // filter is what stands before the router on a row's listener.
@@ -18,10 +20,8 @@ type bearerauth func(m *material) (string, error)
 
 func (b bearerauth) yaml(id string, m *material) (string, error) {
 	config, err := b(m)
-	return wasm(id, filepath.Join(m.root, moduleFile), config), err
+	return wasm(id, filepath.Join(m.root, envoy.Module()), config), err
 }
-
-const moduleFile = "bearerauth.wasm"
 
 // floor is the module that decides nothing; see floor/README.md.
 type floor struct{}

@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"bearerauth/e2e/envoy"
 )
 
 // footprint is what the module costs beside CPU.
 type footprint struct {
-	size     int64         // of bearerauth.wasm
+	size     int64         // of the module
 	bare     time.Duration // until an Envoy without the filter serves
 	filtered time.Duration // and with it
 	// MB of resident memory under 1 and 2 workers, after load
@@ -27,7 +29,7 @@ const footprintConnections = 64
 // measureFootprint starts Envoys with the bare listener alone, and with
 // Bearerauth alone. They are not pinned: V8 compiles on all processors.
 func measureFootprint(ctx context.Context, l *loader, m *material, seconds int) (f footprint, err error) {
-	info, err := os.Stat(filepath.Join(m.root, moduleFile))
+	info, err := os.Stat(filepath.Join(m.root, envoy.Module()))
 	if err != nil {
 		return f, err
 	}
@@ -108,7 +110,7 @@ func (f footprint) facts() []fact {
 	start := (f.filtered - f.bare).Seconds()
 	after := fmt.Sprintf(", after %.0f requests", f.requests)
 	return []fact{
-		{"size of bearerauth.wasm", size, "MB", 5.0},
+		{"size of " + envoy.Module(), size, "MB", 5.0},
 		{"start of the first VM (start of Envoy with the filter minus without)", start, "s", 2.0},
 		{"RSS of Envoy without the filter, 1 worker" + after, f.bareMB[0], "MB", 0},
 		{"RSS of Envoy without the filter, 2 workers" + after, f.bareMB[1], "MB", 0},

@@ -85,8 +85,8 @@ func run(ctx context.Context, w, log io.Writer, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(root, moduleFile)); err != nil {
-		return fmt.Errorf("wanted bearerauth.wasm in the repository (`make` builds it): %w", err)
+	if _, err := os.Stat(filepath.Join(root, envoy.Module())); err != nil {
+		return fmt.Errorf("wanted %s in the repository (`make` builds it): %w", envoy.Module(), err)
 	}
 	cpus, err := allowedCPUs()
 	if err != nil {

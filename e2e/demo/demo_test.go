@@ -106,7 +106,7 @@ func needModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"bearerauth.wasm", "envoy.yaml"} {
+	for _, name := range []string{envoy.Module(), "envoy.yaml"} {
 		if _, err := os.ReadFile(filepath.Join(root, name)); err != nil {
 			t.Fatalf("wanted what the demo runs (`make` builds the module): %v", err)
 		}

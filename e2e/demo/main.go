@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"bearerauth/e2e/envoy"
@@ -90,7 +91,7 @@ func run(ctx context.Context, w io.Writer, m mode) (bad int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	fmt.Fprintf(w, "Envoy %s (%s) runs envoy.yaml with bearerauth.wasm.\n\n", binary.Version, binary.Origin)
+	fmt.Fprintf(w, "Envoy %s (%s) runs envoy.yaml with %s.\n\n", binary.Version, binary.Origin, envoy.Module())
 	answers := ask(ctx, address, examples)
 	if ctx.Err() != nil {
 		return 0, errors.New("interrupted")
@@ -116,11 +117,11 @@ func run(ctx context.Context, w io.Writer, m mode) (bad int, err error) {
 }
 
 func bootstrap(root string) (string, error) {
-	if _, err := os.Stat(filepath.Join(root, "bearerauth.wasm")); err != nil {
-		return "", fmt.Errorf("wanted bearerauth.wasm in the repository (`make` builds it): %w", err)
+	if _, err := os.Stat(filepath.Join(root, envoy.Module())); err != nil {
+		return "", fmt.Errorf("wanted %s in the repository (`make` builds it): %w", envoy.Module(), err)
 	}
 	text, err := os.ReadFile(filepath.Join(root, "envoy.yaml"))
-	return string(text), err
+	return strings.ReplaceAll(string(text), "bearerauth.wasm", envoy.Module()), err
 }
 
 func free(port int) bool {

@@ -119,11 +119,11 @@ static_resources:
                 failure_policy: FAIL_RELOAD
                 vm_config:
                   runtime: envoy.wasm.runtime.v8
-                  code: {local: {filename: bearerauth.wasm}}
+                  code: {local: {filename: %s}}
                 configuration: {"@type": type.googleapis.com/google.protobuf.StringValue, value: %q}
           - name: envoy.filters.http.router
             typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-`, config)})
+`, envoy.Module(), config)})
 	}
 	config := string(pluginConfig(t, readPlugin(t)))
 	if err := validate(config); err != nil {

@@ -215,7 +215,7 @@ func bootstrap(t *testing.T, native, config string) string {
                 failure_policy: FAIL_RELOAD
                 vm_config: {runtime: envoy.wasm.runtime.v8, code: {local: {filename: %q}}}
                 configuration: {"@type": type.googleapis.com/google.protobuf.StringValue, value: %q}`,
-			filepath.Join(root, "bearerauth.wasm"), config),
+			filepath.Join(root, envoy.Module()), config),
 	}
 	var b strings.Builder
 	b.WriteString("admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\nstatic_resources:\n  listeners:\n")

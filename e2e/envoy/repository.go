@@ -9,6 +9,15 @@ import (
 	"strings"
 )
 
+// Module is the file in the repository that the tests run: $MODULE, else the
+// standard build.
+func Module() string {
+	if name := os.Getenv("MODULE"); name != "" {
+		return name
+	}
+	return "bearerauth.wasm"
+}
+
 // Root is the repository's folder: the nearest one, from the working directory
 // upwards, whose go.mod says `module bearerauth`.
 func Root() (string, error) {

@@ -1,7 +1,9 @@
-//go:build wasm
+//go:build wasm && !tinygo
 
 // Package sdk is what the filter takes from a proxy-wasm SDK: the life of the VM
-// and its plugins, the log, and metrics.
+// and its plugins, the log, and metrics. One SDK is made for the standard compiler
+// and one for TinyGo, with the same names. Nothing else of the filter knows which
+// one it is.
 package sdk
 
 import (
