@@ -14,7 +14,7 @@ bearerauth.wasm: $(SOURCES)
 	$(WASM) $(GO) build -buildmode=c-shared -trimpath -buildvcs=false -ldflags='-s -w' -o $(CACHE)/raw.wasm .
 	$(GO) run ./filter/internal/exports $(CACHE)/raw.wasm $@
 
-.PHONY: demo test unit e2e e2e-keycloak small small-test check fmt clean
+.PHONY: demo test unit e2e e2e-keycloak soak small small-test check fmt clean
 
 ## demo: run envoy.yaml in a real Envoy and show what it answers (ARGS=--check: exit by itself)
 demo: $(MODULE)
@@ -42,12 +42,17 @@ e2e-keycloak: $(MODULE)
 	@$(GO) run -C e2e ./whichenvoy
 	$(GO) test -C e2e -tags keycloak -count=1 -timeout 20m -v -run '^TestKeycloak$$' .
 
+## soak: a million requests in wazero, and memory has to stay as it is
+soak: $(MODULE)
+	SOAK=1000000 $(GO) test ./filter -count=1 -run 'TestSoak$$' -v
+
 ## small: bearerauth-small.wasm, the same filter by TinyGo (see README)
 small: bearerauth-small.wasm
 
-## small-test: the tests of the module, in wazero and in Envoy, with the small build
-small-test: bearerauth-small.wasm
+## small-test: what a compiler can get wrong: the module in wazero and in Envoy, and signatures
+small-test: bearerauth.wasm bearerauth-small.wasm $(CACHE)/verdicts.wasm
 	MODULE=bearerauth-small.wasm $(GO) test ./filter
+	VERDICTS=$(CACHE)/verdicts.wasm $(GO) test -C e2e ./jose
 	$(MAKE) e2e MODULE=bearerauth-small.wasm
 
 include .ci/tinygo.mk

@@ -25,6 +25,10 @@ bearerauth-small.wasm: $(SOURCES) $(TINYGO_NEEDS)
 	$(TINYGO_BUILD) -buildmode=c-shared -o $(CACHE)/raw-small.wasm .
 	$(GO) run ./filter/internal/exports $(CACHE)/raw-small.wasm $@
 
+# A program that says of signatures what the filter would (e2e/jose).
+$(CACHE)/verdicts.wasm: $(SOURCES) $(TINYGO_NEEDS) $(wildcard e2e/jose/verdict/*.go e2e/jose/verdict/guest/*.go)
+	cd e2e && $(TINYGO_BUILD) -buildmode=default -o $@ ./jose/verdict/guest
+
 # TinyGo takes its root for the sources of its runtime. The module has them but for
 # src/net, which is another repository, and which the filter does not need.
 $(CACHE)/tinygo/bin/tinygo: .ci/tinygo.mod .ci/tinygo.sum

@@ -156,6 +156,7 @@ func (p *plugin) onTick() {
 	if len(p.parked) == 0 && len(p.refused) == 0 {
 		p.tickEvery(idleTick)
 	}
+	tidy()
 }
 
 func (p *plugin) tickEvery(milliseconds uint32) bool {

@@ -60,6 +60,25 @@ func readVectors(t *testing.T, name string) vectorFile {
 	return file
 }
 
+// signatureFiles are vectors of signatures, by file.
+var signatureFiles = map[string]jose.Algorithm{
+	"ecdsa_secp256r1_sha256_p1363": jose.ES256, "ecdsa_secp384r1_sha384_p1363": jose.ES384, "ecdsa_secp521r1_sha512_p1363": jose.ES512, "ed25519": jose.EdDSA,
+	"rsa_signature_2048_sha256": jose.RS256, "rsa_signature_2048_sha384": jose.RS384, "rsa_signature_2048_sha512": jose.RS512,
+	"rsa_signature_3072_sha256": jose.RS256, "rsa_signature_3072_sha384": jose.RS384, "rsa_signature_3072_sha512": jose.RS512,
+	"rsa_signature_4096_sha256": jose.RS256, "rsa_signature_4096_sha384": jose.RS384, "rsa_signature_4096_sha512": jose.RS512,
+	"rsa_signature_8192_sha256": jose.RS256, "rsa_signature_8192_sha384": jose.RS384, "rsa_signature_8192_sha512": jose.RS512,
+	"rsa_pss_2048_sha256_mgf1_32": jose.PS256, "rsa_pss_3072_sha256_mgf1_32": jose.PS256, "rsa_pss_4096_sha256_mgf1_32": jose.PS256,
+	"rsa_pss_2048_sha384_mgf1_48": jose.PS384, "rsa_pss_4096_sha384_mgf1_48": jose.PS384, "rsa_pss_4096_sha512_mgf1_64": jose.PS512,
+	// Another salt, another hash for MGF1: valid there, never here.
+	"rsa_pss_2048_sha256_mgf1_0": jose.PS256, "rsa_pss_2048_sha256_mgf1sha1_20": jose.PS256, "rsa_pss_4096_sha512_mgf1_32": jose.PS512,
+}
+
+// secretFiles are vectors of MACs.
+var secretFiles = map[string]jose.Algorithm{"hmac_sha256": jose.HS256, "hmac_sha384": jose.HS384, "hmac_sha512": jose.HS512}
+
+// tokenFiles are vectors of whole tokens.
+var tokenFiles = []string{"json_web_signature_test.json", "json_web_key_test.json", "json_web_crypto_test.json"}
+
 // wycheproofExceptions are vectors whose result is not ours, each for a reason.
 // One that is no longer needed fails the test.
 var wycheproofExceptions = map[string]string{
@@ -88,7 +107,7 @@ const (
 func TestWycheproofJWS(t *testing.T) {
 	t.Parallel()
 	tested, valid := 0, 0
-	for _, name := range []string{"json_web_signature_test.json", "json_web_key_test.json", "json_web_crypto_test.json"} {
+	for _, name := range tokenFiles {
 		for _, group := range readVectors(t, name).TestGroups {
 			document := group.Public
 			if document == nil {
@@ -175,17 +194,7 @@ func decode(text string) ([]byte, bool) {
 // and as PEM; the two have to agree.
 func TestWycheproofSignatures(t *testing.T) {
 	t.Parallel()
-	for name, a := range map[string]jose.Algorithm{
-		"ecdsa_secp256r1_sha256_p1363": jose.ES256, "ecdsa_secp384r1_sha384_p1363": jose.ES384, "ecdsa_secp521r1_sha512_p1363": jose.ES512, "ed25519": jose.EdDSA,
-		"rsa_signature_2048_sha256": jose.RS256, "rsa_signature_2048_sha384": jose.RS384, "rsa_signature_2048_sha512": jose.RS512,
-		"rsa_signature_3072_sha256": jose.RS256, "rsa_signature_3072_sha384": jose.RS384, "rsa_signature_3072_sha512": jose.RS512,
-		"rsa_signature_4096_sha256": jose.RS256, "rsa_signature_4096_sha384": jose.RS384, "rsa_signature_4096_sha512": jose.RS512,
-		"rsa_signature_8192_sha256": jose.RS256, "rsa_signature_8192_sha384": jose.RS384, "rsa_signature_8192_sha512": jose.RS512,
-		"rsa_pss_2048_sha256_mgf1_32": jose.PS256, "rsa_pss_3072_sha256_mgf1_32": jose.PS256, "rsa_pss_4096_sha256_mgf1_32": jose.PS256,
-		"rsa_pss_2048_sha384_mgf1_48": jose.PS384, "rsa_pss_4096_sha384_mgf1_48": jose.PS384, "rsa_pss_4096_sha512_mgf1_64": jose.PS512,
-		// Another salt, another hash for MGF1: valid there, never here.
-		"rsa_pss_2048_sha256_mgf1_0": jose.PS256, "rsa_pss_2048_sha256_mgf1sha1_20": jose.PS256, "rsa_pss_4096_sha512_mgf1_32": jose.PS512,
-	} {
+	for name, a := range signatureFiles {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tested, valid, unusable := 0, 0, 0
@@ -260,7 +269,7 @@ func keysOf(t *testing.T, der string, jwks ...json.RawMessage) []*jose.Key {
 
 func TestWycheproofHMAC(t *testing.T) {
 	t.Parallel()
-	for name, a := range map[string]jose.Algorithm{"hmac_sha256": jose.HS256, "hmac_sha384": jose.HS384, "hmac_sha512": jose.HS512} {
+	for name, a := range secretFiles {
 		tested, valid := 0, 0
 		for _, group := range readVectors(t, name+"_test.json").TestGroups {
 			for _, test := range group.Tests {

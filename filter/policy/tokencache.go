@@ -23,9 +23,11 @@ type entryOf[V any] struct {
 	value V
 }
 
-func newGenerations[V any](limit int, size func(V) int) *generations[V] {
+// newGenerations takes the limit of both in bytes, and the usual size of a value.
+func newGenerations[V any](limit, usual int, size func(V) int) *generations[V] {
+	n := room(limit/2, entryOverhead+usual)
 	return &generations[V]{
-		young: map[uint64]entryOf[V]{}, old: map[uint64]entryOf[V]{}, size: size, limit: limit / 2,
+		young: make(map[uint64]entryOf[V], n), old: make(map[uint64]entryOf[V], n), size: size, limit: limit / 2,
 	}
 }
 
@@ -94,6 +96,10 @@ func (g *generations[V]) sweep(over func(V) bool) {
 // the room that a Go map keeps free.
 const entryOverhead = 64
 
+// usualIdentity is what is remembered of a token that has a subject, and of which
+// a few claims are told.
+const usualIdentity = 400
+
 // goodToken is a token that verified under a key. Policy is not in it: rules
 // and scopes are judged for every request.
 type goodToken struct {
@@ -132,8 +138,8 @@ type tokenCache struct {
 func newTokenCache(random [16]byte, bytes int) *tokenCache {
 	return &tokenCache{
 		key:  newSipKey(random),
-		good: newGenerations(bytes, func(t *goodToken) int { return t.identity.size() }),
-		bad:  newGenerations(badTokenBytes, func(badToken) int { return 0 }),
+		good: newGenerations(bytes, usualIdentity, func(t *goodToken) int { return t.identity.size() }),
+		bad:  newGenerations(badTokenBytes, 0, func(badToken) int { return 0 }),
 	}
 }
 

@@ -130,7 +130,7 @@ func TestGarbageDoesNotDisplaceTokens(t *testing.T) {
 // TestGenerations: what is asked for stays, what is not goes, and the limit holds.
 func TestGenerations(t *testing.T) {
 	t.Parallel()
-	g := newGenerations(100*(entryOverhead+10), func(int) int { return 10 })
+	g := newGenerations(100*(entryOverhead+10), 10, func(int) int { return 10 })
 	key := func(i int) tokenKey { return tokenKey{uint64(i), 1} }
 	for i := range 10_000 {
 		g.put(key(i), i)
@@ -155,7 +155,7 @@ func TestGenerations(t *testing.T) {
 	if len(g.young)+len(g.old) != 0 || g.youngBytes != 0 {
 		t.Errorf("%d entries, %d bytes after a sweep of all", len(g.young)+len(g.old), g.youngBytes)
 	}
-	off := newGenerations(0, func(int) int { return 0 })
+	off := newGenerations(0, 0, func(int) int { return 0 })
 	off.put(key(1), 1)
 	if _, ok := off.get(key(1)); ok {
 		t.Error("a memory without room keeps something")

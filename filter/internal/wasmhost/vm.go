@@ -243,6 +243,17 @@ func (vm *VM) SetLogLevel(level LogLevel) { vm.options.LogLevel = level }
 // Logs are all proxy_log calls so far.
 func (vm *VM) Logs() []Log { return slices.Clone(vm.logs) }
 
+// Memory is the module's linear memory, which can only grow. The slice is good until then.
+func (vm *VM) Memory() []byte {
+	memory := vm.instance.Memory()
+	view, _ := memory.Read(0, memory.Size())
+	return view
+}
+
+// Forget drops what was recorded of host calls and logs: a test of a million
+// requests would fill the memory with it.
+func (vm *VM) Forget() { vm.calls, vm.logs = nil, nil }
+
 // Stdout is what the module wrote there; Envoy would log it at info level.
 func (vm *VM) Stdout() string { return vm.stdout.String() }
 
