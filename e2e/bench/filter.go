@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-
-	"bearerauth/e2e/envoy"
 )
 
 // filter is what stands before the router on a row's listener.
@@ -15,13 +13,25 @@ type filter interface {
 	yaml(id string, m *material) (string, error)
 }
 
-// bearerauth is the plugin configuration, as JSON.
+// bearerauth is the plugin configuration, as JSON, of the standard build.
 type bearerauth func(m *material) (string, error)
 
-func (b bearerauth) yaml(id string, m *material) (string, error) {
+func (b bearerauth) yaml(id string, m *material) (string, error) { return b.with(standardBuild, id, m) }
+
+func (b bearerauth) with(build, id string, m *material) (string, error) {
 	config, err := b(m)
-	return wasm(id, filepath.Join(m.root, envoy.Module()), config), err
+	return wasm(id, filepath.Join(m.root, build), config), err
 }
+
+// small is the same with the small build.
+type small struct{ bearerauth }
+
+func (s small) yaml(id string, m *material) (string, error) { return s.with(smallBuild, id, m) }
+
+const (
+	standardBuild = "bearerauth.wasm"
+	smallBuild    = "bearerauth-small.wasm"
+)
 
 // floor is the module that decides nothing; see floor/README.md.
 type floor struct{}

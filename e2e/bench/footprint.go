@@ -7,45 +7,64 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"bearerauth/e2e/envoy"
 )
 
-// footprint is what the module costs beside CPU.
+// footprint is what a process costs beside CPU.
 type footprint struct {
-	size     int64         // of the module
-	bare     time.Duration // until an Envoy without the filter serves
-	filtered time.Duration // and with it
-	// MB of resident memory under 1 and 2 workers, after load
-	bareMB, filteredMB [2]float64
-	requests           float64 // per Envoy, before its memory was read
+	start time.Duration // until it serves
+	mb    [2]float64    // of resident memory under 1 and 2 workers, after load
 }
 
+// starts are taken, and their median counts.
 const starts = 3
 
-// The memory of two workers is looked at with connections enough for both.
+// footprintConnections spread over two workers.
 const footprintConnections = 64
 
-// measureFootprint starts Envoys with the bare listener alone, and with
-// Bearerauth alone. They are not pinned: V8 compiles on all processors.
-func measureFootprint(ctx context.Context, l *loader, m *material, seconds int) (f footprint, err error) {
-	info, err := os.Stat(filepath.Join(m.root, envoy.Module()))
-	if err != nil {
-		return f, err
-	}
-	f.size = info.Size()
+// measureFootprints starts Envoys with the bare listener alone, and with each
+// build of Bearerauth alone. They are not pinned: V8 compiles on all processors.
+func measureFootprints(ctx context.Context, l *loader, m *material, seconds int) ([]fact, error) {
+	found := map[string]footprint{}
+	requests := 0.0
 	for i, r := range l.rows {
-		switch r.name {
-		case bareName:
-			f.bare, f.bareMB, err = l.footprintOf(ctx, i, m, seconds, &f.requests)
-		case ourStatic:
-			f.filtered, f.filteredMB, err = l.footprintOf(ctx, i, m, seconds, &f.requests)
+		if r.name != bareName && r.name != ourStatic && r.name != ofSmall(ourStatic) {
+			continue
 		}
+		start, mb, err := l.footprintOf(ctx, i, m, seconds, &requests)
 		if err != nil {
-			return f, fmt.Errorf("row %q: %w", r.name, err)
+			return nil, fmt.Errorf("row %q: %w", r.name, err)
 		}
+		found[r.name] = footprint{start, mb}
 	}
-	return f, nil
+	bare := found[bareName]
+	after := fmt.Sprintf(", after %.0f requests", requests)
+	facts := []fact{
+		{"RSS of Envoy without the filter, 1 worker" + after, bare.mb[0], "MB", 0},
+		{"RSS of Envoy without the filter, 2 workers" + after, bare.mb[1], "MB", 0},
+	}
+	for _, b := range []struct {
+		module, row              string
+		size, start, first, more float64 // limits, 0: none
+	}{
+		{standardBuild, ourStatic, 5.0, 2.0, 0, 6},
+		{smallBuild, ofSmall(ourStatic), 0.9, 0.4, 45, 6},
+	} {
+		f, ok := found[b.row]
+		if !ok {
+			continue
+		}
+		info, err := os.Stat(filepath.Join(m.root, b.module))
+		if err != nil {
+			return nil, err
+		}
+		facts = append(facts,
+			fact{"size of " + b.module, float64(info.Size()) / 1e6, "MB", b.size},
+			fact{b.module + ": start of the first VM (start of Envoy with the filter minus without)", (f.start - bare.start).Seconds(), "s", b.start},
+			fact{b.module + ": RSS over no filter, 1 worker" + after, f.mb[0] - bare.mb[0], "MB", b.first},
+			fact{b.module + ": RSS of the filter in each further worker" + after, f.mb[1] - f.mb[0] - (bare.mb[1] - bare.mb[0]), "MB", b.more},
+		)
+	}
+	return facts, nil
 }
 
 func (l *loader) footprintOf(ctx context.Context, i int, m *material, seconds int, requests *float64) (start time.Duration, mb [2]float64, err error) {
@@ -94,30 +113,6 @@ func (l *loader) memoryOf(ctx context.Context, workers int, m *material, seconds
 		*requests = n
 	}
 	return residentMB(g.pid)
-}
-
-// furtherWorker is the memory that the filter takes in a second worker.
-func (f footprint) furtherWorker() float64 {
-	return f.filteredMB[1] - f.filteredMB[0] - (f.bareMB[1] - f.bareMB[0])
-}
-
-// facts are the lines of the report that are no rows, with their targets.
-func (f footprint) facts() []fact {
-	if f.size == 0 {
-		return nil
-	}
-	size := float64(f.size) / 1e6
-	start := (f.filtered - f.bare).Seconds()
-	after := fmt.Sprintf(", after %.0f requests", f.requests)
-	return []fact{
-		{"size of " + envoy.Module(), size, "MB", 5.0},
-		{"start of the first VM (start of Envoy with the filter minus without)", start, "s", 2.0},
-		{"RSS of Envoy without the filter, 1 worker" + after, f.bareMB[0], "MB", 0},
-		{"RSS of Envoy without the filter, 2 workers" + after, f.bareMB[1], "MB", 0},
-		{"RSS of Envoy with the filter, 1 worker" + after, f.filteredMB[0], "MB", 0},
-		{"RSS of Envoy with the filter, 2 workers" + after, f.filteredMB[1], "MB", 0},
-		{"RSS of the filter in each further worker" + after, f.furtherWorker(), "MB", 6},
-	}
 }
 
 // fact is a number that is measured once, without an interval.

@@ -68,7 +68,19 @@ func main() {
 // run prints the table to w and its progress to log.
 func run(ctx context.Context, w, log io.Writer, o options) (err error) {
 	began := time.Now()
-	table, err := selected(rows, o.only)
+	root, err := envoy.Root()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(root, standardBuild)); err != nil {
+		return fmt.Errorf("wanted %s in the repository (`make` builds it): %w", standardBuild, err)
+	}
+	built := rows
+	if _, err := os.Stat(filepath.Join(root, smallBuild)); err != nil {
+		fmt.Fprintf(log, "no %s, so none of its rows (`make small` builds it)\n", smallBuild)
+		built = withoutSmall(rows)
+	}
+	table, err := selected(built, o.only)
 	if err != nil {
 		return err
 	}
@@ -81,13 +93,6 @@ func run(ctx context.Context, w, log io.Writer, o options) (err error) {
 			err = errors.Join(context.Cause(ctx), err)
 		}
 	}()
-	root, err := envoy.Root()
-	if err != nil {
-		return err
-	}
-	if _, err := os.Stat(filepath.Join(root, envoy.Module())); err != nil {
-		return fmt.Errorf("wanted %s in the repository (`make` builds it): %w", envoy.Module(), err)
-	}
 	cpus, err := allowedCPUs()
 	if err != nil {
 		return fmt.Errorf("wanted Linux, whose /proc tells CPU times: %w", err)
@@ -121,11 +126,9 @@ func run(ctx context.Context, w, log io.Writer, o options) (err error) {
 	}
 	if o.memory > 0 {
 		fmt.Fprintf(log, "start time and memory\n")
-		f, err := measureFootprint(ctx, l, m, o.memory)
-		if err != nil {
+		if r.facts, err = measureFootprints(ctx, l, m, o.memory); err != nil {
 			return err
 		}
-		r.facts = f.facts()
 	}
 	r.setting = [][2]string{
 		{"date", began.UTC().Format("2006-01-02 15:04 UTC")},
@@ -189,8 +192,8 @@ func selected(rows []row, pattern string) ([]row, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-only: %w", err)
 	}
-	// The two that the footprint needs are always there.
-	names := map[string]bool{bareName: true, ourStatic: true, floorStatic: true}
+	// Those that the footprints need are always there.
+	names := map[string]bool{bareName: true, ourStatic: true, ofSmall(ourStatic): true, floorStatic: true}
 	matched := false
 	for _, r := range rows {
 		if wanted.MatchString(r.name) {

@@ -1,5 +1,7 @@
 package main
 
+import "strings"
+
 // row is one line of the table: a listener with a filter, and what is sent to it.
 type row struct {
 	name   string
@@ -47,7 +49,7 @@ func many(algorithm string) credential { return credential{algorithm: algorithm,
 // rows is the table. Keys and tokens of an algorithm are made when a row asks
 // for them. A row that is to miss every cache needs more tokens (-tokens) than
 // the cache holds: smallCache leaves it on and small.
-var rows = []row{
+var rows = withSmall([]row{
 	{name: bareName, token: opaque},
 
 	{name: nativeKey, filter: apiKeyAuth{}, token: opaque},
@@ -160,4 +162,29 @@ var rows = []row{
 		name: "bearerauth static, 100 providers", filter: providers(100, plain()), token: opaque, beside: ourStatic,
 		target: target{Of: ourStatic, Plus: 3},
 	},
+})
+
+// withSmall adds each row of the standard build for the small one, too.
+func withSmall(rows []row) []row {
+	for _, r := range rows {
+		if b, ours := r.filter.(bearerauth); ours {
+			r.name, r.beside, r.target.Of = ofSmall(r.name), ofSmall(r.beside), ofSmall(r.target.Of)
+			r.filter = small{b}
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
+// ofSmall is the name of the small build's row; other filters have one name.
+func ofSmall(name string) string { return strings.Replace(name, "bearerauth", "bearerauth-small", 1) }
+
+// withoutSmall leaves out the small build's rows.
+func withoutSmall(rows []row) (some []row) {
+	for _, r := range rows {
+		if _, is := r.filter.(small); !is {
+			some = append(some, r)
+		}
+	}
+	return some
 }
