@@ -22,8 +22,10 @@ GOROOT_RAND := $(CACHE)/goroot/src/crypto/internal/sysrand/rand.go
 TINYGO_NEEDS := .ci/tinygo.json .ci/tinygo.mk $(TINYGO_BUILT) $(GOROOT_RAND)
 
 bearerauth-small.wasm: $(SOURCES) $(TINYGO_NEEDS)
+	@command -v wasm-opt >/dev/null || { echo "want wasm-opt, of the Debian package binaryen" >&2; exit 1; }
 	$(TINYGO_BUILD) -buildmode=c-shared -o $(CACHE)/raw-small.wasm .
-	$(GO) run ./filter/internal/exports $(CACHE)/raw-small.wasm $@
+	$(GO) run ./filter/internal/exports $(CACHE)/raw-small.wasm $(CACHE)/stripped-small.wasm
+	wasm-opt -O3 --enable-bulk-memory --enable-mutable-globals --enable-nontrapping-float-to-int --enable-sign-ext $(CACHE)/stripped-small.wasm -o $@
 
 # A program that says of signatures what the filter would (e2e/jose).
 $(CACHE)/verdicts.wasm: $(SOURCES) $(TINYGO_NEEDS) $(wildcard e2e/jose/verdict/*.go e2e/jose/verdict/guest/*.go)
