@@ -36,6 +36,7 @@ $(CACHE)/verdicts.wasm: $(SOURCES) $(TINYGO_NEEDS) $(wildcard e2e/jose/verdict/*
 $(CACHE)/tinygo/bin/tinygo: .ci/tinygo.mod .ci/tinygo.sum
 	@command -v wasm-ld-19 >/dev/null || { echo "want tinygo on the PATH, or these Debian packages: $(TINYGO_PACKAGES)" >&2; exit 1; }
 	rm -rf $(CACHE)/tinygo && mkdir -p $(CACHE)/tinygo
+	$(GO) mod download -modfile=.ci/tinygo.mod github.com/tinygo-org/tinygo
 	cp -R "$$($(GO) list -modfile=.ci/tinygo.mod -m -f '{{.Dir}}' github.com/tinygo-org/tinygo)/src" $(CACHE)/tinygo/src
 	chmod -R u+w $(CACHE)/tinygo/src && mkdir $(CACHE)/tinygo/src/net
 	$(GO) build -modfile=.ci/tinygo.mod -tags=llvm19 -o $@ github.com/tinygo-org/tinygo
