@@ -56,11 +56,7 @@ func (p *Policy) read(o *object) {
 
 // readDetails reads the texts of refusals that replace those given.
 func readDetails(o *object, details [numDetails]string) [numDetails]string {
-	n := o.get("details")
-	if n == nil {
-		return details
-	}
-	d := asObject(n, o.problems)
+	d := o.object("details")
 	if d == nil {
 		return details
 	}
@@ -158,10 +154,8 @@ func (p *Policy) readRules(o *object, common *refusalOptions, ready *refusals) {
 
 func (p *Policy) readRule(o *object, common *refusalOptions, ready *refusals) *rule {
 	r := &rule{name: o.checked("name", "", wantName)}
-	if n := o.get("match"); n != nil {
-		if m := asObject(n, o.problems); m != nil {
-			r.match = p.readMatch(m)
-		}
+	if m := o.object("match"); m != nil {
+		r.match = p.readMatch(m)
 	}
 	r.access = access(o.choice("access", accessNames...))
 	r.forwardAuthorization = o.boolean("forward_authorization", p.forwardAuthorization)

@@ -54,11 +54,7 @@ func (c *cors) readable(d *Deny, r *Request) *Deny {
 }
 
 func (p *Policy) readCORS(o *object) {
-	n := o.get("cors")
-	if n == nil {
-		return
-	}
-	c := asObject(n, o.problems)
+	c := o.object("cors")
 	if c == nil {
 		return
 	}

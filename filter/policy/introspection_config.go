@@ -94,11 +94,7 @@ func (p *Policy) readClientAuthentication(o *object) (c clientAuthentication) {
 // readSignedResponse reads what signed answers must be; who we are is the client
 // for whom the server makes them, unless it is said otherwise.
 func (p *Policy) readSignedResponse(o *object, i *introspector) {
-	n := o.get("signed_response")
-	if n == nil {
-		return
-	}
-	m := asObject(n, o.problems)
+	m := o.object("signed_response")
 	if m == nil {
 		return
 	}

@@ -253,11 +253,7 @@ func wantCluster(s string) string {
 // readClusters reads which cluster leads to which host, where an issuer's keys
 // are not at the issuer's own.
 func readClusters(o *object) map[string]string {
-	n := o.get("jwks_clusters")
-	if n == nil {
-		return nil
-	}
-	c := asObject(n, o.problems)
+	c := o.object("jwks_clusters")
 	if c == nil {
 		return nil
 	}

@@ -23,6 +23,15 @@ func asObject(n *node, p *problems) *object {
 	return &object{node: n, problems: p}
 }
 
+// object returns the member of that name, nil where it is absent or wrong.
+func (o *object) object(name string) *object {
+	n := o.get(name)
+	if n == nil {
+		return nil
+	}
+	return asObject(n, o.problems)
+}
+
 // at is the path of a member, present or not.
 func (o *object) at(name string) string { return joinPath(o.path, name) }
 

@@ -86,10 +86,8 @@ func (p *Policy) metadataURL() string {
 
 // readResources reads protected_resources, and what of them challenges name.
 func (p *Policy) readResources(o *object) {
-	if n := o.get("protected_resources"); n != nil {
-		if resources := asObject(n, o.problems); resources != nil {
-			p.readEachResource(resources)
-		}
+	if resources := o.object("protected_resources"); resources != nil {
+		p.readEachResource(resources)
 	}
 	p.resourceMetadata = p.readMetadataURL(o, p.metadataURL())
 }
