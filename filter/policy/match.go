@@ -5,7 +5,8 @@ package policy
 //
 // A request can be ambiguous: its path, its authority, several lines of one
 // header. A rule that opens asks opens: every reading matches. A rule that
-// requires something asks binds: some reading does. A rule that binds but does
+// requires something binds a reading of the path if some reading of the rest
+// matches with it, and settles it if every one does. A rule that binds but does
 // not settle has been met by one reading of a host, header or query only, and
 // must not keep the rules behind it from being asked.
 type match struct {
@@ -72,24 +73,17 @@ func (m *match) opens(v *requestView) bool {
 	return true
 }
 
-// binds says that the match holds for this reading of the path under some
-// reading of the rest.
-func (m *match) binds(v *requestView, reading string) bool {
-	return m.bindsPath(reading) && m.possible(v)
-}
-
-func (m *match) bindsPath(reading string) bool {
-	return m.path == nil || m.path.match(reading) || m.path.tooLong(reading)
-}
-
-// settles says that the match holds for this reading of the path under every
-// reading of the rest.
-func (m *match) settles(v *requestView, reading string) bool {
-	return m.settlesPath(reading) && m.certain(v)
-}
-
-func (m *match) settlesPath(reading string) bool {
-	return m.path == nil || m.path.match(reading)
+// takesPath says whether this reading of the path may match, and so binds what
+// the match belongs to, and whether it certainly does.
+func (m *match) takesPath(reading string) (binds, settles bool) {
+	switch {
+	case m.path == nil:
+		return true, true
+	case m.path.tooLong(reading):
+		return true, false
+	}
+	takes := m.path.match(reading)
+	return takes, takes
 }
 
 // possible judges all but the path, under some reading.

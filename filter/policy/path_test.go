@@ -131,6 +131,20 @@ func prefixMatch(t testing.TB, s string) *match {
 	return &match{path: p}
 }
 
+// binds says that the match holds for this reading of the path under some
+// reading of the rest.
+func (m *match) binds(v *requestView, reading string) bool {
+	binds, _ := m.takesPath(reading)
+	return binds && m.possible(v)
+}
+
+// settles says that the match holds for this reading of the path under every
+// reading of the rest.
+func (m *match) settles(v *requestView, reading string) bool {
+	_, settles := m.takesPath(reading)
+	return settles && m.certain(v)
+}
+
 func bindsAny(m *match, v *requestView) bool {
 	return slices.ContainsFunc(v.readings(), func(reading string) bool { return m.binds(v, reading) })
 }

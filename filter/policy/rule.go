@@ -115,17 +115,20 @@ func (p *Policy) judgeReading(j *judgement, s *State, v *requestView, reading st
 			j.opening = r
 			return
 		}
-		if r.access == accessAnonymous {
-			if !(r.forwardUnverified && r.forwardAuthorization) && r.match.bindsPath(reading) && a.possible(r, v) {
-				j.withhold = true
-			}
+		if r.access == accessAnonymous && r.forwardUnverified && r.forwardAuthorization {
 			continue
 		}
-		if r.match.bindsPath(reading) && a.possible(r, v) {
-			j.add(r)
-			if r.match.settlesPath(reading) && a.certain(r, v) {
-				return
-			}
+		binds, settles := r.match.takesPath(reading)
+		if !binds || !a.possible(r, v) {
+			continue
+		}
+		if r.access == accessAnonymous {
+			j.withhold = true
+			continue
+		}
+		j.add(r)
+		if settles && a.certain(r, v) {
+			return
 		}
 	}
 	j.add(p.fallback)
