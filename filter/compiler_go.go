@@ -12,3 +12,6 @@ func guard(where string, id uint32, s stream, run func(uint32, stream) action) (
 	}()
 	return run(id, s)
 }
+
+// tidy is for a collector that needs to be told.
+func tidy() {}

@@ -1,5 +1,0 @@
-//go:build wasm && !tinygo
-
-package filter
-
-func tidy() {}
