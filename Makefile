@@ -2,7 +2,7 @@ GO ?= go
 CACHE := $(CURDIR)/.cache
 export GOWORK := off
 
-# Which build the tests, the demo and the benchmark run.
+# Which build the tests and the demo run.
 MODULE ?= bearerauth.wasm
 export MODULE
 

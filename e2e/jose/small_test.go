@@ -116,13 +116,7 @@ func tokenQuestions(t *testing.T) (questions []string) {
 	t.Helper()
 	for _, name := range tokenFiles {
 		for _, group := range readVectors(t, name).TestGroups {
-			document := group.Public
-			if document == nil {
-				document = group.Private
-			}
-			if !bytes.Contains(document, []byte(`"keys"`)) {
-				document = []byte(`{"keys":[` + string(document) + `]}`)
-			}
+			document := keySetOf(group.Public, group.Private)
 			for _, test := range group.Tests {
 				var token string
 				if json.Unmarshal(test.JWS, &token) != nil {

@@ -101,6 +101,18 @@ const (
 	pinned       = "the key says PS256 and ES521, the token PS384 and ES512"
 )
 
+// keySetOf is the key or keys of a group as a JWK Set: the public ones, where there are any.
+func keySetOf(public, private json.RawMessage) []byte {
+	document := public
+	if document == nil {
+		document = private
+	}
+	if !bytes.Contains(document, []byte(`"keys"`)) {
+		document = []byte(`{"keys":[` + string(document) + `]}`)
+	}
+	return document
+}
+
 // TestWycheproofJWS: the web tokens sign the text "foo", which is not a set of
 // claims. So besides Parse, which has to refuse whatever is invalid, a reader
 // that takes any payload feeds Verify.
@@ -109,13 +121,7 @@ func TestWycheproofJWS(t *testing.T) {
 	tested, valid := 0, 0
 	for _, name := range tokenFiles {
 		for _, group := range readVectors(t, name).TestGroups {
-			document := group.Public
-			if document == nil {
-				document = group.Private
-			}
-			if !bytes.Contains(document, []byte(`"keys"`)) {
-				document = []byte(`{"keys":[` + string(document) + `]}`)
-			}
+			document := keySetOf(group.Public, group.Private)
 			// Wycheproof wants secrets and public keys never mixed: a set either is
 			// from the network, without secrets, or written down.
 			secrets := jose.AllowSecrets

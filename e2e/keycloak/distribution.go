@@ -4,7 +4,6 @@ package keycloak
 import (
 	"archive/zip"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"bearerauth/e2e/envoy"
 )
 
 // The distribution, as Maven names it. Both change together.
@@ -32,7 +33,7 @@ const (
 // it is not there.
 func obtain(ctx context.Context, folder string, progress io.Writer) (string, error) {
 	path := filepath.Join(folder, archive)
-	if hasDigest(path) == nil {
+	if envoy.HasDigest(path, digest) == nil {
 		return path, nil
 	}
 	mvn, err := exec.LookPath("mvn")
@@ -56,26 +57,10 @@ func obtain(ctx context.Context, folder string, progress io.Writer) (string, err
 		return "", fmt.Errorf("wanted Maven to download %s: %w\n%s", artifact, errors.Join(err, ctx.Err()), out)
 	}
 	fresh := filepath.Join(tmp, archive)
-	if err := hasDigest(fresh); err != nil {
+	if err := envoy.HasDigest(fresh, digest); err != nil {
 		return "", err
 	}
 	return path, os.Rename(fresh, path)
-}
-
-func hasDigest(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
-		return err
-	}
-	if got := fmt.Sprintf("%x", sum.Sum(nil)); got != digest {
-		return fmt.Errorf("%s: wanted sha256 %s, got %s", path, digest, got)
-	}
-	return nil
 }
 
 // unpack writes the archive's only folder under dir and returns its path.
