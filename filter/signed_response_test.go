@@ -71,7 +71,7 @@ func TestHostileSignedResponses(t *testing.T) {
 	t.Parallel()
 	key, stranger := newKey("k1", "EdDSA"), newKey("k1", "EdDSA")
 	f := startIntrospecting(t, signedResponse(`, "jwks": `+keySet(key)))
-	plain := send(f.plugin, "opaque-plain")
+	plain := send(f.plugin, "opaque-json")
 	f.answer("200", activeAlice) // as application/json
 	f.wantNotIntrospected(plain)
 	now := f.vm.Now()
@@ -93,7 +93,7 @@ func TestHostileSignedResponses(t *testing.T) {
 	if err := f.vm.Trapped(); err != nil {
 		t.Fatal(err)
 	}
-	s := send(f.plugin, "opaque-plain")
+	s := send(f.plugin, "opaque-json")
 	f.answerSigned(key.signAnswer(f.vm.Now(), nil, nil))
 	wantSubject(t, s, "alice")
 	f.after(time.Second)
