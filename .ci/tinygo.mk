@@ -15,7 +15,7 @@ endif
 # Goroutines and threads are not there, memory is collected precisely, and 2 MiB
 # of stack end in a trap, not in other memory: they come first in it.
 TINYGO_BUILD := GOROOT=$(CACHE)/goroot $(TINYGO) build -target=$(TINYGO_TARGET) -scheduler=none -gc=precise \
-	-opt=2 -panic=print -no-debug -ldflags="-extldflags='-z stack-size=2097152'"
+	-opt=s -panic=print -no-debug -ldflags="-extldflags='-z stack-size=2097152'"
 
 GOROOT_RAND := $(CACHE)/goroot/src/crypto/internal/sysrand/rand.go
 
