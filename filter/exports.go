@@ -53,6 +53,7 @@ func ownDelete(id uint32) {
 	if p, ok := plugins[id]; ok {
 		p.end()
 		delete(plugins, id)
+		recent = nil
 		sdk.Delete(id)
 	}
 }

@@ -16,18 +16,22 @@ func decodePairs(pairs [][2]string, buf []byte) ([][2]string, bool) {
 	}
 	n := int(binary.LittleEndian.Uint32(buf))
 	if n < 0 || n > (len(buf)-4)/10 {
-		return pairs, false
+		return nil, false
 	}
 	sizes := buf[4 : 4+8*n]
 	data := buf[4+8*n:]
-	for range n {
+	if cap(pairs) < n {
+		pairs = make([][2]string, n)
+	}
+	pairs = pairs[:n]
+	for i := range pairs {
 		nameSize := int(binary.LittleEndian.Uint32(sizes))
 		valueSize := int(binary.LittleEndian.Uint32(sizes[4:]))
 		sizes = sizes[8:]
 		if nameSize < 0 || valueSize < 0 || nameSize > len(data)-2 || valueSize > len(data)-2-nameSize {
-			return pairs, false
+			return nil, false
 		}
-		pairs = append(pairs, [2]string{borrow(data[:nameSize]), borrow(data[nameSize+1 : nameSize+1+valueSize])})
+		pairs[i] = [2]string{borrow(data[:nameSize]), borrow(data[nameSize+1 : nameSize+1+valueSize])}
 		data = data[nameSize+valueSize+2:]
 	}
 	return pairs, true

@@ -54,6 +54,16 @@ func (c *pluginContext) OnTick() { plugins[c.id].onTick() }
 // nothing that belongs to a configuration is anywhere else.
 var plugins = map[uint32]*plugin{}
 
+// recent is the plugin of the newest request, most often of the next one, too.
+var recent *plugin
+
+func findPlugin(id uint32) *plugin {
+	if recent == nil || recent.id != id {
+		recent = plugins[id]
+	}
+	return recent
+}
+
 // plugin is one configuration in this VM. Without a policy it denies.
 type plugin struct {
 	id      uint32

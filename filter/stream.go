@@ -48,7 +48,7 @@ func createStream(id, pluginID uint32) {
 	if newestID != 0 {
 		streams[newestID] = newest
 	}
-	newestID, newest = id, stream{plugin: plugins[pluginID]}
+	newestID, newest = id, stream{plugin: findPlugin(pluginID)}
 }
 
 // findStream returns the zero stream, which denies, for one that is not there.

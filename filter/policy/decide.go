@@ -5,6 +5,11 @@ import "time"
 // Decide says whether a request passes. The verdict holds until the next Decide
 // with the same state.
 func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
+	if len(p.own) > 0 && p.oneDoor() {
+		if a := p.quickRequest(s, now, r); a != nil {
+			return a
+		}
+	}
 	v := p.decide(s, now, r)
 	if d, ok := v.(*Deny); ok && p.cors != nil {
 		return p.cors.readable(d, r)
@@ -16,22 +21,22 @@ func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 	// Both are the state's, or each request would be two allocations in TinyGo.
 	view, q := &s.view, &s.inquiry
 	*view = newRequestView(p, r)
-	*q = inquiry{s: s, now: now, r: r, format: p.answerFormat(r)}
+	*q = inquiry{s: s, now: now, r: r}
 	s.since = r.Since
 	j := p.judge(s, view)
 	if view.crowdedPath() || p.rejectNonCanonical && !view.canonicalPath() {
-		return p.anyRule(&j).refusals.get(ReasonNonCanonicalPath, q.format)
+		return p.anyRule(&j).refusals.get(ReasonNonCanonicalPath, q.format())
 	}
 	if len(j.bind) == 0 && j.opening == nil {
 		return Internal
 	}
 	if p.connectionNamesOwn(r) {
-		return p.anyRule(&j).refusals.get(ReasonConnection, q.format)
+		return p.anyRule(&j).refusals.get(ReasonConnection, q.format())
 	}
 	// Nothing that a client sends changes what is forbidden.
 	for _, rule := range j.bind {
 		if rule.access == accessDeny && !rule.shadow {
-			return rule.refusals.get(ReasonForbidden, q.format)
+			return rule.refusals.get(ReasonForbidden, q.format())
 		}
 	}
 	if reply := p.metadata(r); reply != nil {
@@ -58,11 +63,13 @@ func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 
 // inquiry is one request on its way to a verdict.
 type inquiry struct {
-	s      *State
-	now    time.Time
-	r      *Request
-	format bodyFormat // that the client takes
+	s   *State
+	now time.Time
+	r   *Request
 }
+
+// format is that of a refusal's body, which the client takes.
+func (q *inquiry) format() bodyFormat { return q.s.policy.answerFormat(q.r) }
 
 // open decides over a request that every reading takes for one of an opening.
 // nil: it needs a token all the same.
@@ -76,7 +83,7 @@ func (p *Policy) open(q *inquiry, j *judgement) Verdict {
 		return p.pass(q, j, ReasonAnonymous)
 	case accessPresenceOnly:
 		if c := q.s.only(everyPlace); c.kind != credentialBearer {
-			return o.refusals.get(c.kind.reason(), q.format)
+			return o.refusals.get(c.kind.reason(), q.format())
 		}
 		return p.pass(q, j, ReasonPresenceOnly)
 	case accessOptional:
@@ -98,26 +105,26 @@ func (p *Policy) require(q *inquiry, bind []*rule, how patience) Verdict {
 			return &Wait{For: *v.wait, Until: q.now.Add(v.wait.timeout), Since: q.now}
 		}
 		if v.reason != ReasonTokenValid {
-			return first.refusals.get(v.reason, q.format)
+			return first.refusals.get(v.reason, q.format())
 		}
 		if id != nil && id != v.id {
 			// Two rules bind two readings, and each has found somebody else.
-			return first.refusals.get(ReasonSeveralCredentials, q.format)
+			return first.refusals.get(ReasonSeveralCredentials, q.format())
 		}
 		id = v.id
 	}
 	for _, rule := range bind {
 		if !rule.accepts(id.provider) {
-			return rule.refusals.get(ReasonOtherProvider, q.format)
+			return rule.refusals.get(ReasonOtherProvider, q.format())
 		}
 	}
 	for _, rule := range bind {
 		if reason := rule.judge(id); reason != ReasonTokenValid {
-			return rule.insufficient(reason, id, q.format)
+			return rule.insufficient(reason, id, q.format())
 		}
 	}
 	if id.lacking {
-		return first.insufficient(ReasonInsufficientClaims, id, q.format)
+		return first.insufficient(ReasonInsufficientClaims, id, q.format())
 	}
 	return p.passVerified(q, bind, id)
 }
@@ -175,7 +182,7 @@ func (p *Policy) shadow(q *inquiry, j *judgement) Verdict {
 	o := j.opening
 	var refused *Deny
 	if o.access == accessDeny {
-		refused = o.refusals.get(ReasonForbidden, q.format)
+		refused = o.refusals.get(ReasonForbidden, q.format())
 	} else {
 		switch v := p.require(q, []*rule{o}, asks).(type) {
 		case *Allow:
@@ -183,7 +190,7 @@ func (p *Policy) shadow(q *inquiry, j *judgement) Verdict {
 		case *Deny:
 			refused = v
 		default:
-			refused = o.refusals.get(ReasonKeysUnavailable, q.format)
+			refused = o.refusals.get(ReasonKeysUnavailable, q.format())
 		}
 	}
 	var a *Allow
@@ -203,7 +210,7 @@ func (p *Policy) shadow(q *inquiry, j *judgement) Verdict {
 // that one, whatever it looks like.
 func (p *Policy) verify(s *State, c *credential, now time.Time, how patience) verification {
 	if len(p.static.tokens) > 0 && c.known == nil {
-		t, reason := p.static.verify(c.token, now)
+		t, reason := p.static.verify(s.digester.of(c.token), now)
 		if t != nil {
 			return verification{id: t.identity, reason: ReasonTokenValid}
 		}

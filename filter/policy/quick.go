@@ -5,28 +5,23 @@ import (
 	"time"
 )
 
-// OnlyCredential says that an Allow of this policy depends on nothing but :path
-// and Authorization: there are no rules, and no headers of its own whose copies
-// had to be looked for. Then Quick may be asked first.
-func (p *Policy) OnlyCredential() bool {
-	return len(p.rules) == 0 && len(p.own) == 0 && len(p.locations) == 1 &&
+// oneDoor says that an Allow of this policy depends on nothing but :path, the
+// credential in Authorization, and copies of headers of its own.
+func (p *Policy) oneDoor() bool {
+	return len(p.rules) == 0 && len(p.locations) == 1 &&
 		p.locations[0].kind == locationAuthorization && (p.cors == nil || !p.cors.preflight)
 }
+
+// OnlyCredential says that there are no headers of its own either. Then the
+// others need not be read: Quick may be asked first.
+func (p *Policy) OnlyCredential() bool { return len(p.own) == 0 && p.oneDoor() }
 
 // Quick is Decide for the commonest request, in a fraction of its work: one
 // "Bearer" and a token that is good, on a canonical path. nil says
 // nothing about the request: ask Decide. What Quick allows Decide would allow in
 // the same way.
 func (p *Policy) Quick(s *State, now time.Time, authorization, path string) *Allow {
-	token, ok := behindBearer(authorization)
-	if !ok {
-		return nil
-	}
-	plain, _, query := strings.Cut(path, "?")
-	if query && hasQueryToken(path) || !isCanonicalPath(plain) || len(p.resources) > 0 && isMetadataPath(plain) {
-		return nil
-	}
-	id := p.quickly(s, token, now)
+	id, _ := p.holderOf(s, now, authorization, path)
 	if id == nil {
 		return nil
 	}
@@ -36,6 +31,40 @@ func (p *Policy) Quick(s *State, now time.Time, authorization, path string) *All
 		a.Remove = append(a.Remove, "authorization")
 	}
 	return a
+}
+
+// quickRequest is Quick for a policy with headers of its own, whose copies go.
+func (p *Policy) quickRequest(s *State, now time.Time, r *Request) *Allow {
+	authorization, lines := r.header("authorization")
+	if lines != 1 || p.connectionNamesOwn(r) {
+		return nil
+	}
+	id, token := p.holderOf(s, now, authorization, r.Path)
+	if id == nil {
+		return nil
+	}
+	a := p.newAllow(&s.allow, r, ReasonTokenValid)
+	if !p.forwardAuthorization {
+		a.Remove = append(a.Remove, "authorization")
+	}
+	if p.tokenHeader != "" {
+		a.Set = append(a.Set, [2]string{p.tokenHeader, token})
+	}
+	p.tell(a, id)
+	return a
+}
+
+// holderOf is nil unless there is one way to read all this.
+func (p *Policy) holderOf(s *State, now time.Time, authorization, path string) (id *Identity, token string) {
+	token, ok := behindBearer(authorization)
+	if !ok {
+		return nil, ""
+	}
+	plain, _, query := strings.Cut(path, "?")
+	if query && hasQueryToken(path) || !isCanonicalPath(plain) || len(p.resources) > 0 && isMetadataPath(plain) {
+		return nil, ""
+	}
+	return p.quickly(s, token, now), token
 }
 
 func (p *Policy) quickly(s *State, token string, now time.Time) *Identity {

@@ -158,6 +158,87 @@ func TestQuickWhateverIsConfigured(t *testing.T) {
 	}
 }
 
+// TestQuickWithHeadersOfItsOwn: where the filter sets headers, Decide looks for
+// the commonest request first, and finds what it would have found without.
+func TestQuickWithHeadersOfItsOwn(t *testing.T) {
+	t.Parallel()
+	issuer, other := issuerOnce(), newTestIssuer()
+	r := rand.New(rand.NewPCG(22, 3))
+	keys := raw(jwks(issuer.jwk("RS256", "k1")))
+	allowed, forged := 0, 0
+	for range 60 {
+		options := []string{`"subject_header":"x-sub"`, `"providers":` + mustJSON(map[string]any{
+			"idp": map[string]any{
+				"type": "jwt", "issuer": "https://issuer.example", "audiences": []string{"api"}, "leeway": "0s", "jwks": keys,
+			},
+			"s": raw(`{"type":"static","tokens":[{"sha256":"` + digestOf("fake-token") + `","subject":"bob","attributes":{"tier":"lead"}},{"sha256":"` + digestOf("fake token") + `"}]}`),
+		})}
+		for _, choice := range [][]string{
+			{"", `"forward_authorization":true`},
+			{"", `"token_header":"x-token"`, `"provider_header":"x-provider"`},
+			{"", `"subject_filter_state":false`},
+			{"", `"non_canonical_paths":"reject"`},
+			{"", `"claim_headers":[{"claim":"tier","header":"x-tier","missing":"deny"}]`, `"claim_headers":[{"claim":"tier","header":"x-tier","default":"none"}]`},
+			{"", `"protected_resources":{"a":{"resource":"https://api.example/mcp"}}`},
+			{"", `"cors":{"allowed_origins":["*"]}`, `"cors":{"preflight":true,"allowed_origins":["*"]}`},
+			{"", `"rules":[{"match":{"path":"/a"},"access":"anonymous"}]`},
+		} {
+			if option := pick(r, choice...); option != "" {
+				options = append(options, option)
+			}
+		}
+		p := mustParse(t, "{"+strings.Join(options, ",")+"}")
+		quick, slow := p.NewState(Host{}), p.NewState(Host{})
+		tokens := []string{
+			"fake-token", "fake token", "fake-x", issuer.sign(nil, nil), issuer.sign(nil, map[string]any{"tier": "gold"}),
+			issuer.sign(nil, map[string]any{"exp": testNow.Unix() + 3, "tier": "gold"}), other.sign(nil, map[string]any{"tier": "gold"}),
+		}
+		for range 200 {
+			now := testNow.Add(time.Duration(r.IntN(6)) * time.Second)
+			pairs := [][2]string{{":method", pick(r, "GET", "OPTIONS")}, {":authority", "api.example"}}
+			if r.IntN(20) > 0 {
+				pairs = append(pairs, [2]string{":path", pick(r, "/", "/b", "/a", wellKnownResource+"/mcp", "/b?access_token=b", "/b//c", "/b?x=%41")})
+			}
+			for range 1 + r.IntN(10)/9 {
+				form := pick(r, "Bearer %s", "Bearer %s", "Bearer %s", "bEARER %s", "Bearer  %s", "Bearer %s,", "Basic %s")
+				pairs = append(pairs, [2]string{"authorization", fmt.Sprintf(form, pick(r, tokens...))})
+			}
+			for _, more := range [][2]string{
+				{"x-sub", "mallory"}, {"x_sub", "mallory"}, {"x.tier", "gold"}, {"x-token", "t"}, {"x-provider", "p"},
+				{"connection", "keep-alive, x-sub"}, {"connection", "close"}, {"origin", "https://app.example"},
+				{"access-control-request-method", "GET"}, {"content-type", "application/grpc"}, {"authorization ", "Bearer x"},
+			} {
+				if r.IntN(5) == 0 {
+					pairs = append(pairs, more)
+				}
+			}
+			request := NewRequest(pairs)
+			got, want := p.Decide(quick, now, &request), p.Decide(slow, now, &request)
+			if p.oneDoor() {
+				want = p.decide(slow, now, &request)
+			}
+			a, ok := got.(*Allow)
+			b, same := want.(*Allow)
+			if ok != same || !ok && decided(got) != decided(want) {
+				t.Fatalf("%v\n%q: %s, and %s without Quick", options, pairs, decided(got), decided(want))
+			}
+			if !ok {
+				continue
+			}
+			allowed++
+			if len(a.Remove) > 1 {
+				forged++
+			}
+			if !reflect.DeepEqual(copyOfAllow(a), copyOfAllow(b)) {
+				t.Fatalf("%v\n%q: %+v, and %+v without Quick", options, pairs, a, b)
+			}
+		}
+	}
+	if allowed < 2000 || forged < 500 {
+		t.Errorf("%d requests allowed, %d of them with forged headers: the property says little", allowed, forged)
+	}
+}
+
 func TestQuickAllocatesNothing(t *testing.T) {
 	config := strings.Replace(jwtConfig(t, nil), `,"subject_header":"x-sub"`, "", 1)
 	config = strings.Replace(config, `"claim_headers":[{"claim":"tier","header":"x-tier"}],`, "", 1)

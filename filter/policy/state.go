@@ -20,6 +20,7 @@ type State struct {
 	round     uint64       // of the request that they are about
 	found     []credential // of the request under decision, by location
 	since     time.Time    // when it was judged first, if it has waited
+	digester  digester
 	parser    jose.Parser
 	claims    claims
 	tries     []*jose.Key

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
+	"hash"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -32,6 +33,24 @@ type staticTokens struct {
 	tokens   []staticToken
 	paths    []string // where each stands in the configuration
 	claims   []staticClaims
+}
+
+// digester computes digests without a new hash, and so an allocation, for each.
+type digester struct {
+	hash   hash.Hash
+	digest [sha256.Size]byte
+}
+
+// of is the SHA-256 of text, good until the next call.
+func (d *digester) of(text string) *[sha256.Size]byte {
+	if d.hash == nil {
+		d.hash = sha256.New()
+	}
+	d.hash.Reset()
+	// The hash does not keep or change its input, so the copy is saved.
+	d.hash.Write(unsafe.Slice(unsafe.StringData(text), len(text)))
+	d.hash.Sum(d.digest[:0])
+	return &d.digest
 }
 
 func digestPrefix(d *[sha256.Size]byte) uint64 { return binary.LittleEndian.Uint64(d[:8]) }
@@ -69,11 +88,10 @@ func (s *staticTokens) find(digest *[sha256.Size]byte) int {
 	return -1
 }
 
-// verify returns the token's entry, or nil and why it is refused.
-func (s *staticTokens) verify(token string, now time.Time) (*staticToken, Reason) {
-	// The hash does not keep or change its input, so the copy is saved.
-	digest := sha256.Sum256(unsafe.Slice(unsafe.StringData(token), len(token)))
-	i := s.find(&digest)
+// verify returns the entry of the token with this digest, or nil and why it is
+// refused.
+func (s *staticTokens) verify(digest *[sha256.Size]byte, now time.Time) (*staticToken, Reason) {
+	i := s.find(digest)
 	if i < 0 {
 		return nil, ReasonUnknownToken
 	}

@@ -20,6 +20,7 @@ func TestStaticTokensValidity(t *testing.T) {
 		return v
 	}
 	var s staticTokens
+	var d digester
 	add := func(token string, notBefore, expires time.Time) {
 		entry := staticToken{notBefore: notBefore, expires: expires}
 		decodeDigest(&entry.digest, digestOf(token))
@@ -45,7 +46,7 @@ func TestStaticTokensValidity(t *testing.T) {
 		// The digest in the configuration is no credential.
 		{digestOf("always"), "2030-01-15T00:00:00Z", ReasonUnknownToken},
 	} {
-		entry, got := s.verify(c.token, at(c.now))
+		entry, got := s.verify(d.of(c.token), at(c.now))
 		if got != c.want || (entry != nil) != (c.want == ReasonTokenValid) {
 			t.Errorf("%q at %s: got %s, want %s", c.token, c.now, got, c.want)
 		}
@@ -88,8 +89,9 @@ func BenchmarkStaticVerify(b *testing.B) {
 		token := "token-" + strconv.Itoa(n/2)
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			b.ReportAllocs()
+			var d digester
 			for b.Loop() {
-				if entry, _ := s.verify(token, time.Time{}); entry == nil {
+				if entry, _ := s.verify(d.of(token), time.Time{}); entry == nil {
 					b.Fatal("refused")
 				}
 			}
