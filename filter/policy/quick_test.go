@@ -204,9 +204,17 @@ func TestQuickWithHeadersOfItsOwn(t *testing.T) {
 				pairs = append(pairs, [2]string{"authorization", fmt.Sprintf(form, pick(r, tokens...))})
 			}
 			for _, more := range [][2]string{
-				{"x-sub", "mallory"}, {"x_sub", "mallory"}, {"x.tier", "gold"}, {"x-token", "t"}, {"x-provider", "p"},
-				{"connection", "keep-alive, x-sub"}, {"connection", "close"}, {"origin", "https://app.example"},
-				{"access-control-request-method", "GET"}, {"content-type", "application/grpc"}, {"authorization ", "Bearer x"},
+				{"x-sub", "mallory"},
+				{"x_sub", "mallory"},
+				{"x.tier", "gold"},
+				{"x-token", "t"},
+				{"x-provider", "p"},
+				{"connection", "keep-alive, x-sub"},
+				{"connection", "close"},
+				{"origin", "https://app.example"},
+				{"access-control-request-method", "GET"},
+				{"content-type", "application/grpc"},
+				{"authorization ", "Bearer x"},
 			} {
 				if r.IntN(5) == 0 {
 					pairs = append(pairs, more)
