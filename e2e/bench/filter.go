@@ -33,11 +33,11 @@ const (
 	smallBuild    = "bearerauth-small.wasm"
 )
 
-// floor is the module that decides nothing; see floor/README.md.
-type floor struct{}
+// floor is one of the modules that decide nothing; see floor/README.md.
+type floor string
 
-func (floor) yaml(id string, m *material) (string, error) {
-	return wasm(id, filepath.Join(m.root, "e2e", "bench", "floor", "floor.wasm"), "{}"), nil
+func (f floor) yaml(id string, m *material) (string, error) {
+	return wasm(id, filepath.Join(m.root, "e2e", "bench", "floor", string(f)+".wasm"), "{}"), nil
 }
 
 // wasm gives each row a VM of its own, in which no other row's caches are.

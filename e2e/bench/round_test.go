@@ -55,8 +55,8 @@ func TestNoise(t *testing.T) {
 func TestEvaluate(t *testing.T) {
 	table := []row{
 		{name: bareName},
-		{name: "floor", filter: floor{}},
-		{name: "ours", filter: floor{}, beside: "floor", target: target{Of: "floor", Times: 1.25}},
+		{name: "floor", filter: floor("floor")},
+		{name: "ours", filter: floor("floor"), beside: "floor", target: target{Of: "floor", Times: 1.25}},
 	}
 	var all []*round
 	for i := range 15 {

@@ -66,8 +66,11 @@ var rows = withSmall([]row{
 	{name: nativeCall, filter: extAuthz{}, token: manyOpaque},
 	{name: "Lua, the call of introspection alone", filter: luaCall{}, token: manyOpaque},
 
-	{name: floorStatic, filter: floor{}, token: opaque},
-	{name: floorJWT, filter: floor{}, token: one("RS256")},
+	{name: floorStatic, filter: floor("floor"), token: opaque},
+	{name: floorJWT, filter: floor("floor"), token: one("RS256")},
+	{name: "our host calls alone, static", filter: floor("plain"), token: opaque, beside: floorStatic},
+	{name: "our host calls alone, default configuration", filter: floor("identity"), token: opaque, beside: floorStatic},
+	{name: "our host calls alone, two claim headers", filter: floor("claims"), token: opaque, beside: floorStatic},
 
 	{
 		name: ourStatic, filter: static(1, plain()), token: opaque, beside: floorStatic, paced: true,

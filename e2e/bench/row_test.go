@@ -239,15 +239,21 @@ func TestSelected(t *testing.T) {
 
 // The bytes are those that the README tells how to make.
 func TestFloor(t *testing.T) {
-	module, err := os.ReadFile(filepath.Join("floor", "floor.wasm"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	readme, err := os.ReadFile(filepath.Join("floor", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if sum := fmt.Sprintf("%x", sha256.Sum256(module)); !strings.Contains(string(readme), sum) {
-		t.Errorf("wanted %s in floor/README.md", sum)
+	modules, err := filepath.Glob(filepath.Join("floor", "*.wasm"))
+	if err != nil || len(modules) != 4 {
+		t.Fatalf("wanted 4 modules, got %d, %v", len(modules), err)
+	}
+	for _, name := range modules {
+		module, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line := fmt.Sprintf("| `%s` | `%x` |", filepath.Base(name), sha256.Sum256(module)); !strings.Contains(string(readme), line) {
+			t.Errorf("wanted in floor/README.md: %s", line)
+		}
 	}
 }

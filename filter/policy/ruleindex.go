@@ -70,11 +70,21 @@ func (x *ruleIndex) find(found []int, v *requestView, reading string) []int {
 		found = append(found, x.expressions...) // each of them binds it
 	}
 	found = x.byHost(found, v.request.Authority)
-	if len(found) > len(x.always) {
+	if !ascending(found) {
 		slices.Sort(found)
 		found = slices.Compact(found)
 	}
 	return found
+}
+
+// ascending: most requests concern one rule, or few.
+func ascending(list []int) bool {
+	for i := 1; i < len(list); i++ {
+		if list[i-1] >= list[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // byPath looks up the path and what of it ends before a slash.
