@@ -92,10 +92,14 @@ func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool
 		return verification{reason: ReasonAlgorithm}
 	}
 	keys := s.keys(&provider.keyring)
-	signer, noSuchKey := s.signerOf(message, keys)
+	signer, noSuchKey := (*jose.Key)(nil), true
+	if s.cache.strange != (strangeToken{key, keys}) {
+		signer, noSuchKey = s.signerOf(message, keys)
+	}
 	switch {
 	case signer != nil:
 	case noSuchKey && provider.source != nil:
+		s.cache.strange = strangeToken{key, keys}
 		reason, waits := s.sources[provider.source.index].ask(message.KeyID, now, mayWait)
 		v := verification{reason: reason}
 		if waits {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bearerauth/filter/jose"
 )
 
 // TestQuickAgrees: whatever Quick allows, Decide allows in the same way, asked
@@ -244,6 +246,31 @@ func TestQuickWithHeadersOfItsOwn(t *testing.T) {
 	}
 	if allowed < 2000 || forged < 500 {
 		t.Errorf("%d requests allowed, %d of them with forged headers: the property says little", allowed, forged)
+	}
+}
+
+// TestRefusedIsVerifiedOnce: what is looked for first is not looked for again. A
+// stranger's token without kid could be anybody's, so that it is not remembered.
+func TestRefusedIsVerifiedOnce(t *testing.T) {
+	t.Parallel()
+	checks := 0
+	w := newKeysWorld(t, nil)
+	w.state = w.policy.NewState(Host{Knows: jose.AllAlgorithms, Verify: func(string, []byte, []byte, []byte) (good, ok bool) {
+		checks++
+		return false, true
+	}})
+	w.fetch()
+	for _, kid := range []any{nil, "k1"} {
+		for i := range 3 {
+			checks = 0
+			forged := newTestIssuer().sign(map[string]any{"kid": kid}, map[string]any{"jti": i})
+			if _, allowed := w.policy.Decide(w.state, w.now, bearerRequest(forged)).(*Allow); allowed {
+				t.Fatal("a forged token passes")
+			}
+			if checks != 1 {
+				t.Errorf("kid %v: %d signature checks for one request, wanted 1", kid, checks)
+			}
+		}
 	}
 }
 

@@ -133,6 +133,16 @@ type tokenCache struct {
 	// that asks twice about one request does not pay for two signature checks.
 	expired   tokenKey
 	expiredAt float64
+
+	// The newest token of a key that is not there, for the same reason: it is not
+	// among the refusals, since a fetch may bring its key.
+	strange strangeToken
+}
+
+// strangeToken is a token that none of these keys has signed.
+type strangeToken struct {
+	token tokenKey
+	keys  *jose.KeySet
 }
 
 func newTokenCache(random [16]byte, bytes int) *tokenCache {
