@@ -24,13 +24,21 @@ func ownContextCreate(id, parent uint32) {
 }
 
 //go:wasmexport own_request_headers
-func ownRequestHeaders(id uint32, _, _ int32) int32 { return int32(onRequestHeaders(id)) }
+func ownRequestHeaders(id uint32, _, _ int32) int32 {
+	a := onRequestHeaders(id)
+	forget()
+	return int32(a)
+}
 
 //go:wasmexport own_request_body
 func ownRequestBody(id uint32, _, _ int32) int32 { return int32(onRequestBody(id)) }
 
 //go:wasmexport own_request_trailers
-func ownRequestTrailers(id uint32, _ int32) int32 { return int32(onRequestTrailers(id)) }
+func ownRequestTrailers(id uint32, _ int32) int32 {
+	a := onRequestTrailers(id)
+	forget()
+	return int32(a)
+}
 
 //go:wasmexport own_http_call_response
 func ownHTTPCallResponse(pluginID, call uint32, headers, bodySize, _ int32) {
@@ -42,6 +50,7 @@ func ownHTTPCallResponse(pluginID, call uint32, headers, bodySize, _ int32) {
 	if p, ok := plugins[pluginID]; ok {
 		p.onCallResponse(call, int(headers), int(bodySize))
 	}
+	forget()
 }
 
 //go:wasmexport own_delete

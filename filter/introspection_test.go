@@ -102,6 +102,46 @@ func TestOneCallForMany(t *testing.T) {
 	}
 }
 
+// TestEachWaitsForItsOwn: where calls are few, tokens wait for their turn. Each is
+// asked about as it was sent, whatever requests have come since, and each request
+// gets the verdict over its own.
+func TestEachWaitsForItsOwn(t *testing.T) {
+	t.Parallel()
+	f := startIntrospecting(t, introspected(`, "max_calls": 2`))
+	const n = 12
+	streams := map[string]*wasmhost.Stream{}
+	for i := range n {
+		token := fmt.Sprintf("opaque-%02d", i)
+		streams[token] = send(f.plugin, token)
+		f.wantWaiting(streams[token])
+	}
+	asked := map[string]bool{}
+	for len(asked) < n {
+		f.vm.Advance(time.Millisecond)
+		calls := f.plugin.Callouts()
+		if len(calls) == 0 {
+			t.Fatalf("no call under way, asked about %v", asked)
+		}
+		form, err := url.ParseQuery(string(calls[0].Body))
+		token := form.Get("token")
+		if err != nil || streams[token] == nil || asked[token] {
+			t.Fatalf("the call asks about %q: %v", token, err)
+		}
+		asked[token] = true
+		body := inactive
+		if len(asked)%3 > 0 {
+			body = fmt.Sprintf(`{"active": true, "sub": %q}`, "of-"+token)
+		}
+		calls[0].Answer([][2]string{{":status", "200"}, {"content-type", "application/json"}}, []byte(body), nil)
+		if body == inactive {
+			wantReply(t, streams[token], 401, "inactive")
+		} else {
+			wantSubject(t, streams[token], "of-"+token)
+		}
+	}
+	f.wantNoCall()
+}
+
 // TestLateAnswer: nobody waits longer than timeout and a second, and the answer
 // is good for those who come later.
 func TestLateAnswer(t *testing.T) {

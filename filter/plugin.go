@@ -48,7 +48,10 @@ type pluginContext struct {
 
 func (c *pluginContext) OnPluginStart(int) sdk.OnPluginStartStatus { return plugins[c.id].start() }
 
-func (c *pluginContext) OnTick() { plugins[c.id].onTick() }
+func (c *pluginContext) OnTick() {
+	plugins[c.id].onTick()
+	forget()
+}
 
 // plugins are those of this VM: several configurations can share one, so
 // nothing that belongs to a configuration is anywhere else.
