@@ -8,10 +8,11 @@ export MODULE
 
 SOURCES := $(shell find main.go filter -name '*.go' ! -name '*_test.go' ! -path '*/wasmhost/*') go.mod go.sum
 WASM := GOOS=wasip1 GOARCH=wasm
+BUILD := $(WASM) $(GO) build -buildmode=c-shared -trimpath -buildvcs=false -ldflags='-s -w'
 
 bearerauth.wasm: $(SOURCES)
 	@mkdir -p $(CACHE)
-	$(WASM) $(GO) build -buildmode=c-shared -trimpath -buildvcs=false -ldflags='-s -w' -o $(CACHE)/raw.wasm .
+	$(BUILD) -o $(CACHE)/raw.wasm .
 	$(GO) run ./filter/internal/exports $(CACHE)/raw.wasm $@
 
 .PHONY: demo test unit scribble-test e2e e2e-keycloak soak small small-test check fmt clean
@@ -43,11 +44,13 @@ e2e-keycloak: $(MODULE)
 	$(GO) test -C e2e -tags keycloak -count=1 -timeout 20m -v -run '^TestKeycloak$$' .
 
 ## scribble-test: the tests of the module, of which this build overwrites what the host gave as soon as a callback ends
-scribble-test:
-	@mkdir -p $(CACHE)
-	$(WASM) $(GO) build -tags=scribble -buildmode=c-shared -trimpath -buildvcs=false -ldflags='-s -w' -o $(CACHE)/raw-scribble.wasm .
-	$(GO) run ./filter/internal/exports $(CACHE)/raw-scribble.wasm $(CACHE)/scribble.wasm
+scribble-test: $(CACHE)/scribble.wasm
 	MODULE=.cache/scribble.wasm $(GO) test ./filter -short
+
+$(CACHE)/scribble.wasm: $(SOURCES)
+	@mkdir -p $(CACHE)
+	$(BUILD) -tags=scribble -o $(CACHE)/raw-scribble.wasm .
+	$(GO) run ./filter/internal/exports $(CACHE)/raw-scribble.wasm $@
 
 ## soak: a million requests in wazero, and memory has to stay as it is
 soak: $(MODULE)

@@ -16,7 +16,7 @@ func decodePairs(pairs [][2]string, buf []byte) ([][2]string, bool) {
 	}
 	n := int(binary.LittleEndian.Uint32(buf))
 	if n < 0 || n > (len(buf)-4)/10 {
-		return nil, false
+		return pairs, false
 	}
 	sizes := buf[4 : 4+8*n]
 	data := buf[4+8*n:]
@@ -29,7 +29,7 @@ func decodePairs(pairs [][2]string, buf []byte) ([][2]string, bool) {
 		valueSize := int(binary.LittleEndian.Uint32(sizes[4:]))
 		sizes = sizes[8:]
 		if nameSize < 0 || valueSize < 0 || nameSize > len(data)-2 || valueSize > len(data)-2-nameSize {
-			return nil, false
+			return pairs[:0], false
 		}
 		pairs[i] = [2]string{borrow(data[:nameSize]), borrow(data[nameSize+1 : nameSize+1+valueSize])}
 		data = data[nameSize+valueSize+2:]

@@ -2,7 +2,7 @@ package policy
 
 // pass lets a request through without a verified token.
 func (p *Policy) pass(q *inquiry, j *judgement, reason Reason) *Allow {
-	a := p.newAllow(&q.s.allow, q.r, reason)
+	a := p.newAllow(q.s, q.r.Headers, reason)
 	forward := j.opening.forwardUnverified && !j.withhold
 	for i := range q.s.found {
 		// What a shadow rule has verified is nobody's all the same.
@@ -18,7 +18,7 @@ func (p *Policy) pass(q *inquiry, j *judgement, reason Reason) *Allow {
 }
 
 func (p *Policy) passVerified(q *inquiry, bind []*rule, id *Identity) *Allow {
-	a := p.newAllow(&q.s.allow, q.r, ReasonTokenValid)
+	a := p.newAllow(q.s, q.r.Headers, ReasonTokenValid)
 	forward := true
 	for _, rule := range bind {
 		forward = forward && rule.forwardAuthorization
@@ -48,9 +48,9 @@ func (p *Policy) tell(a *Allow, id *Identity) {
 	a.Set = append(a.Set, id.headers...)
 }
 
-// newAllow makes an Allow of a. It starts with the removal of what a client sent
-// under our names.
-func (p *Policy) newAllow(a *Allow, r *Request, reason Reason) *Allow {
-	*a = Allow{Reason: reason, Set: a.Set[:0], State: a.State[:0], Remove: p.AppendForged(a.Remove[:0], r.Headers)}
+// newAllow starts with the removal of what a client sent under our names.
+func (p *Policy) newAllow(s *State, headers [][2]string, reason Reason) *Allow {
+	a := &s.allow
+	*a = Allow{Reason: reason, Set: a.Set[:0], State: a.State[:0], Remove: p.AppendForged(a.Remove[:0], headers)}
 	return a
 }

@@ -21,16 +21,7 @@ func (p *Policy) OnlyCredential() bool { return len(p.own) == 0 && p.oneDoor() }
 // nothing about the request: ask Decide. What Quick allows Decide would allow in
 // the same way.
 func (p *Policy) Quick(s *State, now time.Time, authorization, path string) *Allow {
-	id, _ := p.holderOf(s, now, authorization, path)
-	if id == nil {
-		return nil
-	}
-	a := &s.allow
-	*a = Allow{Reason: ReasonTokenValid, Identity: id, Set: a.Set[:0], State: a.State[:0], Remove: a.Remove[:0]}
-	if !p.forwardAuthorization {
-		a.Remove = append(a.Remove, "authorization")
-	}
-	return a
+	return p.quick(s, now, authorization, path, nil)
 }
 
 // quickRequest is Quick for a policy with headers of its own, whose copies go.
@@ -39,11 +30,24 @@ func (p *Policy) quickRequest(s *State, now time.Time, r *Request) *Allow {
 	if lines != 1 || p.connectionNamesOwn(r) {
 		return nil
 	}
-	id, token := p.holderOf(s, now, authorization, r.Path)
+	return p.quick(s, now, authorization, r.Path, r.Headers)
+}
+
+// quick takes the headers only to look for copies of its own.
+func (p *Policy) quick(s *State, now time.Time, authorization, path string, headers [][2]string) *Allow {
+	token, ok := behindBearer(authorization)
+	if !ok {
+		return nil
+	}
+	plain, _, query := strings.Cut(path, "?")
+	if query && hasQueryToken(path) || !isCanonicalPath(plain) || len(p.resources) > 0 && isMetadataPath(plain) {
+		return nil
+	}
+	id := p.quickly(s, token, now)
 	if id == nil {
 		return nil
 	}
-	a := p.newAllow(&s.allow, r, ReasonTokenValid)
+	a := p.newAllow(s, headers, ReasonTokenValid)
 	if !p.forwardAuthorization {
 		a.Remove = append(a.Remove, "authorization")
 	}
@@ -52,19 +56,6 @@ func (p *Policy) quickRequest(s *State, now time.Time, r *Request) *Allow {
 	}
 	p.tell(a, id)
 	return a
-}
-
-// holderOf is nil unless there is one way to read all this.
-func (p *Policy) holderOf(s *State, now time.Time, authorization, path string) (id *Identity, token string) {
-	token, ok := behindBearer(authorization)
-	if !ok {
-		return nil, ""
-	}
-	plain, _, query := strings.Cut(path, "?")
-	if query && hasQueryToken(path) || !isCanonicalPath(plain) || len(p.resources) > 0 && isMetadataPath(plain) {
-		return nil, ""
-	}
-	return p.quickly(s, token, now), token
 }
 
 func (p *Policy) quickly(s *State, token string, now time.Time) *Identity {

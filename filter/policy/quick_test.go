@@ -94,7 +94,7 @@ func TestQuickWhateverIsConfigured(t *testing.T) {
 			providers["s"] = raw(`{"type":"static","tokens":[{"sha256":"` + digestOf("fake-token") + `","attributes":{"tier":"lead"}},{"sha256":"` + digestOf("fake token") + `"}]}`)
 		}
 		options := []string{`"providers":` + mustJSON(providers)}
-		for _, choice := range [][]string{
+		options = append(options, chosen(r, [][]string{
 			{"", `"forward_authorization":true`},
 			{"", "", `"non_canonical_paths":"reject"`},
 			{"", `"subject_filter_state":false`},
@@ -106,11 +106,7 @@ func TestQuickWhateverIsConfigured(t *testing.T) {
 			{"", `"protected_resources":{"a":{"resource":"https://api.example/mcp"},"b":{"resource":"https://b.example"}}`},
 			{"", `"cors":{"allowed_origins":["*"]}`, `"cors":{"preflight":true,"allowed_origins":["*"]}`},
 			{"", `"token_cache_bytes":0`, `"token_cache_bytes":2000`},
-		} {
-			if option := pick(r, choice...); option != "" {
-				options = append(options, option)
-			}
-		}
+		})...)
 		p := mustParse(t, "{"+strings.Join(options, ",")+"}")
 		if !p.OnlyCredential() {
 			continue
@@ -129,18 +125,14 @@ func TestQuickWhateverIsConfigured(t *testing.T) {
 			authorization := fmt.Sprintf(pick(r, "Bearer %s", "Bearer %s", "bEARER %s", "Bearer  %s", "Bearer %s,", " Bearer %s"), pick(r, tokens...))
 			path := pick(r, "/", "/", "/a", metadataPath, wellKnownResource, wellKnownResource+"/x", "/a?x", "/a?access_token=b", "/a//b", "/a#"+metadataPath, "/a?"+metadataPath)
 			pairs := [][2]string{{":method", pick(r, "GET", "OPTIONS", "CONNECT")}, {":authority", "api.example"}, {":path", path}, {"authorization", authorization}}
-			for _, more := range [][2]string{
+			pairs = append(pairs, sprinkled(r, 3, [][2]string{
 				{"connection", "authorization, x-sub"},
 				{"origin", "https://app.example"},
 				{"access-control-request-method", "GET"},
 				{"content-type", "application/grpc"},
 				{"proxy-authorization", "Bearer x"},
 				{"upgrade", "websocket"},
-			} {
-				if r.IntN(3) == 0 {
-					pairs = append(pairs, more)
-				}
-			}
+			})...)
 			request := NewRequest(pairs)
 			got := p.Quick(quick, now, authorization, path)
 			if got == nil {
@@ -175,7 +167,7 @@ func TestQuickWithHeadersOfItsOwn(t *testing.T) {
 			},
 			"s": raw(`{"type":"static","tokens":[{"sha256":"` + digestOf("fake-token") + `","subject":"bob","attributes":{"tier":"lead"}},{"sha256":"` + digestOf("fake token") + `"}]}`),
 		})}
-		for _, choice := range [][]string{
+		options = append(options, chosen(r, [][]string{
 			{"", `"forward_authorization":true`},
 			{"", `"token_header":"x-token"`, `"provider_header":"x-provider"`},
 			{"", `"subject_filter_state":false`},
@@ -184,11 +176,7 @@ func TestQuickWithHeadersOfItsOwn(t *testing.T) {
 			{"", `"protected_resources":{"a":{"resource":"https://api.example/mcp"}}`},
 			{"", `"cors":{"allowed_origins":["*"]}`, `"cors":{"preflight":true,"allowed_origins":["*"]}`},
 			{"", `"rules":[{"match":{"path":"/a"},"access":"anonymous"}]`},
-		} {
-			if option := pick(r, choice...); option != "" {
-				options = append(options, option)
-			}
-		}
+		})...)
 		p := mustParse(t, "{"+strings.Join(options, ",")+"}")
 		quick, slow := p.NewState(Host{}), p.NewState(Host{})
 		tokens := []string{
@@ -205,7 +193,7 @@ func TestQuickWithHeadersOfItsOwn(t *testing.T) {
 				form := pick(r, "Bearer %s", "Bearer %s", "Bearer %s", "bEARER %s", "Bearer  %s", "Bearer %s,", "Basic %s")
 				pairs = append(pairs, [2]string{"authorization", fmt.Sprintf(form, pick(r, tokens...))})
 			}
-			for _, more := range [][2]string{
+			pairs = append(pairs, sprinkled(r, 5, [][2]string{
 				{"x-sub", "mallory"},
 				{"x_sub", "mallory"},
 				{"x.tier", "gold"},
@@ -217,11 +205,7 @@ func TestQuickWithHeadersOfItsOwn(t *testing.T) {
 				{"access-control-request-method", "GET"},
 				{"content-type", "application/grpc"},
 				{"authorization ", "Bearer x"},
-			} {
-				if r.IntN(5) == 0 {
-					pairs = append(pairs, more)
-				}
-			}
+			})...)
 			request := NewRequest(pairs)
 			got, want := p.Decide(quick, now, &request), p.Decide(slow, now, &request)
 			if p.oneDoor() {
@@ -247,6 +231,26 @@ func TestQuickWithHeadersOfItsOwn(t *testing.T) {
 	if allowed < 2000 || forged < 500 {
 		t.Errorf("%d requests allowed, %d of them with forged headers: the property says little", allowed, forged)
 	}
+}
+
+// chosen is one of each list's members of a configuration, "" being none.
+func chosen(r *rand.Rand, lists [][]string) (options []string) {
+	for _, list := range lists {
+		if option := pick(r, list...); option != "" {
+			options = append(options, option)
+		}
+	}
+	return options
+}
+
+// sprinkled is each of the pairs with a chance of one in n.
+func sprinkled(r *rand.Rand, n int, pairs [][2]string) (some [][2]string) {
+	for _, pair := range pairs {
+		if r.IntN(n) == 0 {
+			some = append(some, pair)
+		}
+	}
+	return some
 }
 
 // TestRefusedIsVerifiedOnce: what is looked for first is not looked for again. A

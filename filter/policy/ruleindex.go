@@ -70,21 +70,10 @@ func (x *ruleIndex) find(found []int, v *requestView, reading string) []int {
 		found = append(found, x.expressions...) // each of them binds it
 	}
 	found = x.byHost(found, v.request.Authority)
-	if !ascending(found) {
+	if !slices.IsSorted(found) { // most requests concern one rule, or few
 		slices.Sort(found)
-		found = slices.Compact(found)
 	}
-	return found
-}
-
-// ascending: most requests concern one rule, or few.
-func ascending(list []int) bool {
-	for i := 1; i < len(list); i++ {
-		if list[i-1] >= list[i] {
-			return false
-		}
-	}
-	return true
+	return slices.Compact(found)
 }
 
 // byPath looks up the path and what of it ends before a slash.
