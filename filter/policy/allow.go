@@ -8,10 +8,10 @@ func (p *Policy) pass(q *inquiry, j *judgement, reason Reason) *Allow {
 		// What a shadow rule has verified is nobody's all the same.
 		q.s.found[i].used = false
 	}
-	p.strip(q.s, a, q.r, false, forward && j.opening.forwardAuthorization)
-	if forward && p.tokenHeader != "" {
+	q.s.strip(a, p, q.r, false, forward && j.opening.forwardAuthorization)
+	if forward && p.tells.tokenHeader != "" {
 		if c := q.s.only(everyPlace); c.kind == credentialBearer {
-			a.Set = append(a.Set, [2]string{p.tokenHeader, c.token})
+			a.Set = append(a.Set, [2]string{p.tells.tokenHeader, c.token})
 		}
 	}
 	return a
@@ -23,17 +23,17 @@ func (p *Policy) passVerified(q *inquiry, bind []*rule, id *Identity) *Allow {
 	for _, rule := range bind {
 		forward = forward && rule.forwardAuthorization
 	}
-	p.strip(q.s, a, q.r, forward, false)
+	q.s.strip(a, p, q.r, forward, false)
 	for i := range q.s.found {
 		c := &q.s.found[i]
 		if !c.used {
 			continue
 		}
 		a.Unchecked = a.Unchecked || c.outcome.unchecked
-		if p.tokenHeader != "" && c.outcome.id == id {
-			a.Set = append(a.Set, [2]string{p.tokenHeader, c.token})
+		if p.tells.tokenHeader != "" && c.outcome.id == id {
+			a.Set = append(a.Set, [2]string{p.tells.tokenHeader, c.token})
 		}
-		if p.locations[c.location].kind == locationQuery {
+		if p.locations.list[c.location].kind == locationQuery {
 			// RFC 6750 section 2.3: no shared cache may keep the answer.
 			a.State = append(a.State, [2]string{"bearerauth.cache_control", "private"})
 		}
@@ -51,6 +51,6 @@ func (p *Policy) tell(a *Allow, id *Identity) {
 // newAllow starts with the removal of what a client sent under our names.
 func (p *Policy) newAllow(s *State, headers [][2]string, reason Reason) *Allow {
 	a := &s.allow
-	*a = Allow{Reason: reason, Set: a.Set[:0], State: a.State[:0], Remove: p.AppendForged(a.Remove[:0], headers)}
+	*a = Allow{Reason: reason, Set: a.Set[:0], State: a.State[:0], Remove: p.tells.own.appendForged(a.Remove[:0], headers)}
 	return a
 }

@@ -35,14 +35,14 @@ var claimFormatNames = []string{"text", "comma", "space", "json"}
 // maxClaimBytes is as long as a token may be.
 const maxClaimBytes = maxTokenBytes
 
-func (p *Policy) readClaimHeaders(o *object) {
+func (p *propagation) readClaimHeaders(o *object, t *claimTable) {
 	for _, item := range o.array("claim_headers") {
 		c := asObject(item, o.problems)
 		if c == nil {
 			continue
 		}
-		h := claimHeader{claim: p.readClaimRef(c)}
-		h.told.header = p.ownHeader(c, "header")
+		h := claimHeader{claim: t.read(c)}
+		h.told.header = p.own.read(c, "header")
 		if name := c.checked("filter_state", "", wantName); name != "" {
 			h.told.state = "bearerauth.claim." + name
 			for i := range p.claimHeaders {

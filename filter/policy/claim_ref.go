@@ -17,16 +17,23 @@ type claimRef struct {
 
 const maxClaimPath = 8
 
+// claimTable has the claims that a configuration refers to, each once. It is
+// filled while the configuration is read, and never changes after that.
+type claimTable struct {
+	names []string // of members at the top of a payload
+	refs  []claimRef
+}
+
 // readClaimRef reads a string or an array of strings. A problem gives a
 // reference that no policy uses.
-func (p *Policy) readClaimRef(o *object) int {
+func (t *claimTable) read(o *object) int {
 	n := o.get("claim")
 	if n == nil {
 		o.wrong("claim", "want the name of a claim")
 		return 0
 	}
 	if n.kind != '[' {
-		return p.claimIndex(checkedString(n, o.problems, "", wantClaimName))
+		return t.index(checkedString(n, o.problems, "", wantClaimName))
 	}
 	if len(n.items) == 0 || len(n.items) > maxClaimPath {
 		o.problems.add(n.path, "want 1 to "+strconv.Itoa(maxClaimPath)+" names, of a claim and of members in it, got "+strconv.Itoa(len(n.items)))
@@ -35,32 +42,32 @@ func (p *Policy) readClaimRef(o *object) int {
 	for _, item := range n.items {
 		path = append(path, checkedString(item, o.problems, "", wantClaimName))
 	}
-	return p.claimIndex(path...)
+	return t.index(path...)
 }
 
-// claimIndex is where a claim's value is found in testimony.values.
-func (p *Policy) claimIndex(path ...string) int {
+// index is where a claim's value is found in testimony.values.
+func (t *claimTable) index(path ...string) int {
 	ref := claimRef{}
 	if len(path) > 0 {
-		ref = claimRef{p.topIndex(path[0]), path[1:]}
+		ref = claimRef{t.topIndex(path[0]), path[1:]}
 	}
-	for i := range p.claimRefs {
-		if p.claimRefs[i].same(&ref) {
+	for i := range t.refs {
+		if t.refs[i].same(&ref) {
 			return i
 		}
 	}
-	p.claimRefs = append(p.claimRefs, ref)
-	return len(p.claimRefs) - 1
+	t.refs = append(t.refs, ref)
+	return len(t.refs) - 1
 }
 
-func (p *Policy) topIndex(name string) int {
-	for i, have := range p.claimNames {
+func (t *claimTable) topIndex(name string) int {
+	for i, have := range t.names {
 		if have == name {
 			return i
 		}
 	}
-	p.claimNames = append(p.claimNames, name)
-	return len(p.claimNames) - 1
+	t.names = append(t.names, name)
+	return len(t.names) - 1
 }
 
 func (r *claimRef) same(other *claimRef) bool {

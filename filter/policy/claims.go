@@ -31,9 +31,9 @@ type numericDate struct {
 // milliseconds, and a token that would be valid for ever.
 const latestDate = 253402300799
 
-func (c *claims) reset(extra int) {
+func (c *claims) reset(t *claimTable) {
 	audience, values, tops := c.audience[:0], c.values[:0], c.extra[:0]
-	for range extra {
+	for range t.names {
 		tops = append(tops, nil)
 	}
 	*c = claims{audience: audience, extra: tops, values: values}
@@ -41,15 +41,18 @@ func (c *claims) reset(extra int) {
 
 // resolve finds all claims that the configuration refers to. It comes after the
 // signature: strangers do not choose how many objects are read.
-func (p *Policy) resolve(c *claims) {
-	for i := range p.claimRefs {
-		c.values = append(c.values, p.claimRefs[i].in(c.extra))
+func (c *claims) resolve(t *claimTable) {
+	for i := range t.refs {
+		c.values = append(c.values, t.refs[i].in(c.extra))
 	}
 }
 
+// top is the claim at the top of the payload that a reference begins with.
+func (c *claims) top(t *claimTable, ref int) jose.Value { return c.extra[t.refs[ref].top] }
+
 // take reads one member of the payload. A claim of a type that RFC 7519 does not
 // give it spoils the token, even where nobody asked for the claim.
-func (p *Policy) take(c *claims, octets []byte, value jose.Value) {
+func (c *claims) take(t *claimTable, octets []byte, value jose.Value) {
 	name := borrow(octets)
 	switch name {
 	case "iss":
@@ -67,7 +70,7 @@ func (p *Policy) take(c *claims, octets []byte, value jose.Value) {
 	case "cnf":
 		c.confirmed = true
 	}
-	for i, wanted := range p.claimNames {
+	for i, wanted := range t.names {
 		if name == wanted {
 			c.extra[i] = value
 		}

@@ -10,14 +10,13 @@ func Parse(config []byte) (*Policy, error) {
 
 // ParseWith is Parse with an environment, where a configuration can leave its secrets.
 func ParseWith(config []byte, environment func(name string) (string, bool)) (*Policy, error) {
-	var problems problems
+	problems := problems{environment: environment}
 	root := readDocument(config, &problems)
 	if root == nil {
 		return nil, problems.err()
 	}
-	p := &Policy{environment: environment}
+	p := &Policy{}
 	p.read(&object{node: root, problems: &problems})
-	p.environment = nil
 	if err := problems.err(); err != nil {
 		return nil, err
 	}
@@ -32,7 +31,7 @@ func (p *Policy) read(o *object) {
 	refusals.headers = readRefusalHeaders(o, nil)
 	p.forwardAuthorization = o.boolean("forward_authorization", false)
 	p.cacheBytes = o.integer("token_cache_bytes", 4<<20, 0, 256<<20)
-	p.readIdentity(o)
+	p.tells.read(o, &p.claims)
 	p.readProviders(o)
 	p.readRevocations(o)
 	p.readResources(o)
@@ -41,7 +40,7 @@ func (p *Policy) read(o *object) {
 	ready := newRefusals(refusals)
 	p.negotiates = refusals.format == bodyNegotiate
 	p.readRules(o, refusals, ready)
-	p.questions.known = nil
+	p.tells.questions.known = nil
 	p.identifyStatic()
 	p.fallback = &rule{
 		forwardAuthorization: p.forwardAuthorization,
@@ -99,7 +98,7 @@ func (p *Policy) readProviders(o *object) {
 		if !provider.has("type") {
 			provider.wrong("type", "want one of static, jwt, introspection")
 		}
-		p.places = append(p.places, p.readLocations(provider))
+		p.places = append(p.places, p.locations.read(provider, p.tells.own))
 		switch provider.choice("type", "static", "jwt", "introspection") {
 		case 1:
 			p.readJWTProvider(provider, index, m.name)
@@ -163,15 +162,15 @@ func (p *Policy) readRule(o *object, common *refusalOptions, ready *refusals) *r
 	r.shadow = o.boolean("shadow", false)
 	r.scopes = o.strings("scopes", wantScope)
 	for _, scope := range r.scopes {
-		r.needsScopes = r.needsScopes.with(p.questions.scope(scope))
+		r.needsScopes = r.needsScopes.with(p.tells.questions.scope(scope))
 	}
 	for _, scope := range o.strings("any_scopes", wantScope) {
-		r.needsAnyScope = r.needsAnyScope.with(p.questions.scope(scope))
+		r.needsAnyScope = r.needsAnyScope.with(p.tells.questions.scope(scope))
 		if !contains(r.scopes, scope) {
 			r.scopes = append(r.scopes, scope)
 		}
 	}
-	r.needsClaims = p.readPredicates(o)
+	r.needsClaims = readPredicates(o, &p.claims, &p.tells.questions)
 	r.forwardUnverified = o.boolean("insecure_forward_unverified_token", false)
 	own := *common
 	if format := bodyFormat(o.choice("body_format", bodyFormatNames...)); o.has("body_format") {

@@ -26,47 +26,6 @@ type credential struct {
 	named bool
 	// aliased: something there has the location's name to some upstreams only.
 	aliased bool
-	key     tokenKey // the token's name in the cache
-	hasKey  bool
-	known   *goodToken // what is remembered of the token
-
-	location int // in Policy.locations
-	judged   bool
-	outcome  verification // once judged
-	used     bool         // it verified, and some rule asked for it
-}
-
-// verification is what came of a token. The zero value is no success.
-type verification struct {
-	id     *Identity
-	reason Reason
-	// unchecked: nobody knows whether it was revoked, and it may pass all the same.
-	unchecked bool
-	wait      *Errand // set where its outcome could change this
-}
-
-// credential is readCredential, from which it spares the tokens that are
-// remembered: to be so, they were well-formed.
-func (s *State) credential(p *Policy, r *Request) credential {
-	// Where access_token is a location it is a credential of its own: whether both
-	// are looked at depends on the rule.
-	second := !p.readsAccessToken && hasQueryToken(r.Path)
-	if len(p.jwt) == 0 {
-		return readCredential(r, second)
-	}
-	token, plain := plainCredential(r)
-	if !plain {
-		return readCredential(r, second)
-	}
-	key := s.cache.key.sum(token)
-	if known, ok := s.cache.good.get(key); ok && !second {
-		return credential{kind: credentialBearer, token: token, named: true, key: key, hasKey: true, known: known}
-	}
-	c := readCredential(r, second)
-	if c.token == token {
-		c.key, c.hasKey = key, true
-	}
-	return c
 }
 
 // plainCredential is what stands behind "Bearer" and one space in the only

@@ -5,7 +5,7 @@ import "time"
 // Decide says whether a request passes. The verdict holds until the next Decide
 // with the same state.
 func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
-	if len(p.own) > 0 && p.oneDoor() {
+	if len(p.tells.own) > 0 && p.oneDoor() {
 		if a := p.quickRequest(s, now, r); a != nil {
 			return a
 		}
@@ -30,7 +30,7 @@ func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 	if len(j.bind) == 0 && j.opening == nil {
 		return Internal
 	}
-	if p.connectionNamesOwn(r) {
+	if p.tells.own.namedByConnection(r.Headers) {
 		return p.anyRule(&j).refusals.get(ReasonConnection, q.format())
 	}
 	// Nothing that a client sends changes what is forbidden.
@@ -208,7 +208,7 @@ func (p *Policy) shadow(q *inquiry, j *judgement) Verdict {
 
 // verify finds out whose token it is. A token that is configured as such is
 // that one, whatever it looks like.
-func (p *Policy) verify(s *State, c *credential, now time.Time, how patience) verification {
+func (p *Policy) verify(s *State, c *found, now time.Time, how patience) verification {
 	if len(p.static.tokens) > 0 && c.known == nil {
 		t, reason := p.static.verify(s.digester.of(c.token), now)
 		if t != nil {
@@ -226,7 +226,8 @@ func (p *Policy) verify(s *State, c *credential, now time.Time, how patience) ve
 	if len(p.jwt) == 0 {
 		return verification{reason: ReasonUnknownToken}
 	}
-	v := p.verifyJWT(s, c, now, how == waits)
+	key := s.name(c)
+	v := p.verifyJWT(s, c.token, key, c.known, now, how == waits)
 	if v.reason != ReasonTokenValid || v.wait != nil {
 		return v
 	}

@@ -62,8 +62,12 @@ func (e *ConfigError) Error() string {
 	return b.String()
 }
 
-// problems collects what is wrong while a configuration is read.
-type problems struct{ list []Problem }
+// problems collects what is wrong while a configuration is read. It knows the
+// environment, too, where a configuration can leave its secrets.
+type problems struct {
+	list        []Problem
+	environment func(name string) (string, bool)
+}
 
 func (p *problems) add(path, message string) {
 	p.list = append(p.list, Problem{path, message})

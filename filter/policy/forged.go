@@ -9,37 +9,54 @@ import (
 // to variables reads x_auth_subject, and perhaps x.auth.subject, as
 // x-auth-subject.
 func (p *Policy) AppendForged(names []string, pairs [][2]string) []string {
-	if len(p.own) == 0 {
+	return p.tells.own.appendForged(names, pairs)
+}
+
+// AppendCredentials appends the names of trailers that look like credentials: no
+// rule reads them there, so none stays.
+func (p *Policy) AppendCredentials(names []string, trailers [][2]string) []string {
+	return p.locations.appendTrailers(names, trailers)
+}
+
+// ownHeaders are those that only the filter sets.
+type ownHeaders []string
+
+func (h ownHeaders) have(name string) bool {
+	for _, own := range h {
+		if sameHeader(name, own) {
+			return true
+		}
+	}
+	return false
+}
+
+func (h ownHeaders) appendForged(names []string, pairs [][2]string) []string {
+	if len(h) == 0 {
 		return names
 	}
 	for i := range pairs {
-		name := pairs[i][0]
-		for _, own := range p.own {
-			if sameHeader(name, own) && !contains(names, name) {
-				names = append(names, name)
-			}
+		if name := pairs[i][0]; h.have(name) && !contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	return names
 }
 
-// connectionNamesOwn: a header that Connection names ends at the next hop (RFC
+// namedByConnection: a header that Connection names ends at the next hop (RFC
 // 9110 section 7.6.1), so a client could have the identity dropped on its way.
 // Envoy cleans Connection itself, except on upgrades.
-func (p *Policy) connectionNamesOwn(r *Request) bool {
-	if len(p.own) == 0 {
+func (h ownHeaders) namedByConnection(pairs [][2]string) bool {
+	if len(h) == 0 {
 		return false
 	}
-	for i := range r.Headers {
-		if r.Headers[i][0] != "connection" {
+	for i := range pairs {
+		if pairs[i][0] != "connection" {
 			continue
 		}
-		for name, rest := "", r.Headers[i][1]; rest != ""; {
+		for name, rest := "", pairs[i][1]; rest != ""; {
 			name, rest, _ = strings.Cut(rest, ",")
-			for _, own := range p.own {
-				if sameHeader(trimOWS(name), own) {
-					return true
-				}
+			if h.have(trimOWS(name)) {
+				return true
 			}
 		}
 	}

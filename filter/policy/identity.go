@@ -57,6 +57,7 @@ func (id *Identity) tell(t told, value string) {
 // testimony is what a verified token says, whatever its kind. It borrows.
 type testimony struct {
 	provider int // index in Policy.providers
+	name     string
 	subject  string
 	clientID string
 	payload  string       // of a JWT, as received
@@ -64,10 +65,26 @@ type testimony struct {
 	scopes   []scopeClaim
 }
 
+// propagation is what is told of verified tokens, and to whom: headers tell the
+// upstream, filter state the access log and other filters.
+type propagation struct {
+	subject        told
+	providerName   told
+	clientID       told
+	payload        told
+	scope          told
+	payloadPadding bool
+	clientClaims   [2]int // client_id and azp, in the claimTable
+	claimHeaders   []claimHeader
+	tokenHeader    string
+	own            ownHeaders
+	questions      questions // what rules ask of a token, which is found out with it
+}
+
 // identify copies what outlives the request. What nobody asks for is not copied:
 // it would be most of what a new token costs.
-func (p *Policy) identify(id *Identity, t *testimony) {
-	*id = Identity{Provider: p.providers[t.provider], provider: t.provider}
+func (p *propagation) identify(id *Identity, t *testimony) {
+	*id = Identity{Provider: t.name, provider: t.provider}
 	if n := p.tellings(); n > 0 {
 		id.headers = make([][2]string, 0, n)
 	}
@@ -102,7 +119,7 @@ func (p *Policy) identify(id *Identity, t *testimony) {
 }
 
 // tellings is how many headers there can be.
-func (p *Policy) tellings() int {
+func (p *propagation) tellings() int {
 	n := 0
 	for _, t := range []told{p.subject, p.providerName, p.clientID, p.payload} {
 		if t.header != "" {
@@ -117,7 +134,7 @@ func (p *Policy) tellings() int {
 	return n
 }
 
-func (p *Policy) takeScopes(id *Identity, t *testimony) {
+func (p *propagation) takeScopes(id *Identity, t *testimony) {
 	if p.questions.count > 0 {
 		id.facts = make(facts, (p.questions.count+63)/64)
 	}
@@ -141,15 +158,15 @@ func (p *Policy) takeScopes(id *Identity, t *testimony) {
 
 // readIdentity reads what is told of verified tokens, and so which headers are
 // the filter's own.
-func (p *Policy) readIdentity(o *object) {
-	p.subject.header = p.ownHeader(o, "subject_header")
+func (p *propagation) read(o *object, t *claimTable) {
+	p.subject.header = p.own.read(o, "subject_header")
 	if o.boolean("subject_filter_state", true) {
 		p.subject.state = "bearerauth.sub"
 	}
-	p.tokenHeader = p.ownHeader(o, "token_header")
-	p.providerName.header = p.ownHeader(o, "provider_header")
-	p.clientID.header = p.ownHeader(o, "client_id_header")
-	p.payload.header = p.ownHeader(o, "payload_header")
+	p.tokenHeader = p.own.read(o, "token_header")
+	p.providerName.header = p.own.read(o, "provider_header")
+	p.clientID.header = p.own.read(o, "client_id_header")
+	p.payload.header = p.own.read(o, "payload_header")
 	p.payloadPadding = o.boolean("payload_padding", false)
 	if o.has("payload_padding") && !o.has("payload_header") {
 		o.wrong("payload_padding", "want it only with payload_header")
@@ -173,23 +190,21 @@ func (p *Policy) readIdentity(o *object) {
 		}
 	}
 	if p.clientID.anywhere() {
-		p.clientClaims = [2]int{p.claimIndex("client_id"), p.claimIndex("azp")}
+		p.clientClaims = [2]int{t.index("client_id"), t.index("azp")}
 	}
-	p.readClaimHeaders(o)
+	p.readClaimHeaders(o, t)
 }
 
-// ownHeader reads the name of a header that the filter sets. What a client sends
-// under it is forged, on every path.
-func (p *Policy) ownHeader(o *object, member string) string {
+// read reads the name of a header that the filter sets. What a client sends under
+// it is forged, on every path.
+func (h *ownHeaders) read(o *object, member string) string {
 	name := o.checked(member, "", wantOwnHeader)
 	if name == "" {
 		return ""
 	}
-	for _, other := range p.own {
-		if sameHeader(name, other) {
-			o.wrong(member, "want a header of its own: "+name+" is set for something else, too")
-		}
+	if h.have(name) {
+		o.wrong(member, "want a header of its own: "+name+" is set for something else, too")
 	}
-	p.own = append(p.own, name)
+	*h = append(*h, name)
 	return name
 }

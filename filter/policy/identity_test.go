@@ -309,8 +309,8 @@ func TestNobodyImitates(t *testing.T) {
 	s := p.NewState(Host{})
 	bare := issuerOnce().sign(nil, map[string]any{"sub": nil})
 	names := []string{"x-sub", "x-token", "x-provider", "x-client-id", "x-payload", "x-tier", "x-groups"}
-	if len(p.own) != len(names) {
-		t.Errorf("own %v", p.own)
+	if len(p.tells.own) != len(names) {
+		t.Errorf("own %v", p.tells.own)
 	}
 	for _, path := range []string{"/", "/open", "/maybe", "/presence"} {
 		for _, token := range []string{bare, bare, "fake-token", "", "fake-unknown"} {

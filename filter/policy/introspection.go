@@ -56,7 +56,7 @@ func (t *tokenShape) fits(token string) bool {
 
 // introspectorOf is who can tell what a token at this place is, nil where that
 // is nobody. No two providers share a place and a shape.
-func (p *Policy) introspectorOf(c *credential) *introspector {
+func (p *Policy) introspectorOf(c *found) *introspector {
 	jwt := isJWTShaped(c.token)
 	for _, i := range p.introspectors {
 		if p.places[i.provider].has(c.location) && i.shape.mayFit(c.token) && !i.onlyAfter && (!jwt || i.jwts) {
@@ -101,12 +101,12 @@ func (s *State) issuerOf(token string) string {
 
 // introspect asks what a token is, or remembers. ours is false for a token that
 // no server is asked about.
-func (p *Policy) introspect(s *State, c *credential, now time.Time, how patience) (v verification, ours bool) {
+func (p *Policy) introspect(s *State, c *found, now time.Time, how patience) (v verification, ours bool) {
 	i := p.introspectorOf(c)
 	if i == nil {
 		return verification{}, false
 	}
-	l, key := s.lookups[i.index], s.keyOf(c)
+	l, key := s.lookups[i.index], s.name(c)
 	if v, ok := l.remembered(key, now, s.since); ok {
 		return v, true
 	}
@@ -118,8 +118,8 @@ func (p *Policy) introspect(s *State, c *credential, now time.Time, how patience
 
 // introspectVerified asks about a JWT that has verified: it may have been revoked
 // since. It is nobody's garbage, and goes first.
-func (p *Policy) introspectVerified(s *State, i *introspector, c *credential, now time.Time, how patience) verification {
-	l, key := s.lookups[i.index], s.keyOf(c)
+func (p *Policy) introspectVerified(s *State, i *introspector, c *found, now time.Time, how patience) verification {
+	l, key := s.lookups[i.index], s.name(c)
 	// Under a name of its own: an answer that adds to a JWT must not be found as
 	// one that stands for it, once the JWT itself is no longer good.
 	key.hi = ^key.hi
@@ -127,11 +127,4 @@ func (p *Policy) introspectVerified(s *State, i *introspector, c *credential, no
 		return v
 	}
 	return l.seek(s, key, c.token, now, how, true)
-}
-
-func (s *State) keyOf(c *credential) tokenKey {
-	if c.hasKey {
-		return c.key
-	}
-	return s.cache.key.sum(c.token)
 }

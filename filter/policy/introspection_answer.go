@@ -81,14 +81,14 @@ func isOf(answer Answer, media string) bool {
 // said it.
 func (s *State) introspected(i *introspector, members []jose.Member) (*goodAnswer, Reason, lookupFailure) {
 	p, c := s.policy, &s.claims
-	c.reset(len(p.claimNames))
+	c.reset(&p.claims)
 	for _, m := range members {
-		p.take(c, m.Name, m.Value)
+		c.take(&p.claims, m.Name, m.Value)
 	}
 	if c.malformed {
 		return nil, ReasonIntrospectionUnavailable, lookupFailure{why: "want claims of the types that RFC 7662 section 2.2 has"}
 	}
-	p.resolve(c)
+	c.resolve(&p.claims)
 	if reason := i.judgeClaims(c); reason != ReasonTokenValid {
 		return nil, reason, lookupFailure{}
 	}
@@ -99,8 +99,8 @@ func (s *State) introspected(i *introspector, members []jose.Member) (*goodAnswe
 	if c.exp.set {
 		a.exp = c.exp.seconds
 	}
-	said := testimony{provider: i.provider, subject: c.subject, values: c.values, scopes: i.scopes, clientID: p.clientIDOf(c)}
-	p.identify(&a.identity, &said)
+	said := testimony{provider: i.provider, name: i.name, subject: c.subject, values: c.values, scopes: i.scopes, clientID: p.tells.clientIDOf(c)}
+	p.tells.identify(&a.identity, &said)
 	return a, ReasonTokenValid, lookupFailure{}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // readIntrospection reads a provider of type "introspection".
 func (p *Policy) readIntrospection(o *object, provider int, name string) {
-	i := &introspector{index: len(p.introspectors), provider: provider, name: name, path: o.path, tokenPolicy: p.readTokenPolicy(o)}
+	i := &introspector{index: len(p.introspectors), provider: provider, name: name, path: o.path, tokenPolicy: readTokenPolicy(o, &p.claims)}
 	// RFC 7662 section 2.2 leaves exp to the server; the ttl bounds what it does not say.
 	i.allowNoExpiry = !o.boolean("require_expiry", false)
 	cluster := o.checked("cluster", "", wantCluster)
@@ -26,7 +26,7 @@ func (p *Policy) readIntrospection(o *object, provider int, name string) {
 	i.endpoint.cluster = cluster
 	i.issuers = o.strings("issuers", wantClaimText)
 	i.hint = o.checked("token_type_hint", "access_token", wantName)
-	i.client = p.readClientAuthentication(o)
+	i.client = readClientAuthentication(o)
 	p.readSignedResponse(o, i)
 	i.timeout = o.duration("timeout", 2*time.Second, 10*time.Millisecond, time.Minute)
 	i.positive = o.duration("positive_ttl", 30*time.Second, 0, time.Hour)
@@ -52,11 +52,11 @@ func (p *Policy) readIntrospection(o *object, provider int, name string) {
 	p.introspectors = append(p.introspectors, i)
 }
 
-func (p *Policy) readClientAuthentication(o *object) (c clientAuthentication) {
+func readClientAuthentication(o *object) (c clientAuthentication) {
 	c.kind = clientAuthenticationKind(o.choice("client_authentication", clientAuthenticationNames...))
 	c.id = o.checked("client_id", "", wantClaimText)
-	c.secret = p.readSecretText(o, "client_secret")
-	key := p.readSecretText(o, "private_key")
+	c.secret = readSecretText(o, "client_secret")
+	key := readSecretText(o, "private_key")
 	if c.kind == clientBearer && c.secret != "" && !isB64Token(c.secret) {
 		o.wrong(nameOf(o, "client_secret"), "want a bearer token of RFC 6750 with client_authentication \"bearer\"")
 	}
@@ -127,7 +127,7 @@ func nameOf(o *object, name string) string {
 
 // readSecretText reads a secret from the configuration or from the environment
 // of the VM, by the member NAME or NAME_environment. No error repeats it.
-func (p *Policy) readSecretText(o *object, name string) (secret string) {
+func readSecretText(o *object, name string) (secret string) {
 	valid := func(s string) string {
 		if s == "" || len(s) > 16<<10 || strings.IndexByte(s, 0) >= 0 {
 			return "want a secret of 1 to 16384 bytes"
@@ -141,7 +141,7 @@ func (p *Policy) readSecretText(o *object, name string) (secret string) {
 			o.problems.add(n.path, "want only one of "+name+" and "+name+"_environment")
 		}
 		checkedString(n, o.problems, "", func(s string) string {
-			value, ok := p.environment(s)
+			value, ok := o.problems.environment(s)
 			if !ok {
 				return "the VM has no environment variable " + quote(s)
 			}

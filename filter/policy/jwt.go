@@ -43,20 +43,14 @@ func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
 
 // verifyJWT verifies a token of any JWT provider. wait is set where a fetch that
 // may begin now could change the answer.
-func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool) verification {
+func (p *Policy) verifyJWT(s *State, token string, key tokenKey, remembered *goodToken, now time.Time, mayWait bool) verification {
 	at := seconds(now)
-	if !cr.hasKey {
-		// It stood elsewhere than in a plain Authorization: nobody has looked yet.
-		cr.key, cr.hasKey = s.cache.key.sum(cr.token), true
-		cr.known, _ = s.cache.good.get(cr.key)
-	}
-	if cr.known != nil {
-		if s.current(cr.known, at) {
-			return verification{id: &cr.known.identity, reason: cr.known.window.judge(at)}
+	if remembered != nil {
+		if s.current(remembered, at) {
+			return verification{id: &remembered.identity, reason: remembered.window.judge(at)}
 		}
-		s.cache.good.drop(cr.key)
+		s.cache.good.drop(key)
 	}
-	token, key := cr.token, cr.key
 	if bad, known := s.lookBad(key, at); known {
 		return verification{reason: bad}
 	}
@@ -69,9 +63,9 @@ func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool
 		return verification{reason: ReasonMalformedToken}
 	}
 	c := &s.claims
-	c.reset(len(p.claimNames))
+	c.reset(&p.claims)
 	for i := range message.Claims {
-		p.take(c, message.Claims[i].Name, message.Claims[i].Value)
+		c.take(&p.claims, message.Claims[i].Name, message.Claims[i].Value)
 	}
 	if c.malformed {
 		s.cache.keepBad(key, ReasonMalformedToken, nil, nil, at)
@@ -113,7 +107,7 @@ func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool
 		s.cache.keepBad(key, ReasonBadSignature, provider, keys, at)
 		return verification{reason: ReasonBadSignature}
 	}
-	p.resolve(c)
+	c.resolve(&p.claims)
 	if reason := provider.judge(c, message, claim, value); reason != ReasonTokenValid {
 		s.cache.keepBad(key, reason, provider, keys, at)
 		return verification{reason: reason}
@@ -125,7 +119,7 @@ func (p *Policy) verifyJWT(s *State, cr *credential, now time.Time, mayWait bool
 	}
 	good := &goodToken{provider: provider, key: signer, window: provider.window(c)}
 	said := p.jwtTestimony(provider, c, message)
-	p.identify(&good.identity, &said)
+	p.tells.identify(&good.identity, &said)
 	good.identity.marks = marks
 	reason := good.window.judge(at)
 	if reason == ReasonExpired {
@@ -234,15 +228,15 @@ func hasClaim(claim jose.Value, value string) bool {
 
 // jwtTestimony is what a verified JWT says.
 func (p *Policy) jwtTestimony(j *jwtProvider, c *claims, m *jose.Message) testimony {
-	t := testimony{provider: j.index, subject: c.subject, values: c.values, scopes: j.scopes}
-	t.clientID = p.clientIDOf(c)
+	t := testimony{provider: j.index, name: j.name, subject: c.subject, values: c.values, scopes: j.scopes}
+	t.clientID = p.tells.clientIDOf(c)
 	_, t.payload, _ = strings.Cut(m.Signed, ".")
 	return t
 }
 
 // clientIDOf is client_id, as RFC 9068 and RFC 7662 have it, or OpenID Connect's
 // azp. Where both are there, one alone counts, whatever it is.
-func (p *Policy) clientIDOf(c *claims) string {
+func (p *propagation) clientIDOf(c *claims) string {
 	if !p.clientID.anywhere() {
 		return ""
 	}

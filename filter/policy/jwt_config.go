@@ -7,7 +7,7 @@ func (p *Policy) readJWTProvider(o *object, index int, name string) {
 	before := len(o.problems.list)
 	j := &jwtProvider{index: index, name: name}
 	issuers := p.readIssuers(o, j)
-	j.tokenPolicy = p.readTokenPolicy(o)
+	j.tokenPolicy = readTokenPolicy(o, &p.claims)
 	any := o.boolean("insecure_any_issuer_and_audience", false)
 	named := o.has("issuer") || o.has("issuers") || o.has("issuer_template") || o.has("audiences")
 	switch {
@@ -114,13 +114,13 @@ func wantMediaType(s string) string {
 }
 
 // readRequiredClaims reads claims that must have one of some values.
-func (p *Policy) readRequiredClaims(o *object) (list []requiredClaim) {
+func readRequiredClaims(o *object, t *claimTable) (list []requiredClaim) {
 	for _, item := range o.array("required_claims") {
 		c := asObject(item, o.problems)
 		if c == nil {
 			continue
 		}
-		claim := p.readClaimRef(c)
+		claim := t.read(c)
 		values := c.strings("values", wantClaimText)
 		if !c.has("values") {
 			c.wrong("values", "want the values that the claim may have")
@@ -152,7 +152,7 @@ func (p *Policy) addJWTProvider(o *object, j *jwtProvider, issuers []namedIssuer
 	for _, i := range issuers {
 		rule := issuerRule{provider: at, claim: -1, value: i.value}
 		if i.claim != "" {
-			rule.claim = p.claimIndex(i.claim)
+			rule.claim = p.claims.index(i.claim)
 		}
 		for _, other := range p.issuers[i.issuer] {
 			if shareAudience(p.jwt[other.provider], j) && shareKeyID(p.jwt[other.provider], j) {

@@ -14,7 +14,7 @@ var symmetric = jose.Algorithms(0).With(jose.HS256).With(jose.HS384).With(jose.H
 
 // readKeys reads where a provider's keys come from: exactly one source.
 func (p *Policy) readKeys(o *object, provider string, issuers []namedIssuer) (ring keyring) {
-	algorithms := p.readAlgorithms(o)
+	algorithms := readAlgorithms(o)
 	before := len(o.problems.list)
 	var inline []*jose.Key
 	count := 0
@@ -33,7 +33,7 @@ func (p *Policy) readKeys(o *object, provider string, issuers []namedIssuer) (ri
 			return ""
 		})
 	}
-	if secret, where := p.readSecret(o); where != "" {
+	if secret, where := readSecret(o); where != "" {
 		count++
 		if len(o.problems.list) == before {
 			inline = secretKeys(o, where, secret, algorithms)
@@ -64,7 +64,7 @@ func (p *Policy) readKeys(o *object, provider string, issuers []namedIssuer) (ri
 		return ring
 	}
 	ring.keys = &jose.KeySet{Keys: inline}
-	ring.algorithms = p.deriveAlgorithms(o, inline, algorithms)
+	ring.algorithms = deriveAlgorithms(o, inline, algorithms)
 	return ring
 }
 
@@ -81,7 +81,7 @@ func refuseNetworkMembers(o *object) {
 }
 
 // readAlgorithms reads the allow-list; none of it is ever taken from a token.
-func (p *Policy) readAlgorithms(o *object) (set jose.Algorithms) {
+func readAlgorithms(o *object) (set jose.Algorithms) {
 	for _, name := range o.strings("algorithms", func(s string) string {
 		if _, ok := jose.ParseAlgorithm(s); !ok {
 			return "want one of " + jose.AllAlgorithms.String() + ", got " + quote(s)
@@ -96,7 +96,7 @@ func (p *Policy) readAlgorithms(o *object) (set jose.Algorithms) {
 
 // deriveAlgorithms is the allow-list where the keys are in the configuration:
 // what is listed, else what the keys say themselves.
-func (p *Policy) deriveAlgorithms(o *object, keys []*jose.Key, listed jose.Algorithms) jose.Algorithms {
+func deriveAlgorithms(o *object, keys []*jose.Key, listed jose.Algorithms) jose.Algorithms {
 	var all jose.Algorithms
 	for _, key := range keys {
 		all |= key.Algorithms()
@@ -144,7 +144,7 @@ func readInlineSet(n *node, p *problems) []*jose.Key {
 }
 
 // readSecret returns a secret and the member that it came from.
-func (p *Policy) readSecret(o *object) (secret []byte, where string) {
+func readSecret(o *object) (secret []byte, where string) {
 	if n := o.get("secret"); n != nil {
 		where = "secret"
 		checkedString(n, o.problems, "", func(s string) string {
@@ -162,7 +162,7 @@ func (p *Policy) readSecret(o *object) (secret []byte, where string) {
 		}
 		where = "secret_environment"
 		checkedString(n, o.problems, "", func(s string) string {
-			value, ok := p.environment(s)
+			value, ok := o.problems.environment(s)
 			if !ok {
 				return "the VM has no environment variable " + quote(s)
 			}

@@ -18,7 +18,13 @@ const (
 	locationQuery // RFC 6750 section 2.3
 )
 
-// places is a set of locations: bit i stands for Policy.locations[i].
+// locations are all those at which some provider's tokens may stand.
+type locations struct {
+	list             []location
+	readsAccessToken bool // one of them is the parameter access_token
+}
+
+// places is a set of locations: bit i stands for the one at i.
 type places uint32
 
 const (
@@ -169,40 +175,3 @@ func cutQuery(target string) (path, query string) {
 	query, _, _ = strings.Cut(query, "#")
 	return path, query
 }
-
-// credentials reads what stands at each location.
-func (s *State) credentials(p *Policy, r *Request) {
-	s.found = s.found[:0]
-	for i := range p.locations {
-		var c credential
-		if p.locations[i].kind == locationAuthorization {
-			c = s.credential(p, r)
-		} else {
-			c = p.locations[i].read(r)
-		}
-		c.location = i
-		s.found = append(s.found, c)
-	}
-}
-
-// only is the one credential at these places. Two of them are two methods, and
-// the upstream may look at the other (RFC 6750 section 2).
-func (s *State) only(at places) *credential {
-	found := &noCredential
-	for i := range s.found {
-		c := &s.found[i]
-		if !at.has(i) || c.kind == credentialNone {
-			continue
-		}
-		if found.kind != credentialNone {
-			return &severalCredentials
-		}
-		found = c
-	}
-	return found
-}
-
-var (
-	noCredential       = credential{kind: credentialNone}
-	severalCredentials = credential{kind: credentialSeveral}
-)

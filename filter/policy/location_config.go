@@ -3,10 +3,10 @@ package policy
 import "strings"
 
 // readLocations reads where a provider's tokens stand in a request.
-func (p *Policy) readLocations(o *object) (at places) {
+func (ls *locations) read(o *object, own ownHeaders) (at places) {
 	items := o.array("token_locations")
 	if !o.has("token_locations") {
-		return p.place(location{kind: locationAuthorization, name: "authorization"}, o)
+		return ls.place(location{kind: locationAuthorization, name: "authorization"}, o)
 	}
 	for _, item := range items {
 		l := asObject(item, o.problems)
@@ -18,12 +18,10 @@ func (p *Policy) readLocations(o *object) (at places) {
 		if len(o.problems.list) > before {
 			continue
 		}
-		for _, own := range p.own {
-			if found.kind == locationHeader && sameHeader(found.name, own) {
-				l.wrong("header", "want a header that the filter does not set itself")
-			}
+		if found.kind == locationHeader && own.have(found.name) {
+			l.wrong("header", "want a header that the filter does not set itself")
 		}
-		bit := p.place(found, l)
+		bit := ls.place(found, l)
 		if at&bit != 0 {
 			o.problems.add(item.path, "duplicate location")
 		}
@@ -64,9 +62,9 @@ func readLocation(l *object) (found location) {
 }
 
 // place is the bit of a location, which several providers can share.
-func (p *Policy) place(l location, o *object) places {
-	for i := range p.locations {
-		have := &p.locations[i]
+func (ls *locations) place(l location, o *object) places {
+	for i := range ls.list {
+		have := &ls.list[i]
 		if *have == l {
 			return 1 << i
 		}
@@ -78,8 +76,8 @@ func (p *Policy) place(l location, o *object) places {
 	// Each of these reads the whole header or query, whatever a stranger puts in.
 	const maxSearched = 8
 	searched := 0
-	for i := range p.locations {
-		if p.locations[i].kind >= locationCookie {
+	for i := range ls.list {
+		if ls.list[i].kind >= locationCookie {
 			searched++
 		}
 	}
@@ -87,13 +85,13 @@ func (p *Policy) place(l location, o *object) places {
 		o.problems.add(o.path, "want at most 8 different cookies and query parameters in all")
 		return 0
 	}
-	if len(p.locations) == maxLocations {
+	if len(ls.list) == maxLocations {
 		o.problems.add(o.path, "want at most 32 different locations in all")
 		return 0
 	}
-	p.locations = append(p.locations, l)
-	p.readsAccessToken = p.readsAccessToken || l.kind == locationQuery && l.name == "access_token"
-	return 1 << (len(p.locations) - 1)
+	ls.list = append(ls.list, l)
+	ls.readsAccessToken = ls.readsAccessToken || l.kind == locationQuery && l.name == "access_token"
+	return 1 << (len(ls.list) - 1)
 }
 
 func wantTokenHeader(s string) string {

@@ -36,11 +36,9 @@ func (p *Policy) readMatch(o *object) (m match) {
 		m.hosts = append(m.hosts, host)
 	}
 	m.headers = readConditions(o, "headers", func(c *object, name string, kind conditionKind, value string) (condition, error) {
-		for _, own := range p.own {
-			if sameHeader(name, own) {
-				// What a client sends under this name is forged by definition.
-				c.wrong("name", "want a header that the filter does not set itself")
-			}
+		if p.tells.own.have(name) {
+			// What a client sends under this name is forged by definition.
+			c.wrong("name", "want a header that the filter does not set itself")
 		}
 		return newHeaderCondition(name, kind, value)
 	})

@@ -8,16 +8,7 @@ type Policy struct {
 	realm                string
 	rejectNonCanonical   bool
 	forwardAuthorization bool
-	tokenHeader          string
-	subject              told
-	providerName         told
-	clientID             told
-	clientClaims         [2]int // client_id and azp, in claimRefs
-	payload              told
-	payloadPadding       bool
-	scope                told
-	claimHeaders         []claimHeader
-	own                  []string // every header that the filter sets
+	tells                propagation
 	providers            []string // their names, sorted
 	static               staticTokens
 	jwt                  []*jwtProvider
@@ -28,19 +19,15 @@ type Policy struct {
 	revocations          *revocations   // nil: no token is ever revoked
 	anyIssuer            []*jwtProvider // those whose tokens need no known issuer
 	sources              []*keySource
-	claimNames           []string // claims at the top of a payload that the configuration asks for
-	claimRefs            []claimRef
-	questions            questions
+	claims               claimTable
 	cacheBytes           int
-	locations            []location
+	locations            locations
 	places               []places // where the tokens of each provider stand
-	readsAccessToken     bool     // one of the locations is the parameter access_token
 	cors                 *cors
-	negotiates           bool                             // some refusals go by the Accept header
-	properties           [][]string                       // of the route, that rules ask for
-	environment          func(name string) (string, bool) // while the configuration is read
-	resources            []*resource                      // by name
-	resourceMetadata     string                           // the URL in challenges, where a rule has no other
+	negotiates           bool        // some refusals go by the Accept header
+	properties           [][]string  // of the route, that rules ask for
+	resources            []*resource // by name
+	resourceMetadata     string      // the URL in challenges, where a rule has no other
 	rules                []*rule
 	index                *ruleIndex
 	fallback             *rule // for requests that no rule matches: a valid token of any provider

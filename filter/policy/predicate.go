@@ -21,23 +21,23 @@ type predicate struct {
 }
 
 // readPredicates reads what a rule asks of claims, as facts that must all hold.
-func (p *Policy) readPredicates(o *object) (mask facts) {
+func readPredicates(o *object, t *claimTable, q *questions) (mask facts) {
 	for _, item := range o.array("claims") {
 		c := asObject(item, o.problems)
 		if c == nil {
 			continue
 		}
 		before := len(o.problems.list)
-		asked := p.readPredicate(c)
+		asked := readPredicate(c, t)
 		if len(o.problems.list) == before {
-			mask = mask.with(p.questions.predicate(&asked))
+			mask = mask.with(q.predicate(&asked))
 		}
 	}
 	return mask
 }
 
-func (p *Policy) readPredicate(o *object) predicate {
-	asked := predicate{claim: p.readClaimRef(o)}
+func readPredicate(o *object, t *claimTable) predicate {
+	asked := predicate{claim: t.read(o)}
 	if n := o.get("equal"); n != nil {
 		asked.values = append(asked.values, readScalar(n, o.problems))
 	}

@@ -200,8 +200,8 @@ func TestManyFacts(t *testing.T) {
 		})
 	}
 	p := mustParse(t, identityConfig(t, map[string]any{"rules": rules}, nil))
-	if want := 140 + 130 + 1 + 150; p.questions.count != want {
-		t.Errorf("%d questions, want %d: the same ones are asked once", p.questions.count, want)
+	if want := 140 + 130 + 1 + 150; p.tells.questions.count != want {
+		t.Errorf("%d questions, want %d: the same ones are asked once", p.tells.questions.count, want)
 	}
 	for i := range 150 {
 		token := issuerOnce().sign(nil, map[string]any{"scope": fmt.Sprint("s", i%140), "g": []any{"all", i % 130}, "x": i})
@@ -245,7 +245,7 @@ func TestPredicatesAreToldApart(t *testing.T) {
 		{`"claim":"a","one_of":["x2:\"y"]`, `"claim":"a","one_of":["x","y"]`, false},
 	} {
 		p := mustParse(t, identityConfig(t, map[string]any{"rules": raw(`[{"match":{"path":"/1"},"claims":[{` + c.one + `}]},{"match":{"path":"/2"},"claims":[{` + c.two + `}]}]`)}, nil))
-		if same := p.questions.count == 1; same != c.same {
+		if same := p.tells.questions.count == 1; same != c.same {
 			t.Errorf("{%s} and {%s}: the same %t, want %t", c.one, c.two, same, c.same)
 		}
 	}

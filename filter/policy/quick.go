@@ -8,13 +8,13 @@ import (
 // oneDoor says that an Allow of this policy depends on nothing but :path, the
 // credential in Authorization, and copies of headers of its own.
 func (p *Policy) oneDoor() bool {
-	return len(p.rules) == 0 && len(p.locations) == 1 &&
-		p.locations[0].kind == locationAuthorization && (p.cors == nil || !p.cors.preflight)
+	return len(p.rules) == 0 && len(p.locations.list) == 1 &&
+		p.locations.list[0].kind == locationAuthorization && (p.cors == nil || !p.cors.preflight)
 }
 
 // OnlyCredential says that there are no headers of its own either. Then the
 // others need not be read: Quick may be asked first.
-func (p *Policy) OnlyCredential() bool { return len(p.own) == 0 && p.oneDoor() }
+func (p *Policy) OnlyCredential() bool { return len(p.tells.own) == 0 && p.oneDoor() }
 
 // Quick is Decide for the commonest request, in a fraction of its work: one
 // "Bearer" and a token that is good, on a canonical path. nil says
@@ -27,7 +27,7 @@ func (p *Policy) Quick(s *State, now time.Time, authorization, path string) *All
 // quickRequest is Quick for a policy with headers of its own, whose copies go.
 func (p *Policy) quickRequest(s *State, now time.Time, r *Request) *Allow {
 	authorization, lines := r.header("authorization")
-	if lines != 1 || p.connectionNamesOwn(r) {
+	if lines != 1 || p.tells.own.namedByConnection(r.Headers) {
 		return nil
 	}
 	return p.quick(s, now, authorization, r.Path, r.Headers)
@@ -51,15 +51,15 @@ func (p *Policy) quick(s *State, now time.Time, authorization, path string, head
 	if !p.forwardAuthorization {
 		a.Remove = append(a.Remove, "authorization")
 	}
-	if p.tokenHeader != "" {
-		a.Set = append(a.Set, [2]string{p.tokenHeader, token})
+	if p.tells.tokenHeader != "" {
+		a.Set = append(a.Set, [2]string{p.tells.tokenHeader, token})
 	}
 	p.tell(a, id)
 	return a
 }
 
 func (p *Policy) quickly(s *State, token string, now time.Time) *Identity {
-	c := credential{kind: credentialBearer, token: token, named: true}
+	c := found{credential: credential{kind: credentialBearer, token: token, named: true}}
 	if len(p.jwt) > 0 {
 		c.key, c.hasKey = s.cache.key.sum(token), true
 		c.known, _ = s.cache.good.get(c.key)

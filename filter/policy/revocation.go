@@ -72,7 +72,7 @@ func (s *State) marksOf(c *claims, m *jose.Message, signer *jose.Key) (*marks, b
 	if c.iat.set {
 		of.issued = c.iat.seconds
 	}
-	if jti := c.extra[s.policy.claimRefs[st.of.jti].top]; jti != nil {
+	if jti := c.top(&s.policy.claims, st.of.jti); jti != nil {
 		raw, ok := jti.Text()
 		if !ok {
 			return nil, false

@@ -19,7 +19,7 @@ func (p *Policy) readRevocations(o *object) {
 	if c == nil {
 		return
 	}
-	r := &revocations{jti: p.claimIndex("jti")}
+	r := &revocations{jti: p.claims.index("jti")}
 	p.readInline(c, r)
 	c.checked("uri", "", func(s string) (why string) {
 		r.source, why = parseURI(s)

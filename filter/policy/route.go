@@ -57,11 +57,11 @@ func (c *routeCondition) covers(other *routeCondition) bool {
 func (v *requestView) forged() bool {
 	if v.forgery == unknownForgery {
 		v.forgery = noForgery
-		if len(v.policy.AppendForged(nil, v.request.Headers)) > 0 {
+		if len(v.policy.tells.own.appendForged(nil, v.request.Headers)) > 0 {
 			v.forgery = someForgery
 		}
-		for i := range v.policy.locations {
-			l := &v.policy.locations[i]
+		for i := range v.policy.locations.list {
+			l := &v.policy.locations.list[i]
 			if l.kind == locationHeader && len(l.appendSpellings(nil, v.request.Headers, false)) > 0 {
 				v.forgery = someForgery
 			}

@@ -21,19 +21,19 @@ const (
 )
 
 // readScopeClaims reads where the tokens of a provider have their scopes.
-func (p *Policy) readScopeClaims(o *object) (list []scopeClaim) {
+func readScopeClaims(o *object, t *claimTable) (list []scopeClaim) {
 	for _, item := range o.array("scope_claims") {
 		c := asObject(item, o.problems)
 		if c == nil {
 			continue
 		}
-		claim := p.readClaimRef(c)
+		claim := t.read(c)
 		form := scopeForm(c.choice("form", "string", "array", "string_or_array"))
 		c.done()
 		list = append(list, scopeClaim{claim, form})
 	}
 	if !o.has("scope_claims") {
-		list = append(list, scopeClaim{claim: p.claimIndex("scope")})
+		list = append(list, scopeClaim{claim: t.index("scope")})
 	}
 	return list
 }

@@ -50,10 +50,10 @@ func (i *introspector) open(s *State, call *Call, body []byte, now time.Time) (d
 		return nil, "want a signature that one of the server's keys verifies"
 	}
 	c := &s.claims
-	c.reset(len(s.policy.claimNames))
+	c.reset(&s.policy.claims)
 	var inside jose.Value
 	for _, member := range m.Claims {
-		s.policy.take(c, member.Name, member.Value)
+		c.take(&s.policy.claims, member.Name, member.Value)
 		if borrow(member.Name) == "token_introspection" {
 			inside = member.Value
 		}

@@ -15,11 +15,11 @@ type State struct {
 	view      requestView
 	allow     Allow
 	bind      []*rule
-	concerned []int        // of Policy.rules, by one reading of the request
-	answers   []answers    // by rule
-	round     uint64       // of the request that they are about
-	found     []credential // of the request under decision, by location
-	since     time.Time    // when it was judged first, if it has waited
+	concerned []int     // of Policy.rules, by one reading of the request
+	answers   []answers // by rule
+	round     uint64    // of the request that they are about
+	found     []found   // of the request under decision, by location
+	since     time.Time // when it was judged first, if it has waited
 	digester  digester
 	parser    jose.Parser
 	claims    claims

@@ -163,19 +163,19 @@ func (p *Policy) readStaticClaims(t *object, provider int) *Identity {
 // identifyStatic makes the identities of all static tokens. Their attributes are
 // what a JWT's claims are, strings at the top of a payload.
 func (p *Policy) identifyStatic() {
-	scope := []scopeClaim{{claim: p.claimIndex("scope")}}
-	tops := make([]jose.Value, len(p.claimNames))
-	values := make([]jose.Value, len(p.claimRefs))
+	scope := []scopeClaim{{claim: p.claims.index("scope")}}
+	tops := make([]jose.Value, len(p.claims.names))
+	values := make([]jose.Value, len(p.claims.refs))
 	for i := range p.static.claims {
 		c := &p.static.claims[i]
-		for i, name := range p.claimNames {
+		for i, name := range p.claims.names {
 			tops[i] = c.value(name)
 		}
-		for i := range p.claimRefs {
-			values[i] = p.claimRefs[i].in(tops)
+		for i := range p.claims.refs {
+			values[i] = p.claims.refs[i].in(tops)
 		}
-		p.identify(c.identity, &testimony{
-			provider: c.provider, subject: c.subject, clientID: c.clientID, values: values, scopes: scope,
+		p.tells.identify(c.identity, &testimony{
+			provider: c.provider, name: p.providers[c.provider], subject: c.subject, clientID: c.clientID, values: values, scopes: scope,
 		})
 	}
 	p.static.claims = nil

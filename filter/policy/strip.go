@@ -2,33 +2,32 @@ package policy
 
 import "strings"
 
-// strip takes tokens out of the request, each from where it stood: those that
-// were verified unless verified are kept, the others unless others are. An
-// upstream that finds a token may take it for verified.
-func (p *Policy) strip(s *State, a *Allow, r *Request, keepVerified, keepOthers bool) {
+// strip takes out of a request what some places lose: names of headers to remove,
+// and headers to set, are appended.
+func (ls *locations) strip(remove []string, set [][2]string, r *Request, which gone) ([]string, [][2]string) {
 	var cookies, parameters gone
-	for i := range s.found {
-		c, l := &s.found[i], &p.locations[i]
-		goes := c.named && !(c.used && keepVerified) && !(!c.used && keepOthers)
+	for i := range ls.list {
+		l, goes := &ls.list[i], which.named.has(i)
 		switch l.kind {
 		case locationAuthorization:
 			if goes {
-				a.Remove = append(a.Remove, "authorization")
+				remove = append(remove, "authorization")
 			}
 		case locationHeader:
-			a.Remove = l.appendSpellings(a.Remove, r.Headers, goes)
+			remove = l.appendSpellings(remove, r.Headers, goes)
 		case locationCookie:
-			cookies.add(i, goes, c.aliased)
+			cookies.add(i, goes, which.aliased.has(i))
 		case locationQuery:
-			parameters.add(i, goes, c.aliased)
+			parameters.add(i, goes, which.aliased.has(i))
 		}
 	}
 	if cookies != (gone{}) {
-		p.stripCookies(a, r, cookies)
+		remove, set = ls.stripCookies(remove, set, r, cookies)
 	}
 	if parameters != (gone{}) {
-		a.Set = append(a.Set, [2]string{":path", p.stripParameters(r.Path, parameters)})
+		set = append(set, [2]string{":path", ls.stripParameters(r.Path, parameters)})
 	}
+	return remove, set
 }
 
 // appendSpellings appends the header's names as they stand in pairs: x_token is
@@ -56,33 +55,34 @@ func (g *gone) add(i int, named, aliased bool) {
 	}
 }
 
-func (p *Policy) stripCookies(a *Allow, r *Request, which gone) {
+func (ls *locations) stripCookies(remove []string, set [][2]string, r *Request, which gone) ([]string, [][2]string) {
 	var kept []string
 	for i := range r.Headers {
 		if r.Headers[i][0] != "cookie" {
 			continue
 		}
 		for pair := range strings.SplitSeq(r.Headers[i][1], ";") {
-			if name, _ := cutCookie(pair); !p.goes(name, pair, which) && trimOWS(pair) != "" {
+			if name, _ := cutCookie(pair); !ls.goes(name, pair, which) && trimOWS(pair) != "" {
 				kept = append(kept, trimOWS(pair))
 			}
 		}
 	}
-	a.Remove = append(a.Remove, "cookie")
+	remove = append(remove, "cookie")
 	if len(kept) > 0 {
-		a.Set = append(a.Set, [2]string{"cookie", strings.Join(kept, "; ")})
+		set = append(set, [2]string{"cookie", strings.Join(kept, "; ")})
 	}
+	return remove, set
 }
 
 // stripParameters leaves every octet but those of the parameters.
-func (p *Policy) stripParameters(target string, which gone) string {
+func (ls *locations) stripParameters(target string, which gone) string {
 	path, rest, _ := strings.Cut(target, "?")
 	query, fragment, hasFragment := strings.Cut(rest, "#")
 	kept := make([]byte, 0, len(target))
 	for query != "" {
 		pair, behind := cutAny(query, "&;")
 		name, _, _ := strings.Cut(pair, "=")
-		if !p.goes(name, name, which) {
+		if !ls.goes(name, name, which) {
 			kept = append(kept, query[:len(query)-len(behind)]...)
 		}
 		query = behind
@@ -97,9 +97,9 @@ func (p *Policy) stripParameters(target string, which gone) string {
 	return path
 }
 
-func (p *Policy) goes(name, pair string, which gone) bool {
-	for i := range p.locations {
-		l := &p.locations[i]
+func (ls *locations) goes(name, pair string, which gone) bool {
+	for i := range ls.list {
+		l := &ls.list[i]
 		if which.named.has(i) && l.named(name) ||
 			which.aliased.has(i) && !l.named(name) && l.hasAlias(name, pair) {
 			return true
@@ -108,11 +108,11 @@ func (p *Policy) goes(name, pair string, which gone) bool {
 	return false
 }
 
-// AppendCredentials appends the names of trailers that look like credentials: no
+// appendTrailers appends the names of trailers that look like credentials: no
 // rule reads them there, so none stays.
-func (p *Policy) AppendCredentials(names []string, trailers [][2]string) []string {
-	for i := range p.locations {
-		switch l := &p.locations[i]; l.kind {
+func (ls *locations) appendTrailers(names []string, trailers [][2]string) []string {
+	for i := range ls.list {
+		switch l := &ls.list[i]; l.kind {
 		case locationAuthorization, locationHeader:
 			names = l.appendSpellings(names, trailers, true)
 		case locationCookie:

@@ -48,14 +48,14 @@ func (t *tokenPolicy) judgeClaims(c *claims) Reason {
 }
 
 // readTokenPolicy reads what all providers of tokens with claims have in common.
-func (p *Policy) readTokenPolicy(o *object) (t tokenPolicy) {
+func readTokenPolicy(o *object, table *claimTable) (t tokenPolicy) {
 	t.audiences = o.strings("audiences", wantClaimText)
 	t.laxAudiences = o.boolean("insecure_lax_audiences", false)
 	t.leeway = o.duration("leeway", 30*time.Second, 0, 5*time.Minute).Seconds()
 	t.maxLifetime = o.duration("max_lifetime", 0, time.Second, 366*24*time.Hour).Seconds()
 	t.subjects = readMatchers(o, "subjects")
-	t.required = p.readRequiredClaims(o)
-	t.scopes = p.readScopeClaims(o)
+	t.required = readRequiredClaims(o, table)
+	t.scopes = readScopeClaims(o, table)
 	return t
 }
 
