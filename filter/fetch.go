@@ -3,7 +3,6 @@
 package filter
 
 import (
-	"strconv"
 	"time"
 
 	"bearerauth/filter/internal/sdk"
@@ -67,23 +66,20 @@ func (p *plugin) onCallResponse(id uint32, headers, bodySize int) {
 // follow carries out what follows from an answer.
 func (p *plugin) follow(at time.Time, call policy.Call, learned policy.Learned) {
 	switch {
-	case call.AsksToken():
+	case call.For.Kind == policy.ErrandToken:
 		p.followLookup(call, learned)
-	case call.AsksRevocations():
+	case call.For.Kind == policy.ErrandRevocations:
 		p.metrics.revocations.count(learned.Revocations)
 		if learned.Log {
 			sdk.LogWarn("revocations stay as they are: " + learned.Failure)
 		}
-	case learned.Failure != "":
-		p.metrics.fetches.count(false)
-		sdk.LogWarn("keys of provider " + call.Provider() + " stay as they are: " + learned.Failure)
-	case learned.Keys != nil:
-		p.metrics.fetches.count(true)
-		for _, skipped := range learned.Keys.Skipped {
-			sdk.LogWarn("keys of provider " + call.Provider() + ": key " + strconv.Itoa(skipped.Index) + " is not used: " + skipped.Why)
+	case learned.Settled:
+		p.metrics.fetches.count(learned.Failure == "")
+		if learned.Failure != "" {
+			sdk.LogWarn("keys of provider " + call.Provider + " stay as they are: " + learned.Failure)
 		}
-		if learned.Keys.Private > 0 {
-			sdk.LogWarn("keys of provider " + call.Provider() + ": private keys are published there")
+		for _, warning := range learned.Warnings {
+			sdk.LogWarn("keys of provider " + call.Provider + ": " + warning)
 		}
 	}
 	if learned.Next != nil {
@@ -93,7 +89,7 @@ func (p *plugin) follow(at time.Time, call policy.Call, learned policy.Learned) 
 		p.wake(at, learned.For)
 		_ = setContext(p.id)
 	}
-	if call.AsksToken() || p.state.Pending() {
+	if call.For.Kind == policy.ErrandToken || p.state.Pending() {
 		// There is room for the next question, and those who were woken may have some.
 		p.fetch(at)
 	}
@@ -107,7 +103,7 @@ func (p *plugin) followLookup(call policy.Call, learned policy.Learned) {
 	if !learned.Log {
 		return
 	}
-	text := "introspection by provider " + call.Provider() + ": " + learned.Failure
+	text := "introspection by provider " + call.Provider + ": " + learned.Failure
 	if learned.Mistake {
 		sdk.LogError(text)
 	} else {

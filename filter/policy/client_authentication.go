@@ -41,10 +41,10 @@ const (
 	assertionRetry = time.Minute
 )
 
-// SignedBy reports whether a host signs right with one of the policy's keys at
+// signedBy reports whether a host signs right with one of the policy's keys at
 // least; what it signs is looked at each time all the same.
-func (p *Policy) SignedBy(host jose.HostSigner) bool {
-	for _, i := range p.introspectors {
+func (is introspectors) signedBy(host jose.HostSigner) bool {
+	for _, i := range is {
 		if i.client.key != nil && i.client.key.SignedBy(host) {
 			return true
 		}
@@ -69,7 +69,7 @@ type clientState struct {
 }
 
 // show adds to a question what shows who asks it.
-func (c *clientAuthentication) show(call *Call, state *clientState, s *State, now time.Time) error {
+func (c *clientAuthentication) show(call *Call, q *lookup, state *clientState, s *introspectionState, now time.Time) error {
 	switch c.kind {
 	case clientSecretBasic:
 		// RFC 6749 section 2.3.1: each part is form-encoded first.
@@ -87,7 +87,7 @@ func (c *clientAuthentication) show(call *Call, state *clientState, s *State, no
 			return err
 		}
 		a.uses++
-		call.assertion = a
+		q.assertion = a
 		call.Body = appendForm(call.Body, "client_id", c.id)
 		call.Body = appendForm(call.Body, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
 		call.Body = appendForm(call.Body, "client_assertion", a.text)
@@ -95,7 +95,7 @@ func (c *clientAuthentication) show(call *Call, state *clientState, s *State, no
 	return nil
 }
 
-func (c *clientAuthentication) assertion(state *clientState, s *State, now time.Time) (*assertion, error) {
+func (c *clientAuthentication) assertion(state *clientState, s *introspectionState, now time.Time) (*assertion, error) {
 	own := state.own || state.another
 	state.another = false
 	if a := state.shown; !own && a != nil && now.Sub(a.made) < assertionUse && !now.Before(a.made) {
@@ -114,8 +114,7 @@ func (c *clientAuthentication) assertion(state *clientState, s *State, now time.
 
 // mayShowAnother decides over a refused call: it is made once more, with an
 // assertion of its own, if the one that it showed was shown before.
-func (c *clientState) mayShowAnother(call *Call, now time.Time) bool {
-	a := call.assertion
+func (c *clientState) mayShowAnother(a *assertion, now time.Time) bool {
 	if a == nil || a.uses < 2 || now.Sub(c.refused) < assertionRetry {
 		return false
 	}
@@ -124,8 +123,8 @@ func (c *clientState) mayShowAnother(call *Call, now time.Time) bool {
 }
 
 // learn finds out whether it was the second use that the server refused.
-func (c *clientState) learn(call *Call, accepted, refused bool, now time.Time) {
-	switch a := call.assertion; {
+func (c *clientState) learn(a *assertion, accepted, refused bool, now time.Time) {
+	switch {
 	case a == nil || !a.own:
 	case refused:
 		c.refused = now
@@ -135,7 +134,7 @@ func (c *clientState) learn(call *Call, accepted, refused bool, now time.Time) {
 }
 
 // assert makes a client assertion (RFC 7523 section 3).
-func (c *clientAuthentication) assert(s *State, now time.Time) (string, error) {
+func (c *clientAuthentication) assert(s *introspectionState, now time.Time) (string, error) {
 	header := append(appendJSON([]byte(`{"typ":"JWT","alg":`), c.key.Algorithm.String()), '}')
 	if c.keyID != "" {
 		header = append(header[:len(header)-1], `,"kid":`...)
@@ -147,13 +146,13 @@ func (c *clientAuthentication) assert(s *State, now time.Time) (string, error) {
 	payload = appendJSON(append(payload, `,"jti":`...), s.unique(now))
 	payload = strconv.AppendInt(append(payload, `,"iat":`...), now.Unix(), 10)
 	payload = strconv.AppendInt(append(payload, `,"exp":`...), now.Add(assertionLife).Unix(), 10)
-	return c.key.Sign(header, append(payload, '}'), s.host.Sign)
+	return c.key.Sign(header, append(payload, '}'), s.sign)
 }
 
 // unique is a text that nobody else makes and nobody foresees.
-func (s *State) unique(now time.Time) string {
+func (s *introspectionState) unique(now time.Time) string {
 	s.serial++
-	k := s.cache.key.sum("jti " + strconv.FormatInt(now.UnixNano(), 36) + " " + strconv.FormatUint(s.serial, 36))
+	k := s.hash.sum("jti " + strconv.FormatInt(now.UnixNano(), 36) + " " + strconv.FormatUint(s.serial, 36))
 	return strconv.FormatUint(k.lo, 36) + strconv.FormatUint(k.hi, 36)
 }
 

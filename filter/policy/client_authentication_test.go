@@ -107,7 +107,7 @@ func TestAssertion(t *testing.T) {
 		}
 		ids[claims["jti"]] = true
 	}
-	if other := assertionWorld(t); other.state.unique(w.now) == "" {
+	if other := assertionWorld(t); other.state.introspection.unique(w.now) == "" {
 		t.Error("no jti")
 	}
 }
@@ -153,8 +153,8 @@ func TestAssertionTakenOnce(t *testing.T) {
 	if again != 1 {
 		t.Errorf("%d calls were made twice, want 1", again)
 	}
-	if w.state.lookups[0].underWay != 0 {
-		t.Errorf("%d calls under way", w.state.lookups[0].underWay)
+	if w.state.introspection.lookups[0].underWay != 0 {
+		t.Errorf("%d calls under way", w.state.introspection.lookups[0].underWay)
 	}
 	// A server that takes none at all is not asked twice each time.
 	w = assertionWorld(t)

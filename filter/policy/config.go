@@ -33,7 +33,7 @@ func (p *Policy) read(o *object) {
 	p.cacheBytes = o.integer("token_cache_bytes", 4<<20, 0, 256<<20)
 	p.tells.read(o, &p.claims)
 	p.readProviders(o)
-	p.readRevocations(o)
+	p.revocations = readRevocations(o, &p.claims, &p.jwt)
 	p.readResources(o)
 	p.readCORS(o)
 	refusals.metadata = p.resourceMetadata
@@ -84,6 +84,7 @@ func (p *Policy) readProviders(o *object) {
 	// A Struct has lost the order of its members, so it may not count.
 	members := append([]member(nil), providers.members...)
 	sort.Slice(members, func(i, j int) bool { return members[i].name < members[j].name })
+	var by []askedBy
 	for _, m := range members {
 		if want := wantName(m.name); want != "" {
 			o.problems.add(m.value.path, want)
@@ -101,14 +102,16 @@ func (p *Policy) readProviders(o *object) {
 		p.places = append(p.places, p.locations.read(provider, p.tells.own))
 		switch provider.choice("type", "static", "jwt", "introspection") {
 		case 1:
-			p.readJWTProvider(provider, index, m.name)
+			if ask := p.jwt.read(provider, index, m.name, &p.claims, &p.sources); ask != "" {
+				by = append(by, askedBy{index, ask, provider.at("introspect_after_verify")})
+			}
 		case 2:
-			p.readIntrospection(provider, index, m.name)
+			p.introspectors.read(provider, index, m.name, p.places, &p.claims, &p.sources)
 		default:
 			p.readStaticProvider(provider, index)
 		}
 	}
-	p.resolveAsked(o.problems)
+	p.resolveAsked(by, o.problems)
 }
 
 func (p *Policy) provider(name string) int {

@@ -21,8 +21,7 @@ func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 	// Both are the state's, or each request would be two allocations in TinyGo.
 	view, q := &s.view, &s.inquiry
 	*view = newRequestView(p, r)
-	*q = inquiry{s: s, now: now, r: r}
-	s.since = r.Since
+	*q = inquiry{s: s, r: r, m: moment{now: now, since: r.Since}}
 	j := p.judge(s, view)
 	if view.crowdedPath() || p.rejectNonCanonical && !view.canonicalPath() {
 		return p.anyRule(&j).refusals.get(ReasonNonCanonicalPath, q.format())
@@ -63,9 +62,9 @@ func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 
 // inquiry is one request on its way to a verdict.
 type inquiry struct {
-	s   *State
-	now time.Time
-	r   *Request
+	s *State
+	r *Request
+	m moment
 }
 
 // format is that of a refusal's body, which the client takes.
@@ -97,12 +96,13 @@ func (p *Policy) open(q *inquiry, j *judgement) Verdict {
 
 // require lets a request pass that meets all of these rules.
 func (p *Policy) require(q *inquiry, bind []*rule, how patience) Verdict {
+	q.m.how = how
 	first := bind[0]
 	var id *Identity
 	for _, rule := range bind {
-		v := p.holder(q, rule, how)
+		v := p.holder(q, rule)
 		if v.wait != nil {
-			return &Wait{For: *v.wait, Until: q.now.Add(v.wait.timeout), Since: q.now}
+			return &Wait{For: *v.wait, Until: q.m.now.Add(v.wait.timeout), Since: q.m.now}
 		}
 		if v.reason != ReasonTokenValid {
 			return first.refusals.get(v.reason, q.format())
@@ -131,16 +131,16 @@ func (p *Policy) require(q *inquiry, bind []*rule, how patience) Verdict {
 
 // holder finds out who a rule takes the request's sender for: the holder of its
 // one token, or of the first where it wants several.
-func (p *Policy) holder(q *inquiry, rule *rule, how patience) (first verification) {
+func (p *Policy) holder(q *inquiry, rule *rule) (first verification) {
 	if rule.allOf == nil {
-		return p.token(q, rule.places, how)
+		return p.token(q, rule.places)
 	}
 	for i, provider := range rule.allOf {
-		v := p.token(q, p.places[provider], how)
+		v := p.token(q, p.places[provider])
 		if v.wait != nil {
 			// The others need not wait for this one to begin.
 			for _, other := range rule.allOf[i+1:] {
-				p.token(q, p.places[other], how)
+				p.token(q, p.places[other])
 			}
 			return v
 		}
@@ -158,7 +158,7 @@ func (p *Policy) holder(q *inquiry, rule *rule, how patience) (first verificatio
 }
 
 // token verifies the one token at these places, once a request.
-func (p *Policy) token(q *inquiry, at places, how patience) verification {
+func (p *Policy) token(q *inquiry, at places) verification {
 	c := q.s.only(at)
 	if c.kind != credentialBearer {
 		return verification{reason: c.kind.reason()}
@@ -166,7 +166,7 @@ func (p *Policy) token(q *inquiry, at places, how patience) verification {
 	if !c.judged {
 		c.judged = true
 		v := &c.outcome
-		*v = p.verify(q.s, c, q.now, how)
+		*v = p.verify(q.s, c, q.m)
 		if v.wait == nil && v.reason == ReasonTokenValid && !p.places[v.id.provider].has(c.location) {
 			// Good, but not to be sent in this way.
 			*v = verification{reason: ReasonWrongLocation}
@@ -208,9 +208,9 @@ func (p *Policy) shadow(q *inquiry, j *judgement) Verdict {
 
 // verify finds out whose token it is. A token that is configured as such is
 // that one, whatever it looks like.
-func (p *Policy) verify(s *State, c *found, now time.Time, how patience) verification {
+func (p *Policy) verify(s *State, c *found, m moment) verification {
 	if len(p.static.tokens) > 0 && c.known == nil {
-		t, reason := p.static.verify(s.digester.of(c.token), now)
+		t, reason := p.static.verify(s.digester.of(c.token), m.now)
 		if t != nil {
 			return verification{id: t.identity, reason: ReasonTokenValid}
 		}
@@ -219,26 +219,23 @@ func (p *Policy) verify(s *State, c *found, now time.Time, how patience) verific
 		}
 	}
 	if len(p.introspectors) > 0 && c.known == nil {
-		if v, ours := p.introspect(s, c, now, how); ours {
-			return v
+		if i := p.introspectors.of(c.token, c.location, p.places); i != nil {
+			if v, ours := s.introspection.introspect(i, s.name(c), c.token, m); ours {
+				return v
+			}
 		}
 	}
-	if len(p.jwt) == 0 {
+	if len(p.jwt.list) == 0 {
 		return verification{reason: ReasonUnknownToken}
 	}
 	key := s.name(c)
-	v := p.verifyJWT(s, c.token, key, c.known, now, how == waits)
+	v := s.jwt.verify(c.token, key, c.known, m)
 	if v.reason != ReasonTokenValid || v.wait != nil {
 		return v
 	}
-	if p.revocations != nil {
-		if v = s.unlessRevoked(v, now, how == waits); v.reason != ReasonTokenValid {
-			return v
-		}
-	}
 	if i := p.asked[v.id.provider]; i != nil {
 		// Good by itself, but it may have been revoked since.
-		if said := p.introspectVerified(s, i, c, now, how); said.reason != ReasonTokenValid || said.wait != nil {
+		if said := s.introspection.introspectVerified(i, key, c.token, m); said.reason != ReasonTokenValid || said.wait != nil {
 			return said
 		}
 	}

@@ -43,10 +43,10 @@ func (s *State) authorization(p *Policy, r *Request, f *found) {
 	// Where access_token is a location it is a credential of its own: whether both
 	// are looked at depends on the rule.
 	second := !p.locations.readsAccessToken && hasQueryToken(r.Path)
-	if len(p.jwt) > 0 {
+	if len(p.jwt.list) > 0 {
 		if token, plain := plainCredential(r); plain {
-			f.key = s.cache.key.sum(token)
-			if known, ok := s.cache.good.get(f.key); ok && !second {
+			f.key = s.hash.sum(token)
+			if known, ok := s.jwt.cache.good.get(f.key); ok && !second {
 				f.credential, f.hasKey, f.known = credential{kind: credentialBearer, token: token, named: true}, true, known
 				return
 			}
@@ -62,9 +62,9 @@ func (s *State) authorization(p *Policy, r *Request, f *found) {
 func (s *State) name(f *found) tokenKey {
 	if !f.hasKey {
 		// It stood elsewhere than in a plain Authorization: nobody has looked yet.
-		f.key, f.hasKey = s.cache.key.sum(f.token), true
+		f.key, f.hasKey = s.hash.sum(f.token), true
 		if f.known == nil {
-			f.known, _ = s.cache.good.get(f.key)
+			f.known, _ = s.jwt.cache.good.get(f.key)
 		}
 	}
 	return f.key

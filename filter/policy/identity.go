@@ -17,16 +17,12 @@ type Identity struct {
 	facts    facts       // what rules ask, scopes among it
 	headers  [][2]string // what the upstream is told
 	lacking  bool        // a claim without which no request passes
-	marks    *marks      // what revocations go by; nil where there are none
 }
 
 // size is what an identity holds in memory, in bytes. Room for what a token does
 // not say counts, too: a hundred claims that it lacks are kilobytes.
 func (id *Identity) size() int {
 	n := 192 + len(id.Subject) + 8*len(id.facts) + 32*(cap(id.headers)+cap(id.State))
-	if id.marks != nil {
-		n += marksSize
-	}
 	for _, h := range id.headers {
 		n += len(h[1])
 	}

@@ -367,8 +367,8 @@ func TestIdentitySize(t *testing.T) {
 	if got := a.Identity.size(); got < held || held < 6000+8000+2*1000 {
 		t.Errorf("size %d, held %d", got, held)
 	}
-	if s.cache.good.youngBytes < held {
-		t.Errorf("the cache counts %d bytes of %d", s.cache.good.youngBytes, held)
+	if s.jwt.cache.good.youngBytes < held {
+		t.Errorf("the cache counts %d bytes of %d", s.jwt.cache.good.youngBytes, held)
 	}
 }
 
@@ -387,7 +387,7 @@ func TestSizeOfSilence(t *testing.T) {
 		p.Decide(s, testNow, bearerRequest(issuerOnce().sign(nil, map[string]any{"jti": i})))
 	}
 	held := 0
-	for _, generation := range []map[uint64]entryOf[*goodToken]{s.cache.good.young, s.cache.good.old} {
+	for _, generation := range []map[uint64]entryOf[*goodToken]{s.jwt.cache.good.young, s.jwt.cache.good.old} {
 		for _, entry := range generation {
 			held += int(unsafe.Sizeof([2]string{})) * (cap(entry.value.identity.headers) + cap(entry.value.identity.State))
 		}

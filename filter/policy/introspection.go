@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"bearerauth/filter/jose"
 )
 
 // introspector is a provider whose tokens only the authorization server can read
@@ -34,7 +36,7 @@ type introspector struct {
 
 func (i *introspector) errand(key tokenKey) *Errand {
 	// The call's own end comes first: it tells more.
-	return &Errand{kind: errandToken, index: i.index, token: key, timeout: i.timeout + time.Second}
+	return &Errand{Kind: ErrandToken, index: i.index, token: key, timeout: i.timeout + time.Second}
 }
 
 // tokenShape is what a token must look like to be sent to the server. Garbage
@@ -54,21 +56,47 @@ func (t *tokenShape) fits(token string) bool {
 	return t.expression == nil || t.expression.MatchString(token)
 }
 
-// introspectorOf is who can tell what a token at this place is, nil where that
-// is nobody. No two providers share a place and a shape.
-func (p *Policy) introspectorOf(c *found) *introspector {
-	jwt := isJWTShaped(c.token)
-	for _, i := range p.introspectors {
-		if p.places[i.provider].has(c.location) && i.shape.mayFit(c.token) && !i.onlyAfter && (!jwt || i.jwts) {
+// introspectors are the providers of opaque tokens.
+type introspectors []*introspector
+
+// of is who can tell what a token at this place is, nil where that is nobody. No
+// two providers share a place and a shape.
+func (is introspectors) of(token string, location int, at []places) *introspector {
+	jwt := isJWTShaped(token)
+	for _, i := range is {
+		if at[i.provider].has(location) && i.shape.mayFit(token) && !i.onlyAfter && (!jwt || i.jwts) {
 			return i
 		}
 	}
 	return nil
 }
 
+// introspectionState is what a worker knows of opaque tokens.
+type introspectionState struct {
+	lookups []*lookups
+	table   *claimTable
+	tells   *propagation
+	keys    *keyStates // of signed answers
+	sign    jose.HostSigner
+	hash    sipKey
+	serial  uint64
+
+	parser jose.Parser
+	reader jose.Reader
+	claims claims
+}
+
+func newIntrospectionState(is introspectors, table *claimTable, tells *propagation, keys *keyStates, sign jose.HostSigner, hash sipKey) *introspectionState {
+	s := &introspectionState{table: table, tells: tells, keys: keys, sign: sign, hash: hash}
+	for _, i := range is {
+		s.lookups = append(s.lookups, newLookups(i))
+	}
+	return s
+}
+
 // sends reports whether a token may be shown to the server: a JWT only if it
 // names an issuer that is known.
-func (i *introspector) sends(s *State, token string) bool {
+func (i *introspector) sends(s *introspectionState, token string) bool {
 	return i.shape.fits(token) && (!isJWTShaped(token) || contains(i.issuers, s.issuerOf(token)))
 }
 
@@ -85,7 +113,7 @@ func isJWTShaped(token string) bool {
 
 // issuerOf reads the issuer that a token names. Nobody has verified it: it only
 // chooses whom to ask.
-func (s *State) issuerOf(token string) string {
+func (s *introspectionState) issuerOf(token string) string {
 	m, err := s.parser.Parse(token)
 	if err != nil {
 		return ""
@@ -101,30 +129,43 @@ func (s *State) issuerOf(token string) string {
 
 // introspect asks what a token is, or remembers. ours is false for a token that
 // no server is asked about.
-func (p *Policy) introspect(s *State, c *found, now time.Time, how patience) (v verification, ours bool) {
-	i := p.introspectorOf(c)
-	if i == nil {
-		return verification{}, false
-	}
-	l, key := s.lookups[i.index], s.name(c)
-	if v, ok := l.remembered(key, now, s.since); ok {
+func (s *introspectionState) introspect(i *introspector, key tokenKey, token string, m moment) (v verification, ours bool) {
+	l := s.lookups[i.index]
+	if v, ok := l.remembered(key, m); ok {
 		return v, true
 	}
-	if !i.sends(s, c.token) {
+	if !i.sends(s, token) {
 		return verification{}, false
 	}
-	return l.seek(s, key, c.token, now, how, false), true
+	return l.seek(s, key, token, m, false), true
 }
 
 // introspectVerified asks about a JWT that has verified: it may have been revoked
 // since. It is nobody's garbage, and goes first.
-func (p *Policy) introspectVerified(s *State, i *introspector, c *found, now time.Time, how patience) verification {
-	l, key := s.lookups[i.index], s.name(c)
+func (s *introspectionState) introspectVerified(i *introspector, key tokenKey, token string, m moment) verification {
+	l := s.lookups[i.index]
 	// Under a name of its own: an answer that adds to a JWT must not be found as
 	// one that stands for it, once the JWT itself is no longer good.
 	key.hi = ^key.hi
-	if v, ok := l.remembered(key, now, s.since); ok {
+	if v, ok := l.remembered(key, m); ok {
 		return v
 	}
-	return l.seek(s, key, c.token, now, how, true)
+	return l.seek(s, key, token, m, true)
+}
+
+// due appends the questions that may be asked now.
+func (s *introspectionState) due(calls []Call, now time.Time) []Call {
+	for _, l := range s.lookups {
+		calls = l.due(calls, s, now)
+	}
+	return calls
+}
+
+func (s *introspectionState) pending() bool {
+	for _, l := range s.lookups {
+		if l.pending {
+			return true
+		}
+	}
+	return false
 }

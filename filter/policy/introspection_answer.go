@@ -20,7 +20,7 @@ type lookupFailure struct {
 // read judges an answer: only active that is true, in a document that leaves
 // nothing to interpretation, is a token (RFC 7662 section 2.2). reason is
 // ReasonTokenValid with an answer.
-func (l *lookups) read(s *State, call *Call, answer Answer, now time.Time) (*goodAnswer, Reason, lookupFailure) {
+func (l *lookups) read(s *introspectionState, q *lookup, answer Answer, now time.Time) (*goodAnswer, Reason, lookupFailure) {
 	if failure := refusedQuestion(s, answer); failure.why != "" {
 		return nil, ReasonIntrospectionUnavailable, failure
 	}
@@ -36,7 +36,7 @@ func (l *lookups) read(s *State, call *Call, answer Answer, now time.Time) (*goo
 	document := answer.Body
 	if l.of.signed != nil {
 		var want string
-		if document, want = l.of.open(s, call, answer.Body, now); want != "" {
+		if document, want = l.of.open(s, q.started, answer.Body, now); want != "" {
 			return failed(want)
 		}
 	}
@@ -79,16 +79,16 @@ func isOf(answer Answer, media string) bool {
 
 // introspected judges what the server says of an active token as if a JWT had
 // said it.
-func (s *State) introspected(i *introspector, members []jose.Member) (*goodAnswer, Reason, lookupFailure) {
-	p, c := s.policy, &s.claims
-	c.reset(&p.claims)
+func (s *introspectionState) introspected(i *introspector, members []jose.Member) (*goodAnswer, Reason, lookupFailure) {
+	c := &s.claims
+	c.reset(s.table)
 	for _, m := range members {
-		c.take(&p.claims, m.Name, m.Value)
+		c.take(s.table, m.Name, m.Value)
 	}
 	if c.malformed {
 		return nil, ReasonIntrospectionUnavailable, lookupFailure{why: "want claims of the types that RFC 7662 section 2.2 has"}
 	}
-	c.resolve(&p.claims)
+	c.resolve(s.table)
 	if reason := i.judgeClaims(c); reason != ReasonTokenValid {
 		return nil, reason, lookupFailure{}
 	}
@@ -99,8 +99,8 @@ func (s *State) introspected(i *introspector, members []jose.Member) (*goodAnswe
 	if c.exp.set {
 		a.exp = c.exp.seconds
 	}
-	said := testimony{provider: i.provider, name: i.name, subject: c.subject, values: c.values, scopes: i.scopes, clientID: p.tells.clientIDOf(c)}
-	p.tells.identify(&a.identity, &said)
+	said := testimony{provider: i.provider, name: i.name, subject: c.subject, values: c.values, scopes: i.scopes, clientID: s.tells.clientIDOf(c)}
+	s.tells.identify(&a.identity, &said)
 	return a, ReasonTokenValid, lookupFailure{}
 }
 
@@ -112,7 +112,7 @@ var oauthErrors = []string{
 
 // refusedQuestion finds answers that blame the question: another one is needed,
 // and waiting does not help. 408 and 429 pass by themselves.
-func refusedQuestion(s *State, answer Answer) lookupFailure {
+func refusedQuestion(s *introspectionState, answer Answer) lookupFailure {
 	status := headerValue(answer.Headers, ":status")
 	if !answer.OK || len(status) != 3 || status[0] != '4' || status == "408" || status == "429" {
 		return lookupFailure{}
@@ -132,7 +132,7 @@ func refusedQuestion(s *State, answer Answer) lookupFailure {
 
 // refusesClient reports an answer that does not take the client for whom it says
 // it is (RFC 6749 section 5.2).
-func refusesClient(s *State, answer Answer) bool {
+func refusesClient(s *introspectionState, answer Answer) bool {
 	if !answer.OK {
 		return false
 	}
@@ -141,7 +141,7 @@ func refusesClient(s *State, answer Answer) bool {
 }
 
 // errorCode is the OAuth error of an answer, if it is one of those that are known.
-func errorCode(s *State, answer Answer) string {
+func errorCode(s *introspectionState, answer Answer) string {
 	if answer.TooLong || len(answer.Body) > maxIntrospectionBytes || !isOf(answer, "application/json") {
 		return ""
 	}

@@ -7,9 +7,9 @@ import (
 	"bearerauth/filter/jose"
 )
 
-// readIntrospection reads a provider of type "introspection".
-func (p *Policy) readIntrospection(o *object, provider int, name string) {
-	i := &introspector{index: len(p.introspectors), provider: provider, name: name, path: o.path, tokenPolicy: readTokenPolicy(o, &p.claims)}
+// read reads a provider of type "introspection".
+func (is *introspectors) read(o *object, provider int, name string, at []places, table *claimTable, sources *keySources) {
+	i := &introspector{index: len(*is), provider: provider, name: name, path: o.path, tokenPolicy: readTokenPolicy(o, table)}
 	// RFC 7662 section 2.2 leaves exp to the server; the ttl bounds what it does not say.
 	i.allowNoExpiry = !o.boolean("require_expiry", false)
 	cluster := o.checked("cluster", "", wantCluster)
@@ -27,7 +27,7 @@ func (p *Policy) readIntrospection(o *object, provider int, name string) {
 	i.issuers = o.strings("issuers", wantClaimText)
 	i.hint = o.checked("token_type_hint", "access_token", wantName)
 	i.client = readClientAuthentication(o)
-	p.readSignedResponse(o, i)
+	readSignedResponse(o, i, sources)
 	i.timeout = o.duration("timeout", 2*time.Second, 10*time.Millisecond, time.Minute)
 	i.positive = o.duration("positive_ttl", 30*time.Second, 0, time.Hour)
 	i.negative = o.duration("negative_ttl", 10*time.Second, 0, time.Hour)
@@ -43,13 +43,13 @@ func (p *Policy) readIntrospection(o *object, provider int, name string) {
 	if i.jwts && len(i.issuers) == 0 {
 		o.wrong("issuers", "want the issuers whose JWTs are sent to the server: those of strangers never are")
 	}
-	for _, other := range p.introspectors {
-		if !i.onlyAfter && !other.onlyAfter && p.places[other.provider]&p.places[provider] != 0 && other.shape.meets(&i.shape) {
+	for _, other := range *is {
+		if !i.onlyAfter && !other.onlyAfter && at[other.provider]&at[provider] != 0 && other.shape.meets(&i.shape) {
 			o.wrong("token_prefix", "want a prefix that tells these tokens from those of the provider "+other.name+" (or token_locations of its own)")
 		}
 	}
 	o.done()
-	p.introspectors = append(p.introspectors, i)
+	*is = append(*is, i)
 }
 
 func readClientAuthentication(o *object) (c clientAuthentication) {
@@ -93,16 +93,16 @@ func readClientAuthentication(o *object) (c clientAuthentication) {
 
 // readSignedResponse reads what signed answers must be; who we are is the client
 // for whom the server makes them, unless it is said otherwise.
-func (p *Policy) readSignedResponse(o *object, i *introspector) {
+func readSignedResponse(o *object, i *introspector, sources *keySources) {
 	m := o.object("signed_response")
 	if m == nil {
 		return
 	}
 	r := &signedResponse{}
-	var issuers []namedIssuer
+	var issuers []string
 	r.issuer = m.checked("issuer", "", wantClaimText)
 	if m.has("issuer") {
-		issuers = []namedIssuer{{issuer: r.issuer}}
+		issuers = []string{r.issuer}
 	} else {
 		m.wrong("issuer", "want the authorization server's issuer: the iss of its answers")
 	}
@@ -112,7 +112,7 @@ func (p *Policy) readSignedResponse(o *object, i *introspector) {
 		m.wrong("audience", "want the aud of the answers: without a client_id nothing else says it")
 	}
 	r.maxAge = m.duration("max_age", 0, 0, 10*time.Minute).Seconds()
-	r.keyring = p.readKeys(m, i.name, issuers)
+	r.keyring = sources.readKeys(m, i.name, issuers)
 	m.done()
 	i.signed = r
 }
@@ -181,63 +181,4 @@ func readTokenShape(o *object) (t tokenShape) {
 func (t *tokenShape) meets(other *tokenShape) bool {
 	return (strings.HasPrefix(t.prefix, other.prefix) || strings.HasPrefix(other.prefix, t.prefix)) &&
 		t.least <= other.most && other.least <= t.most
-}
-
-// askedBy is a provider of JWTs that wants them introspected, too.
-type askedBy struct {
-	provider     int
-	name, member string
-}
-
-// resolveAsked finds the introspectors that providers of JWTs name, once all are
-// known. What has verified a JWT has chosen it: shapes and issuers do not count.
-func (p *Policy) resolveAsked(problems *problems) {
-	for _, by := range p.askedBy {
-		found := false
-		for _, i := range p.introspectors {
-			if i.name == by.name {
-				found = true
-				if p.asked == nil {
-					p.asked = map[int]*introspector{}
-				}
-				p.asked[by.provider] = i
-			}
-		}
-		if !found {
-			problems.add(by.member, "want the name of a provider of type introspection, got "+quote(by.name))
-		}
-	}
-	for _, i := range p.introspectors {
-		if i.onlyAfter && !p.isAsked(i) {
-			problems.add(i.path, "want a provider of type jwt with introspect_after_verify, or nobody is asked by only_after_verify")
-		}
-		for _, issuer := range i.issuers {
-			if i.jwts && len(p.issuers[issuer]) > 0 {
-				// Elsewhere, or where it is too long to be sent, its own keys would let a
-				// JWT pass that the server has ended.
-				problems.add(joinPath(i.path, "issuers"), "want issuers that no provider of type jwt has: their JWTs are the server's to judge, got "+quote(issuer))
-			}
-		}
-	}
-	p.askedBy = nil
-}
-
-// judgesIssuer reports whether a server is asked about the JWTs of this issuer, so
-// that no provider of type jwt takes them.
-func (p *Policy) judgesIssuer(issuer string) bool {
-	for _, i := range p.introspectors {
-		if i.jwts && contains(i.issuers, issuer) {
-			return true
-		}
-	}
-	return false
-}
-
-func (p *Policy) isAsked(i *introspector) bool {
-	for _, other := range p.asked {
-		if other == i {
-			return true
-		}
-	}
-	return false
 }

@@ -80,6 +80,11 @@ func (w *introspectionWorld) answer(status, contentType, body string) (Call, Lea
 	return call, l
 }
 
+// lookupOf is the question that a call asks.
+func (w *introspectionWorld) lookupOf(call Call) *lookup {
+	return w.state.introspection.lookups[call.For.index].asked[call.For.token]
+}
+
 const jsonType = "application/json;charset=UTF-8"
 
 // TestIntrospectionAnswers: only active that is true passes, and what the server
@@ -285,7 +290,7 @@ func TestIntrospectionFlood(t *testing.T) {
 	for i := range 2000 {
 		w.decide("/", "more-"+mustJSON(i))
 	}
-	if n := len(w.state.lookups[0].asked); n > maxLookups {
+	if n := len(w.state.introspection.lookups[0].asked); n > maxLookups {
 		t.Errorf("%d questions are kept", n)
 	}
 }

@@ -25,6 +25,45 @@ type issuerRule struct {
 	value    string
 }
 
+// jwtProviders are all of them, by whose tokens they verify.
+type jwtProviders struct {
+	list    []*jwtProvider
+	issuers map[string][]issuerRule
+	any     []*jwtProvider // those whose tokens need no known issuer
+	// elsewhere are the issuers whose JWTs a server judges: nobody here takes them.
+	elsewhere map[string]bool
+}
+
+func (ps *jwtProviders) none() bool { return len(ps.list) == 0 }
+
+// takes reports whether some provider has tokens of this issuer.
+func (ps *jwtProviders) takes(issuer string) bool {
+	return len(ps.issuers[issuer]) > 0 || len(ps.any) > 0
+}
+
+// jwtState is what a worker knows of JWTs.
+type jwtState struct {
+	of      *jwtProviders
+	table   *claimTable
+	tells   *propagation
+	keys    *keyStates
+	revoked *revocationState // nil: no token is ever revoked
+	cache   *tokenCache
+
+	parser jose.Parser
+	claims claims
+}
+
+// verify verifies a token of any JWT provider, which may have been revoked since it
+// was issued.
+func (s *jwtState) verify(token string, key tokenKey, remembered *goodToken, m moment) verification {
+	v, good := s.verifySigned(token, key, remembered, m)
+	if good != nil && v.reason == ReasonTokenValid && s.revoked != nil {
+		return s.revoked.unlessRevoked(v, good.marks, m.now, m.how == waits)
+	}
+	return v
+}
+
 // window is when a token is valid, leeway included: from notBefore until just
 // before expires, in seconds since the epoch.
 type window struct{ notBefore, expires float64 }
@@ -41,116 +80,113 @@ func (w window) judge(now float64) Reason {
 
 func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
 
-// verifyJWT verifies a token of any JWT provider. wait is set where a fetch that
-// may begin now could change the answer.
-func (p *Policy) verifyJWT(s *State, token string, key tokenKey, remembered *goodToken, now time.Time, mayWait bool) verification {
-	at := seconds(now)
+// verifySigned is verify without revocations. wait is set where a fetch that may
+// begin now could change the answer.
+func (s *jwtState) verifySigned(token string, key tokenKey, remembered *goodToken, m moment) (verification, *goodToken) {
+	at := seconds(m.now)
 	if remembered != nil {
 		if s.current(remembered, at) {
-			return verification{id: &remembered.identity, reason: remembered.window.judge(at)}
+			return verification{id: &remembered.identity, reason: remembered.window.judge(at)}, remembered
 		}
 		s.cache.good.drop(key)
 	}
 	if bad, known := s.lookBad(key, at); known {
-		return verification{reason: bad}
+		return verification{reason: bad}, nil
 	}
 	message, err := s.parser.Parse(token)
 	if err == jose.ErrParts {
-		return verification{reason: ReasonUnknownToken} // opaque, and quickly seen to be
+		return verification{reason: ReasonUnknownToken}, nil // opaque, and quickly seen to be
 	}
 	if err != nil {
-		s.cache.keepBad(key, ReasonMalformedToken, nil, nil, at)
-		return verification{reason: ReasonMalformedToken}
+		return s.refuse(key, ReasonMalformedToken, nil, nil, at)
 	}
 	c := &s.claims
-	c.reset(&p.claims)
+	c.reset(s.table)
 	for i := range message.Claims {
-		c.take(&p.claims, message.Claims[i].Name, message.Claims[i].Value)
+		c.take(s.table, message.Claims[i].Name, message.Claims[i].Value)
 	}
 	if c.malformed {
-		s.cache.keepBad(key, ReasonMalformedToken, nil, nil, at)
-		return verification{reason: ReasonMalformedToken}
+		return s.refuse(key, ReasonMalformedToken, nil, nil, at)
 	}
 	// Until the signature is verified, the issuer only chooses whose keys to ask.
-	provider, claim, value := p.providerOf(c, message)
+	provider, claim, value := s.of.provider(c, message)
 	if provider == nil {
-		s.cache.keepBad(key, ReasonWrongIssuer, nil, nil, at)
-		return verification{reason: ReasonWrongIssuer}
+		return s.refuse(key, ReasonWrongIssuer, nil, nil, at)
 	}
 	if !provider.ownsKey(message) {
-		s.cache.keepBad(key, ReasonUnknownKey, nil, nil, at)
-		return verification{reason: ReasonUnknownKey}
+		return s.refuse(key, ReasonUnknownKey, nil, nil, at)
 	}
 	if !provider.algorithms.Has(message.Algorithm) {
-		s.cache.keepBad(key, ReasonAlgorithm, nil, nil, at)
-		return verification{reason: ReasonAlgorithm}
+		return s.refuse(key, ReasonAlgorithm, nil, nil, at)
 	}
-	keys := s.keys(&provider.keyring)
-	signer, noSuchKey := (*jose.Key)(nil), true
+	keys := s.keys.of(&provider.keyring)
+	signer, noSuchKey, tried := (*jose.Key)(nil), true, false
 	if s.cache.strange != (strangeToken{key, keys}) {
-		signer, noSuchKey = s.signerOf(message, keys)
+		signer, noSuchKey, tried = s.keys.signer(message, keys)
 	}
 	switch {
 	case signer != nil:
 	case noSuchKey && provider.source != nil:
 		s.cache.strange = strangeToken{key, keys}
-		reason, waits := s.sources[provider.source.index].ask(message.KeyID, now, mayWait)
+		reason, wait := s.keys.sources[provider.source.index].ask(message.KeyID, m.now, m.how == waits)
 		v := verification{reason: reason}
-		if waits {
+		if wait {
 			v.wait = provider.source.errand()
 		}
-		return v
-	case len(s.tries) == 0:
-		return verification{reason: ReasonUnknownKey}
+		return v, nil
+	case !tried:
+		return verification{reason: ReasonUnknownKey}, nil
 	default:
 		// Not for as long as the tried key is there: another may join it.
-		s.cache.keepBad(key, ReasonBadSignature, provider, keys, at)
-		return verification{reason: ReasonBadSignature}
+		return s.refuse(key, ReasonBadSignature, provider, keys, at)
 	}
-	c.resolve(&p.claims)
+	c.resolve(s.table)
 	if reason := provider.judge(c, message, claim, value); reason != ReasonTokenValid {
-		s.cache.keepBad(key, reason, provider, keys, at)
-		return verification{reason: reason}
+		return s.refuse(key, reason, provider, keys, at)
 	}
-	marks, ok := s.marksOf(c, message, signer)
+	marks, ok := s.revoked.marksOf(c, s.table, message, signer)
 	if !ok {
-		s.cache.keepBad(key, ReasonMalformedToken, provider, keys, at)
-		return verification{reason: ReasonMalformedToken}
+		return s.refuse(key, ReasonMalformedToken, provider, keys, at)
 	}
-	good := &goodToken{provider: provider, key: signer, window: provider.window(c)}
-	said := p.jwtTestimony(provider, c, message)
-	p.tells.identify(&good.identity, &said)
-	good.identity.marks = marks
+	good := &goodToken{provider: provider, key: signer, window: provider.window(c), marks: marks}
+	said := s.testimony(provider, c, message)
+	s.tells.identify(&good.identity, &said)
 	reason := good.window.judge(at)
 	if reason == ReasonExpired {
 		s.cache.expired, s.cache.expiredAt = key, at
 	} else {
 		s.cache.good.put(key, good)
 	}
-	return verification{id: &good.identity, reason: reason}
+	return verification{id: &good.identity, reason: reason}, good
 }
 
-// providerOf finds the provider of a token by its issuer, and where several share
+// refuse refuses a token, and remembers it.
+func (s *jwtState) refuse(key tokenKey, reason Reason, provider *jwtProvider, keys *jose.KeySet, at float64) (verification, *goodToken) {
+	s.cache.keepBad(key, reason, provider, keys, at)
+	return verification{reason: reason}, nil
+}
+
+// provider finds the provider of a token by its issuer, and where several share
 // the issuer by its audience and its key's name. No signature is tried for it.
-func (p *Policy) providerOf(c *claims, m *jose.Message) (provider *jwtProvider, claim int, value string) {
-	rules := p.issuers[c.issuer]
-	if c.hasIssuer && p.judgesIssuer(c.issuer) {
+func (ps *jwtProviders) provider(c *claims, m *jose.Message) (provider *jwtProvider, claim int, value string) {
+	rules := ps.issuers[c.issuer]
+	if c.hasIssuer && ps.elsewhere[c.issuer] {
 		return nil, -1, ""
 	}
 	if !c.hasIssuer || len(rules) == 0 {
-		for _, j := range p.anyIssuer {
+		for _, j := range ps.any {
 			if j.ownsKey(m) {
 				return j, -1, ""
 			}
 		}
-		if len(p.anyIssuer) > 0 {
-			return p.anyIssuer[0], -1, ""
+		if len(ps.any) > 0 {
+			return ps.any[0], -1, ""
 		}
 		return nil, -1, ""
 	}
 	best, owned := rules[0], false
 	for _, r := range rules {
-		j := p.jwt[r.provider]
+		j := ps.list[r.provider]
 		if !j.ownsKey(m) {
 			continue
 		}
@@ -162,7 +198,7 @@ func (p *Policy) providerOf(c *claims, m *jose.Message) (provider *jwtProvider, 
 			best, owned = r, true
 		}
 	}
-	return p.jwt[best.provider], best.claim, best.value
+	return ps.list[best.provider], best.claim, best.value
 }
 
 // ownsKey reports whether a provider's tokens may name this key, or none.
@@ -226,10 +262,10 @@ func hasClaim(claim jose.Value, value string) bool {
 	return false
 }
 
-// jwtTestimony is what a verified JWT says.
-func (p *Policy) jwtTestimony(j *jwtProvider, c *claims, m *jose.Message) testimony {
+// testimony is what a verified JWT says.
+func (s *jwtState) testimony(j *jwtProvider, c *claims, m *jose.Message) testimony {
 	t := testimony{provider: j.index, name: j.name, subject: c.subject, values: c.values, scopes: j.scopes}
-	t.clientID = p.tells.clientIDOf(c)
+	t.clientID = s.tells.clientIDOf(c)
 	_, t.payload, _ = strings.Cut(m.Signed, ".")
 	return t
 }

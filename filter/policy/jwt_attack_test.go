@@ -148,10 +148,10 @@ func TestRefreshBeforeStale(t *testing.T) {
 	} {
 		for range 50 {
 			w := newKeysWorld(t, members)
-			w.state.seed = uint64(time.Now().UnixNano()) | 1
+			w.state.jitter = jitter(time.Now().UnixNano()) | 1
 			w.header = [][2]string{{"cache-control", "max-age=86400, private"}}
 			w.fetch()
-			st := w.state.sources[0]
+			st := w.state.keys.sources[0]
 			if left := st.learned.Add(st.source.maxStale).Sub(st.next); left < st.source.maxStale/4 {
 				t.Fatalf("%s: refreshed %s before the keys are given up", name, left)
 			}

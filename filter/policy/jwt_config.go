@@ -2,12 +2,13 @@ package policy
 
 import "strings"
 
-// readJWTProvider reads a provider of type "jwt".
-func (p *Policy) readJWTProvider(o *object, index int, name string) {
+// read reads a provider of type "jwt". ask is the provider that is asked about each
+// token that has verified, "" for none.
+func (ps *jwtProviders) read(o *object, index int, name string, table *claimTable, sources *keySources) (ask string) {
 	before := len(o.problems.list)
 	j := &jwtProvider{index: index, name: name}
-	issuers := p.readIssuers(o, j)
-	j.tokenPolicy = readTokenPolicy(o, &p.claims)
+	issuers := readIssuers(o)
+	j.tokenPolicy = readTokenPolicy(o, table)
 	any := o.boolean("insecure_any_issuer_and_audience", false)
 	named := o.has("issuer") || o.has("issuers") || o.has("issuer_template") || o.has("audiences")
 	switch {
@@ -24,15 +25,17 @@ func (p *Policy) readJWTProvider(o *object, index int, name string) {
 		j.types = append(j.types, mediaType(typ))
 	}
 	j.keyIDs = o.strings("key_ids", wantClaimText)
-	if other := o.checked("introspect_after_verify", "", wantName); other != "" {
-		p.askedBy = append(p.askedBy, askedBy{index, other, o.at("introspect_after_verify")})
+	ask = o.checked("introspect_after_verify", "", wantName)
+	var names []string
+	for _, i := range issuers {
+		names = append(names, i.issuer)
 	}
-	j.keyring = p.readKeys(o, name, issuers)
+	j.keyring = sources.readKeys(o, name, names)
 	o.done()
-	if len(o.problems.list) > before {
-		return
+	if len(o.problems.list) == before {
+		ps.add(o, j, issuers, table)
 	}
-	p.addJWTProvider(o, j, issuers)
+	return ask
 }
 
 type namedIssuer struct {
@@ -41,7 +44,7 @@ type namedIssuer struct {
 
 // readIssuers reads the issuers that a provider's tokens may name: one, a list,
 // or a template with one claim in it, as https://login.example/{tid}/v2.0.
-func (p *Policy) readIssuers(o *object, j *jwtProvider) (list []namedIssuer) {
+func readIssuers(o *object) (list []namedIssuer) {
 	kinds := 0
 	if s := o.checked("issuer", "", wantClaimText); o.has("issuer") {
 		kinds++
@@ -131,36 +134,36 @@ func readRequiredClaims(o *object, t *claimTable) (list []requiredClaim) {
 	return list
 }
 
-// addJWTProvider makes the provider known by its issuers. Whose token one is
+// add makes the provider known by its issuers. Whose token one is
 // must not depend on an order.
-func (p *Policy) addJWTProvider(o *object, j *jwtProvider, issuers []namedIssuer) {
-	at := len(p.jwt)
-	p.jwt = append(p.jwt, j)
+func (ps *jwtProviders) add(o *object, j *jwtProvider, issuers []namedIssuer, table *claimTable) {
+	at := len(ps.list)
+	ps.list = append(ps.list, j)
 	if len(issuers) == 0 {
-		for _, other := range p.anyIssuer {
+		for _, other := range ps.any {
 			if shareKeyID(other, j) {
 				o.wrong("issuer", "want it: the provider "+other.name+" takes every issuer already (or give both key_ids of their own)")
 				return
 			}
 		}
-		p.anyIssuer = append(p.anyIssuer, j)
+		ps.any = append(ps.any, j)
 		return
 	}
-	if p.issuers == nil {
-		p.issuers = map[string][]issuerRule{}
+	if ps.issuers == nil {
+		ps.issuers = map[string][]issuerRule{}
 	}
 	for _, i := range issuers {
 		rule := issuerRule{provider: at, claim: -1, value: i.value}
 		if i.claim != "" {
-			rule.claim = p.claims.index(i.claim)
+			rule.claim = table.index(i.claim)
 		}
-		for _, other := range p.issuers[i.issuer] {
-			if shareAudience(p.jwt[other.provider], j) && shareKeyID(p.jwt[other.provider], j) {
-				o.problems.add(o.path, "want audiences or key_ids of its own: the provider "+p.jwt[other.provider].name+" has the same issuer "+quote(i.issuer))
+		for _, other := range ps.issuers[i.issuer] {
+			if shareAudience(ps.list[other.provider], j) && shareKeyID(ps.list[other.provider], j) {
+				o.problems.add(o.path, "want audiences or key_ids of its own: the provider "+ps.list[other.provider].name+" has the same issuer "+quote(i.issuer))
 				return
 			}
 		}
-		p.issuers[i.issuer] = append(p.issuers[i.issuer], rule)
+		ps.issuers[i.issuer] = append(ps.issuers[i.issuer], rule)
 	}
 }
 

@@ -74,13 +74,13 @@ func TestDecideAgainstOracle(t *testing.T) {
 				s.Sweep(now)
 			}
 			for _, call := range s.Due(now) {
-				set := served[call.Provider()]
+				set := served[call.Provider]
 				answer := Answer{OK: r.IntN(8) > 0, Headers: [][2]string{{":status", "200"}}, Body: []byte(jwks(set...))}
-				if l := s.Learn(now, call, answer); l.Keys != nil {
-					oracle.learn(call.Provider(), set)
+				if l := s.Learn(now, call, answer); l.Failure == "" && l.Settled {
+					oracle.learn(call.Provider, set)
 				}
 			}
-			for i, st := range s.sources {
+			for i, st := range s.keys.sources {
 				if st.keys == nil {
 					oracle.forget([]string{"p1", "p2", "p3"}[i])
 				}

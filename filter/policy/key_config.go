@@ -13,7 +13,7 @@ import (
 var symmetric = jose.Algorithms(0).With(jose.HS256).With(jose.HS384).With(jose.HS512)
 
 // readKeys reads where a provider's keys come from: exactly one source.
-func (p *Policy) readKeys(o *object, provider string, issuers []namedIssuer) (ring keyring) {
+func (ks *keySources) readKeys(o *object, provider string, issuers []string) (ring keyring) {
 	algorithms := readAlgorithms(o)
 	before := len(o.problems.list)
 	var inline []*jose.Key
@@ -41,7 +41,7 @@ func (p *Policy) readKeys(o *object, provider string, issuers []namedIssuer) (ri
 	}
 	if o.has("jwks_uri") || o.has("discovery") {
 		count++
-		ring.source = p.readKeySource(o, provider, issuers)
+		ring.source = ks.read(o, provider, issuers)
 	} else {
 		refuseNetworkMembers(o)
 	}
@@ -189,9 +189,9 @@ func secretKeys(o *object, where string, secret []byte, algorithms jose.Algorith
 	return keys
 }
 
-// readKeySource reads a source of keys on the network.
-func (p *Policy) readKeySource(o *object, provider string, issuers []namedIssuer) *keySource {
-	k := &keySource{index: len(p.sources), provider: provider}
+// read reads a source of keys on the network.
+func (ks *keySources) read(o *object, provider string, issuers []string) *keySource {
+	k := &keySource{index: len(*ks), provider: provider}
 	cluster := o.checked("cluster", "", wantCluster)
 	if !o.has("cluster") {
 		o.wrong("cluster", "want the name of the Envoy cluster that leads to the issuer")
@@ -214,7 +214,7 @@ func (p *Policy) readKeySource(o *object, provider string, issuers []namedIssuer
 	case len(issuers) != 1:
 		o.wrong("discovery", "want exactly one issuer to discover the keys of")
 	default:
-		k.issuer = issuers[0].issuer
+		k.issuer = issuers[0]
 		_, why := parseURI(k.issuer)
 		e, _ := parseURI(strings.TrimSuffix(k.issuer, "/") + "/.well-known/openid-configuration")
 		if why != "" || strings.IndexByte(k.issuer, '?') >= 0 {
@@ -239,7 +239,7 @@ func (p *Policy) readKeySource(o *object, provider string, issuers []namedIssuer
 		o.wrong("max_stale", "want at least as long as refresh and max_refresh: keys would be given up before they are fetched again")
 	}
 	k.most = min(k.most, k.maxStale)
-	p.sources = append(p.sources, k)
+	*ks = append(*ks, k)
 	return k
 }
 

@@ -9,35 +9,52 @@ type keyring struct {
 	source     *keySource   // keys from the network
 }
 
-// keys is the present key set of a keyring, nil where there is none. Keys belong
+// keyStates are what a worker knows of all keys from the network.
+type keyStates struct {
+	sources []*sourceState
+	tries   []*jose.Key
+	verify  jose.HostVerifier
+	knows   jose.Algorithms // in which the host passed the self-test
+}
+
+func newKeyStates(sources keySources, j *jitter, host *Host) *keyStates {
+	ks := &keyStates{verify: host.Verify, knows: host.Knows}
+	for _, source := range sources {
+		ks.sources = append(ks.sources, &sourceState{source: source, jitter: j, kids: map[string]askedKid{}})
+	}
+	return ks
+}
+
+// of is the present key set of a keyring, nil where there is none. Keys belong
 // to one provider: they are never looked for in another's (RFC 8725 section 3.8).
-func (s *State) keys(k *keyring) *jose.KeySet {
+func (ks *keyStates) of(k *keyring) *jose.KeySet {
 	if k.source == nil {
 		return k.keys
 	}
-	return s.sources[k.source.index].keys
+	return ks.sources[k.source.index].keys
 }
 
-// signerOf finds the key that has signed a message, whose algorithm is allowed.
+// signer finds the key that has signed a message, whose algorithm is allowed.
 // noSuchKey: the key that it names, or could mean, may be newer than the set.
-func (s *State) signerOf(m *jose.Message, keys *jose.KeySet) (signer *jose.Key, noSuchKey bool) {
-	s.tries = keys.Candidates(m.KeyID, m.HasKeyID, m.Algorithm, s.tries[:0])
+// tried is false where no key of the set could be the one.
+func (ks *keyStates) signer(m *jose.Message, keys *jose.KeySet) (signer *jose.Key, noSuchKey, tried bool) {
+	ks.tries = keys.Candidates(m.KeyID, m.HasKeyID, m.Algorithm, ks.tries[:0])
 	// Keys without a name may be anybody's, and a message without one may be of a
 	// key that is newer than the set: no key of this message was there all the same.
-	noSuchKey = len(s.tries) == 0 || !m.HasKeyID || !s.tries[0].HasID
-	for _, k := range s.tries {
-		if k.Verify(m.Algorithm, m.Signed, m.Signature, s.hostFor(m.Algorithm)) {
-			return k, noSuchKey
+	noSuchKey = len(ks.tries) == 0 || !m.HasKeyID || !ks.tries[0].HasID
+	for _, k := range ks.tries {
+		if k.Verify(m.Algorithm, m.Signed, m.Signature, ks.hostFor(m.Algorithm)) {
+			return k, noSuchKey, true
 		}
 	}
-	return nil, noSuchKey
+	return nil, noSuchKey, len(ks.tries) > 0
 }
 
 // hostFor is the host's verifier for the algorithms that it passed the
 // self-test in.
-func (s *State) hostFor(a jose.Algorithm) jose.HostVerifier {
-	if s.host.Knows.Has(a) {
-		return s.host.Verify
+func (ks *keyStates) hostFor(a jose.Algorithm) jose.HostVerifier {
+	if ks.knows.Has(a) {
+		return ks.verify
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,63 +24,11 @@ type keySource struct {
 	maxStale  time.Duration // how long the last good set serves while the issuer is down
 }
 
-// endpoint is an address behind an Envoy cluster.
-type endpoint struct{ cluster, scheme, authority, path string }
-
-func (e endpoint) set() bool { return e.cluster != "" }
-
-func (k *keySource) errand() *Errand { return &Errand{index: k.index, timeout: k.timeout} }
-
-// Call is an outbound request that the State wants made.
-type Call struct {
-	Cluster, Method, Scheme, Authority, Path string
-
-	Headers [][2]string // more of them
-	Body    []byte
-	Timeout time.Duration
-
-	source    *keySource
-	discovery bool
-	lookup    *lookup // what a server is asked of a token; nil: keys
-	assertion *assertion
-	// revocations: the list of them is asked for; conditional: unless it is as it was.
-	revocations, conditional bool
-	started                  time.Time
+func (k *keySource) errand() *Errand {
+	return &Errand{Kind: ErrandKeys, index: k.index, timeout: k.timeout}
 }
-
-// Provider is the name of the provider that the call is for, "" where it is for all.
-func (c *Call) Provider() string {
-	if c.lookup != nil {
-		return c.lookup.of.name
-	}
-	if c.revocations {
-		return ""
-	}
-	return c.source.provider
-}
-
-// AsksToken says that the call is for a token, not for keys.
-func (c *Call) AsksToken() bool { return c.lookup != nil }
-
-// AsksRevocations says that the call is for the list of revoked tokens.
-func (c *Call) AsksRevocations() bool { return c.revocations }
-
-// Answer is what came of a Call. Without OK there was no response; TooLong
-// means a body that nobody has read.
-type Answer struct {
-	OK, TooLong bool
-	Headers     [][2]string
-	Body        []byte
-}
-
-// MaxAnswerBytes is the size from which on an answer is no answer.
-const MaxAnswerBytes = 1 << 20
 
 const (
-	firstBackoff = time.Second
-	lastBackoff  = time.Minute
-	coldBackoff  = 5 * time.Second // the last, while there are no keys at all
-
 	// A stranger can name any kid. Fetches for kids that are not in the set come
 	// from a bucket that refills slowly, so that the issuer never sees more.
 	refetchBurst    = 4
@@ -90,6 +39,9 @@ const (
 	maxAskedKids   = 256
 	maxKidBytes    = 256
 )
+
+// keySources are all of a configuration.
+type keySources []*keySource
 
 // sourceState is what is known of one source's keys.
 type sourceState struct {
@@ -102,6 +54,10 @@ type sourceState struct {
 	wanted   bool // somebody waits for a fetch that has not begun
 	failed   bool // the newest fetch failed
 
+	discovering bool      // what is in flight asks where the keys are
+	started     time.Time // when it began
+	jitter      *jitter
+
 	spent      int // of the bucket
 	spentSince time.Time
 	kids       map[string]askedKid // kids that were asked for and are not in the set
@@ -111,32 +67,27 @@ type sourceState struct {
 // back without it.
 type askedKid struct{ asked, missing time.Time }
 
-// Due returns the calls to make now, and takes them for begun.
-func (s *State) Due(now time.Time) []Call {
-	s.pending = false
-	var calls []Call
-	for _, st := range s.sources {
+// due appends the fetches that are to begin now, and takes them for begun.
+func (ks *keyStates) due(calls []Call, now time.Time) []Call {
+	for _, st := range ks.sources {
 		st.expire(now)
 		if st.inFlight || !st.wanted && now.Before(st.next) {
 			continue
 		}
-		st.inFlight, st.wanted = true, false
+		st.inFlight, st.wanted, st.started = true, false, now
 		first := st.source.keys
-		if st.source.discovery.set() {
+		if st.discovering = st.source.discovery.set(); st.discovering {
 			first = st.source.discovery
 		}
-		calls = append(calls, st.call(first, st.source.discovery.set(), now))
+		calls = append(calls, st.call(first))
 	}
-	for _, l := range s.lookups {
-		calls = append(calls, l.due(s, now)...)
-	}
-	return s.revoked.due(calls, now)
+	return calls
 }
 
-func (st *sourceState) call(e endpoint, discovery bool, now time.Time) Call {
+func (st *sourceState) call(e endpoint) Call {
 	return Call{
 		Cluster: e.cluster, Method: "GET", Headers: [][2]string{{"accept", "application/json"}}, Scheme: e.scheme, Authority: e.authority, Path: e.path,
-		Timeout: st.source.timeout, source: st.source, discovery: discovery, started: now,
+		Timeout: st.source.timeout, For: *st.source.errand(), Provider: st.source.provider,
 	}
 }
 
@@ -152,43 +103,23 @@ func (st *sourceState) expire(now time.Time) {
 	}
 }
 
-// Learned is what came of an answer.
-type Learned struct {
-	For     Errand       // as in Wait
-	Next    *Call        // a call that must follow
-	Settled bool         // whoever waits for this source can be judged again
-	Failure string       // why what is known is as it was
-	Log     bool         // the failure is worth a line in the log
-	Mistake bool         // it is one of the configuration's: an error, not a warning
-	Keys    *jose.KeySet // the new set
-	// Revocations is when the list that is in force was asked for, zero where the
-	// call was not for it or failed.
-	Revocations time.Time
-}
-
-// Learn takes the answer to a call: success, failure and garbage alike.
-func (s *State) Learn(now time.Time, call Call, answer Answer) Learned {
-	if call.lookup != nil {
-		return s.lookups[call.lookup.of.index].learn(s, now, call, answer)
-	}
-	if call.revocations {
-		return s.revoked.learn(s, now, call, answer)
-	}
-	st := s.sources[call.source.index]
-	if call.discovery {
-		keys, err := call.source.discovered(answer)
+// learn takes the answer to a fetch of this source.
+func (st *sourceState) learn(now time.Time, answer Answer) Learned {
+	if st.discovering {
+		keys, err := st.source.discovered(answer)
 		if err != "" {
-			return st.fail(s, now, "discovery: "+err)
+			return st.fail(now, "discovery: "+err)
 		}
-		follow := st.call(keys, false, call.started)
+		st.discovering = false
+		follow := st.call(keys)
 		return Learned{For: *st.source.errand(), Next: &follow}
 	}
 	set, err := readKeyAnswer(answer)
 	if err != "" {
-		return st.fail(s, now, "keys: "+err)
+		return st.fail(now, "keys: "+err)
 	}
 	st.inFlight, st.failed, st.backoff = false, false, 0
-	st.learned = call.started
+	st.learned = st.started
 	set.Keep(st.keys)
 	st.keys = set
 	for kid, k := range st.kids {
@@ -196,7 +127,7 @@ func (s *State) Learn(now time.Time, call Call, answer Answer) Learned {
 		// another algorithm is missing all the same.
 		switch {
 		case !k.missing.IsZero():
-		case call.started.Before(k.asked):
+		case st.started.Before(k.asked):
 			// Whoever still waits for it asks again. Those that have left must not
 			// fill this memory until the next fetch.
 			delete(st.kids, kid)
@@ -209,18 +140,29 @@ func (s *State) Learn(now time.Time, call Call, answer Answer) Learned {
 	// default, too.
 	delay := min(freshness(answer.Headers, st.source), st.source.maxStale/4*3)
 	// Ahead of time, and not all workers at once.
-	st.next = now.Add(delay - s.jitter(delay/4))
-	return Learned{For: *st.source.errand(), Settled: true, Keys: set}
+	st.next = now.Add(delay - st.jitter.below(delay/4))
+	return Learned{For: *st.source.errand(), Settled: true, Warnings: oddities(set)}
 }
 
-func (st *sourceState) fail(s *State, now time.Time, why string) Learned {
+// oddities are what an issuer should know of its key set.
+func oddities(set *jose.KeySet) (list []string) {
+	for _, skipped := range set.Skipped {
+		list = append(list, "key "+strconv.Itoa(skipped.Index)+" is not used: "+skipped.Why)
+	}
+	if set.Private > 0 {
+		list = append(list, "private keys are published there")
+	}
+	return list
+}
+
+func (st *sourceState) fail(now time.Time, why string) Learned {
 	st.inFlight, st.failed = false, true
 	most := lastBackoff
 	if st.keys == nil {
 		most = coldBackoff
 	}
 	st.backoff = min(max(2*st.backoff, firstBackoff), most)
-	st.next = now.Add(st.backoff - s.jitter(st.backoff/2))
+	st.next = now.Add(st.backoff - st.jitter.below(st.backoff/2))
 	return Learned{For: *st.source.errand(), Settled: true, Failure: why, Log: true}
 }
 
@@ -235,30 +177,6 @@ func readKeyAnswer(a Answer) (*jose.KeySet, string) {
 		return nil, err.Error()
 	}
 	return set, ""
-}
-
-func badAnswer(a Answer) string { return badAnswerOf(a, MaxAnswerBytes, "want at most 1 MiB") }
-
-func badAnswerOf(a Answer, most int, tooLong string) string {
-	if !a.OK {
-		return "no answer"
-	}
-	if status := headerValue(a.Headers, ":status"); status != "200" {
-		return "want status 200, got " + quote(status)
-	}
-	if a.TooLong || len(a.Body) > most {
-		return tooLong
-	}
-	return ""
-}
-
-func headerValue(pairs [][2]string, name string) string {
-	for i := range pairs {
-		if pairs[i][0] == name {
-			return pairs[i][1]
-		}
-	}
-	return ""
 }
 
 // ask decides over a kid that is not in the set, or with no set over any: to

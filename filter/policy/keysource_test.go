@@ -243,7 +243,7 @@ func TestKeysUnknownKids(t *testing.T) {
 	if w.calls > refetchBurst+2 {
 		t.Errorf("%d calls for a thousand kids in ten seconds", w.calls)
 	}
-	if n := len(w.state.sources[0].kids); n > maxAskedKids {
+	if n := len(w.state.keys.sources[0].kids); n > maxAskedKids {
 		t.Errorf("%d kids remembered", n)
 	}
 }
@@ -317,7 +317,7 @@ func TestKeysRefreshAhead(t *testing.T) {
 		w := newKeysWorld(t, map[string]any{"refresh": "10m"})
 		w.state = w.policy.NewState(Host{Random: [32]byte{16: byte(i)}})
 		w.fetch()
-		next := w.state.sources[0].next.Sub(w.now)
+		next := w.state.keys.sources[0].next.Sub(w.now)
 		if next > 10*time.Minute || next < 7*time.Minute {
 			t.Errorf("next fetch after %s", next)
 		}
@@ -384,7 +384,7 @@ func TestKeysBadAnswers(t *testing.T) {
 	} {
 		w := newKeysWorld(t, nil)
 		calls := w.begin()
-		if learned := w.state.Learn(w.now, calls[0], a); learned.Failure == "" || !learned.Settled || learned.Keys != nil {
+		if learned := w.state.Learn(w.now, calls[0], a); learned.Failure == "" || !learned.Settled {
 			t.Errorf("%s: %+v", name, learned)
 		}
 		w.want("keys_unavailable")

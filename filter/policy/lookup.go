@@ -12,7 +12,10 @@ type lookup struct {
 	token string
 	known bool    // it was good the last time, or has verified: no garbage
 	until float64 // nobody waits any longer
-	over  bool
+
+	underWay  bool
+	started   time.Time  // when the call for it began
+	assertion *assertion // that the call shows
 }
 
 // lookups is what is known of an introspector's tokens, and what is asked.
@@ -31,6 +34,8 @@ type lookups struct {
 	nowKey    tokenKey
 	nowFailed bool
 	nowIs     verification
+
+	pending bool // questions have come since due
 
 	client clientState
 	blamed time.Time // when a mistake of ours was logged last
@@ -92,15 +97,15 @@ func newLookups(i *introspector) *lookups {
 // remembered is what the server has said not long ago, or since a request began
 // to wait: one with two tokens would else ask about each of them again when it has
 // the answer about the other.
-func (l *lookups) remembered(key tokenKey, now, since time.Time) (v verification, ok bool) {
-	at := seconds(now)
-	if a, ok := l.good.get(key); ok && (between(a.at, at, a.until) || came(a.at, at, since)) {
+func (l *lookups) remembered(key tokenKey, m moment) (v verification, ok bool) {
+	at := seconds(m.now)
+	if a, ok := l.good.get(key); ok && (between(a.at, at, a.until) || came(a.at, at, m.since)) {
 		return a.verification(at), true
 	}
-	if a, ok := l.bad.get(key); ok && (between(a.at, at, a.until) || came(a.at, at, since)) {
+	if a, ok := l.bad.get(key); ok && (between(a.at, at, a.until) || came(a.at, at, m.since)) {
 		return verification{reason: a.reason}, true
 	}
-	if l.nowKey == key && !l.nowFailed && l.now.Equal(now) {
+	if l.nowKey == key && !l.nowFailed && l.now.Equal(m.now) {
 		return l.nowIs, true
 	}
 	return verification{}, false
@@ -116,27 +121,27 @@ func came(then, now float64, since time.Time) bool {
 
 // seek asks about a token that is not remembered, as far as the request has
 // patience. verified: the token is known to be no garbage.
-func (l *lookups) seek(s *State, key tokenKey, token string, now time.Time, how patience, verified bool) verification {
-	at := seconds(now)
+func (l *lookups) seek(s *introspectionState, key tokenKey, token string, m moment, verified bool) verification {
+	at := seconds(m.now)
 	unavailable := verification{reason: ReasonIntrospectionUnavailable}
 	have, good := l.good.get(key)
 	known := verified || good && between(have.at, at, have.until+knownSeconds)
-	cannot := l.nowFailed && l.nowKey == key && l.now.Equal(now) || good && between(have.retry-staleRetrySeconds, at, have.retry)
+	cannot := l.nowFailed && l.nowKey == key && l.now.Equal(m.now) || good && between(have.retry-staleRetrySeconds, at, have.retry)
 	switch {
-	case how == impatient:
+	case m.how == impatient:
 		return unavailable
-	case cannot, how == waited, how == waitsIfKnown && !known:
+	case cannot, m.how == waited, m.how == waitsIfKnown && !known:
 	case l.lacksKeys(s):
 		// No answer could be verified: what a JWT waits for, this token does, too.
 		source := l.of.signed.source
-		if _, wait := s.sources[source.index].ask("", now, true); wait {
-			if how != asks {
+		if _, wait := s.keys.sources[source.index].ask("", m.now, true); wait {
+			if m.how != asks {
 				unavailable.wait = source.errand()
 			}
 			return unavailable
 		}
-	case !l.ask(s, key, token, known, at):
-	case how == asks:
+	case !l.ask(key, token, known, at):
+	case m.how == asks:
 		return unavailable
 	default:
 		unavailable.wait = l.of.errand(key)
@@ -152,12 +157,12 @@ func (l *lookups) seek(s *State, key tokenKey, token string, now time.Time, how 
 	return unavailable
 }
 
-func (l *lookups) lacksKeys(s *State) bool {
-	return l.of.signed != nil && s.keys(&l.of.signed.keyring) == nil
+func (l *lookups) lacksKeys(s *introspectionState) bool {
+	return l.of.signed != nil && s.keys.of(&l.of.signed.keyring) == nil
 }
 
 // ask takes a question in, unless too many of its class are there.
-func (l *lookups) ask(s *State, key tokenKey, token string, known bool, at float64) bool {
+func (l *lookups) ask(key tokenKey, token string, known bool, at float64) bool {
 	until := at + l.of.timeout.Seconds()
 	if q, ok := l.asked[key]; ok {
 		// For the newest of those who wait for it.
@@ -176,7 +181,7 @@ func (l *lookups) ask(s *State, key tokenKey, token string, known bool, at float
 	class.asked++
 	class.bytes += len(token)
 	class.waiting = append(class.waiting, q)
-	s.pending = true
+	l.pending = true
 	return true
 }
 
@@ -204,14 +209,14 @@ func (c *lookupQueue) next() *lookup {
 
 func (l *lookups) end(q *lookup) {
 	class := &l.queues[indexOf(q.known)]
-	q.over = true
 	delete(l.asked, q.key)
 	class.asked--
 	class.bytes -= len(q.token)
 }
 
 // due takes the questions that may be asked now, those about known tokens first.
-func (l *lookups) due(s *State, now time.Time) (calls []Call) {
+func (l *lookups) due(calls []Call, s *introspectionState, now time.Time) []Call {
+	l.pending = false
 	at := seconds(now)
 	for class := len(l.queues) - 1; class >= 0; class-- {
 		c := &l.queues[class]
@@ -237,7 +242,7 @@ func (l *lookups) due(s *State, now time.Time) (calls []Call) {
 
 // call is the question as RFC 7662 section 2.1 has it: the token is in the body,
 // never in the URL.
-func (l *lookups) call(s *State, q *lookup, now time.Time) (Call, error) {
+func (l *lookups) call(s *introspectionState, q *lookup, now time.Time) (Call, error) {
 	body := appendForm(nil, "token", q.token)
 	if l.of.hint != "" {
 		body = appendForm(body, "token_type_hint", l.of.hint)
@@ -246,34 +251,37 @@ func (l *lookups) call(s *State, q *lookup, now time.Time) (Call, error) {
 	call := Call{
 		Cluster: e.cluster, Method: "POST", Scheme: e.scheme, Authority: e.authority, Path: e.path,
 		Headers: [][2]string{{"content-type", "application/x-www-form-urlencoded"}, {"accept", l.of.media()}},
-		Body:    body, Timeout: l.of.timeout, lookup: q, started: now,
+		Body:    body, Timeout: l.of.timeout, For: *l.of.errand(q.key), Provider: l.of.name,
 	}
-	err := l.of.client.show(&call, &l.client, s, now)
-	return call, err
+	if err := l.of.client.show(&call, q, &l.client, s, now); err != nil {
+		return call, err
+	}
+	q.underWay, q.started = true, now
+	return call, nil
 }
 
 // learn takes the server's answer.
-func (l *lookups) learn(s *State, now time.Time, call Call, answer Answer) Learned {
-	q := call.lookup
-	learned := Learned{For: *l.of.errand(q.key), Settled: true}
-	if q.over {
+func (l *lookups) learn(s *introspectionState, now time.Time, errand Errand, answer Answer) Learned {
+	learned := Learned{For: errand, Settled: true}
+	q := l.asked[errand.token]
+	if q == nil || !q.underWay {
 		// Learned once already; a shell that failed on the way tells it again.
 		return learned
 	}
 	at := seconds(now)
-	if at < q.until && refusesClient(s, answer) && l.client.mayShowAnother(&call, now) {
+	if at < q.until && refusesClient(s, answer) && l.client.mayShowAnother(q.assertion, now) {
 		if next, err := l.call(s, q, now); err == nil {
 			return Learned{For: learned.For, Next: &next}
 		}
 	}
-	l.client.learn(&call, answer.OK && headerValue(answer.Headers, ":status") == "200", refusesClient(s, answer), now)
+	l.client.learn(q.assertion, answer.OK && headerValue(answer.Headers, ":status") == "200", refusesClient(s, answer), now)
 	l.end(q)
 	l.underWay--
 	l.queues[indexOf(q.known)].underWay--
 	// Failed until it is read: should that panic, nobody must find under this token
 	// what the answer before it said of another.
 	l.now, l.nowKey, l.nowFailed, l.nowIs = now, q.key, true, verification{}
-	a, reason, failure := l.read(s, &call, answer, now)
+	a, reason, failure := l.read(s, q, answer, now)
 	l.nowFailed = failure.why != ""
 	if l.nowFailed {
 		if have, ok := l.good.get(q.key); ok && l.of.stale > 0 {

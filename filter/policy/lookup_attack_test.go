@@ -110,7 +110,7 @@ func TestTwoAnswersThatDoNotHold(t *testing.T) {
 			for range 2 {
 				w.now = w.now.Add(time.Millisecond)
 				body := `{"active":true}`
-				if w.calls[0].lookup.token == []string{"a", "b", ""}[inactive] {
+				if w.lookupOf(w.calls[0]).token == []string{"a", "b", ""}[inactive] {
 					body = `{"active":false}`
 				}
 				w.answer("200", jsonType, body)

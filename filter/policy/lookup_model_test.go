@@ -20,7 +20,7 @@ func TestLookupHistories(t *testing.T) {
 			"max_calls": 4, "positive_ttl": "10s", "negative_ttl": "5s", "stale_if_error": "20s", "leeway": "0s", "timeout": "2s",
 			"cache_bytes": 64 << 10,
 		}, "")
-		l := w.state.lookups[0]
+		l := w.state.introspection.lookups[0]
 		type belief struct {
 			active  bool
 			at, exp time.Time
@@ -38,7 +38,7 @@ func TestLookupHistories(t *testing.T) {
 				if len(w.calls) == 0 {
 					continue
 				}
-				q := w.calls[0].lookup
+				q := w.lookupOf(w.calls[0])
 				switch {
 				case r.IntN(3) == 0:
 					w.answer([]string{"", "500", "401"}[r.IntN(3)], jsonType, `{"active":true}`)

@@ -32,7 +32,7 @@ func TestFloodOfGarbage(t *testing.T) {
 		t.Fatalf("%d calls for strangers, want 3 of 4", len(w.calls))
 	}
 	w.want("/", "stranger", "introspection_unavailable")
-	l := w.state.lookups[0]
+	l := w.state.introspection.lookups[0]
 	if l.queues[0].asked > maxLookups || l.queues[0].bytes > maxLookupBytes {
 		t.Errorf("%d questions of %d bytes wait", l.queues[0].asked, l.queues[0].bytes)
 	}
@@ -94,7 +94,7 @@ func TestKnownGoFirst(t *testing.T) {
 	w.want("/", "stranger", "wait")
 	w.want("/", "good-4", "wait")
 	w.answer("200", jsonType, `{"active":true}`)
-	if q := w.calls[len(w.calls)-1].lookup; len(w.calls) != 4 || q.token != "good-4" {
+	if q := w.lookupOf(w.calls[len(w.calls)-1]); len(w.calls) != 4 || q.token != "good-4" {
 		t.Errorf("%s goes first", q.token)
 	}
 }
@@ -107,14 +107,14 @@ func TestRevokedIsAStranger(t *testing.T) {
 	w.answer("200", jsonType, `{"active":true}`)
 	w.now = w.now.Add(time.Minute)
 	w.want("/", "good", "wait")
-	if q := w.calls[0].lookup; !q.known {
+	if q := w.lookupOf(w.calls[0]); !q.known {
 		t.Error("a token that was good is a stranger")
 	}
 	w.answer("200", jsonType, `{"active":false}`)
 	w.want("/", "good", "inactive")
 	w.now = w.now.Add(time.Millisecond)
 	w.want("/", "good", "wait")
-	if q := w.calls[0].lookup; q.known {
+	if q := w.lookupOf(w.calls[0]); q.known {
 		t.Error("a revoked token is known")
 	}
 	// So is one that was good long ago.
@@ -123,7 +123,7 @@ func TestRevokedIsAStranger(t *testing.T) {
 	w.answer("200", jsonType, `{"active":true}`)
 	w.now = w.now.Add(time.Hour)
 	w.want("/", "good", "wait")
-	if w.calls[0].lookup.known {
+	if w.lookupOf(w.calls[0]).known {
 		t.Error("good an hour ago is known")
 	}
 }
@@ -296,7 +296,7 @@ func TestIntrospectAfterVerify(t *testing.T) {
 	for range 3 {
 		w.want("/", token, "wait")
 	}
-	if len(w.calls) != 1 || !w.calls[0].lookup.known {
+	if len(w.calls) != 1 || !w.lookupOf(w.calls[0]).known {
 		t.Fatalf("%d calls", len(w.calls))
 	}
 	w.answer("200", jsonType, `{"active":true,"sub":"mallory"}`)

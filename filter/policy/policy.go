@@ -2,6 +2,8 @@
 // arguments, what it needs or wants done it returns.
 package policy
 
+import "bearerauth/filter/jose"
+
 // Policy is a compiled configuration. It never changes, and any number of
 // requests can be decided by it.
 type Policy struct {
@@ -11,14 +13,11 @@ type Policy struct {
 	tells                propagation
 	providers            []string // their names, sorted
 	static               staticTokens
-	jwt                  []*jwtProvider
-	introspectors        []*introspector
+	jwt                  jwtProviders
+	introspectors        introspectors
 	asked                map[int]*introspector // who is asked about the verified tokens of a provider
-	askedBy              []askedBy             // while the configuration is read
-	issuers              map[string][]issuerRule
-	revocations          *revocations   // nil: no token is ever revoked
-	anyIssuer            []*jwtProvider // those whose tokens need no known issuer
-	sources              []*keySource
+	revocations          *revocations          // nil: no token is ever revoked
+	sources              keySources
 	claims               claimTable
 	cacheBytes           int
 	locations            locations
@@ -32,6 +31,13 @@ type Policy struct {
 	index                *ruleIndex
 	fallback             *rule // for requests that no rule matches: a valid token of any provider
 }
+
+// SignedBy reports whether a host signs right with one of the policy's keys at
+// least; what it signs is looked at each time all the same.
+func (p *Policy) SignedBy(host jose.HostSigner) bool { return p.introspectors.signedBy(host) }
+
+// FetchesRevocations says that there is a list to fetch.
+func (p *Policy) FetchesRevocations() bool { return p.revocations != nil && p.revocations.source.set() }
 
 // Warnings are what an operator should know of a configuration that is in force.
 func (p *Policy) Warnings() []string {

@@ -60,13 +60,12 @@ func (p *Policy) quick(s *State, now time.Time, authorization, path string, head
 
 func (p *Policy) quickly(s *State, token string, now time.Time) *Identity {
 	c := found{credential: credential{kind: credentialBearer, token: token, named: true}}
-	if len(p.jwt) > 0 {
-		c.key, c.hasKey = s.cache.key.sum(token), true
-		c.known, _ = s.cache.good.get(c.key)
+	if len(p.jwt.list) > 0 {
+		c.key, c.hasKey = s.hash.sum(token), true
+		c.known, _ = s.jwt.cache.good.get(c.key)
 	}
 	// Nobody waits here: Decide says who may.
-	s.since = time.Time{}
-	v := p.verify(s, &c, now, impatient)
+	v := p.verify(s, &c, moment{now: now, how: impatient})
 	// A good JWT consists of b64token characters; a configured digest can be that
 	// of anything.
 	if v.wait != nil || v.reason != ReasonTokenValid || v.unchecked || v.id.lacking || len(p.static.tokens) > 0 && !isB64Token(token) {

@@ -25,17 +25,6 @@ type Request struct {
 	Since time.Time
 }
 
-// patience is how far a request goes for an answer that is not here yet.
-type patience uint8
-
-const (
-	impatient    patience = iota // takes what is known
-	waited                       // may not wait, or no longer: also what is stale
-	asks                         // for those who come later
-	waitsIfKnown                 // waits with a token that was good a moment ago
-	waits
-)
-
 func (r *Request) patience() patience {
 	switch {
 	case r.MayWait:

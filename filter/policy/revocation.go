@@ -21,10 +21,7 @@ type revocations struct {
 	jti        int // in Policy.claimRefs
 }
 
-// FetchesRevocations says that there is a list to fetch.
-func (p *Policy) FetchesRevocations() bool { return p.revocations != nil && p.revocations.source.set() }
-
-func (r *revocations) errand() *Errand { return &Errand{kind: errandRevocations, timeout: r.timeout} }
+func (r *revocations) errand() *Errand { return &Errand{Kind: ErrandRevocations, timeout: r.timeout} }
 
 // revocation is one entry of a list.
 type revocation struct {
@@ -63,8 +60,7 @@ func (m *marks) add(name uint64) {
 
 // marksOf is nil where nothing is ever revoked. ok is false for a jti that is no
 // text (RFC 7519 section 4.1.7): what an entry says of it would be a guess.
-func (s *State) marksOf(c *claims, m *jose.Message, signer *jose.Key) (*marks, bool) {
-	st := s.revoked
+func (st *revocationState) marksOf(c *claims, t *claimTable, m *jose.Message, signer *jose.Key) (*marks, bool) {
 	if st == nil {
 		return nil, true
 	}
@@ -72,7 +68,7 @@ func (s *State) marksOf(c *claims, m *jose.Message, signer *jose.Key) (*marks, b
 	if c.iat.set {
 		of.issued = c.iat.seconds
 	}
-	if jti := c.top(&s.policy.claims, st.of.jti); jti != nil {
+	if jti := c.top(t, st.of.jti); jti != nil {
 		raw, ok := jti.Text()
 		if !ok {
 			return nil, false
@@ -138,8 +134,7 @@ func (st *revocationState) name(by revokedBy, issuer, name string) uint64 {
 
 // unlessRevoked is what becomes of a good JWT: to be asked for every request,
 // since lists come and grow old while a token is remembered.
-func (s *State) unlessRevoked(v verification, now time.Time, mayWait bool) verification {
-	st, m := s.revoked, v.id.marks
+func (st *revocationState) unlessRevoked(v verification, m *marks, now time.Time, mayWait bool) verification {
 	switch {
 	case m == nil:
 		return verification{}

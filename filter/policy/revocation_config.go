@@ -10,17 +10,17 @@ import (
 
 // readRevocations reads which tokens end before they expire, and where more of
 // them are listed. It comes after the providers.
-func (p *Policy) readRevocations(o *object) {
+func readRevocations(o *object, t *claimTable, jwts issuersOf) *revocations {
 	n := o.get("revocations")
 	if n == nil {
-		return
+		return nil
 	}
 	c := asObject(n, o.problems)
 	if c == nil {
-		return
+		return nil
 	}
-	r := &revocations{jti: p.claims.index("jti")}
-	p.readInline(c, r)
+	r := &revocations{jti: t.index("jti")}
+	r.readInline(c, jwts)
 	c.checked("uri", "", func(s string) (why string) {
 		r.source, why = parseURI(s)
 		return why
@@ -48,14 +48,20 @@ func (p *Policy) readRevocations(o *object) {
 			}
 		}
 	}
-	if len(p.jwt) == 0 && len(o.problems.list) == 0 {
+	if jwts.none() && len(o.problems.list) == 0 {
 		o.problems.add(c.path, "want a provider of type jwt: only what such a provider has verified can be revoked here")
 	}
 	c.done()
-	p.revocations = r
+	return r
 }
 
-func (p *Policy) readInline(o *object, r *revocations) {
+// issuersOf knows whose JWTs there are to revoke.
+type issuersOf interface {
+	none() bool
+	takes(issuer string) bool
+}
+
+func (r *revocations) readInline(o *object, jwts issuersOf) {
 	items := o.array("entries")
 	if len(items) > maxRevocations {
 		o.wrong("entries", "want at most "+strconv.Itoa(maxRevocations)+" entries")
@@ -71,7 +77,7 @@ func (p *Policy) readInline(o *object, r *revocations) {
 			o.problems.add(joinPath(item.path, member), why)
 		case why != "":
 			o.problems.add(item.path, why)
-		case before == 0 && e.by != byKeyOfAll && len(p.issuers[e.issuer]) == 0 && len(p.anyIssuer) == 0:
+		case before == 0 && e.by != byKeyOfAll && !jwts.takes(e.issuer):
 			// Without a slash too many it would have ended somebody's token.
 			o.problems.add(joinPath(item.path, "iss"), "no provider takes tokens of this issuer, got "+quote(e.issuer))
 		default:

@@ -13,6 +13,9 @@ type revocationState struct {
 	key      sipKey
 	list     denyList  // the entries of the configuration and of the newest good list
 	etag     string    // of that list
+	started  time.Time // when the fetch that is in flight began
+	asked    string    // the ETag that it shows
+	jitter   *jitter
 	learned  time.Time // when the newest answer that confirmed it was asked for; zero: none has come
 	next     time.Time // when to fetch again
 	backoff  time.Duration
@@ -28,11 +31,11 @@ type revocationState struct {
 // maxRevocations bounds the memory of a list whose entries are short.
 const maxRevocations = 32768
 
-func newRevocationState(of *revocations, key sipKey) *revocationState {
+func newRevocationState(of *revocations, key sipKey, j *jitter) *revocationState {
 	if of == nil {
 		return nil
 	}
-	st := &revocationState{of: of, key: key}
+	st := &revocationState{of: of, key: key, jitter: j}
 	st.list = st.inline()
 	return st
 }
@@ -80,7 +83,7 @@ func (st *revocationState) due(calls []Call, now time.Time) []Call {
 	if st == nil || !st.source() || st.inFlight || !st.wanted && now.Before(st.next) && st.next.Sub(now) <= st.longest() {
 		return calls
 	}
-	st.inFlight, st.wanted = true, false
+	st.inFlight, st.wanted, st.started, st.asked = true, false, now, st.etag
 	headers := [][2]string{{"accept", "application/json"}}
 	if st.etag != "" {
 		headers = append(headers, [2]string{"if-none-match", st.etag})
@@ -88,15 +91,15 @@ func (st *revocationState) due(calls []Call, now time.Time) []Call {
 	e := st.of.source
 	return append(calls, Call{
 		Cluster: e.cluster, Method: "GET", Scheme: e.scheme, Authority: e.authority, Path: e.path,
-		Headers: headers, Timeout: st.of.timeout, revocations: true, conditional: st.etag != "", started: now,
+		Headers: headers, Timeout: st.of.timeout, For: *st.of.errand(),
 	})
 }
 
 // learn takes the answer to a fetch. Only a whole and valid list replaces one.
-func (st *revocationState) learn(s *State, now time.Time, call Call, a Answer) Learned {
+func (st *revocationState) learn(now time.Time, a Answer) Learned {
 	learned := Learned{For: *st.of.errand(), Settled: true}
 	st.inFlight = false
-	if learned.Failure = st.take(call, a); learned.Failure != "" {
+	if learned.Failure = st.take(a); learned.Failure != "" {
 		// A short refresh fails often: one line a minute is enough.
 		if learned.Log = !st.failed || now.Sub(st.logged) >= time.Minute; learned.Log {
 			st.logged = now
@@ -108,22 +111,22 @@ func (st *revocationState) learn(s *State, now time.Time, call Call, a Answer) L
 		}
 		// A server that is down need not be asked less often than one that is up.
 		st.backoff = min(max(2*st.backoff, firstBackoff), most, st.longest())
-		st.next = now.Add(st.backoff - s.jitter(st.backoff/2))
+		st.next = now.Add(st.backoff - st.jitter.below(st.backoff/2))
 		return learned
 	}
 	st.failed, st.backoff = false, 0
 	// A cache on the way may have had it for a while.
-	st.learned = call.started.Add(-age(a.Headers))
+	st.learned = st.started.Add(-age(a.Headers))
 	learned.Revocations = st.learned
 	// Well before it is too old, and not all workers at once.
 	delay := min(st.of.refresh, st.of.maxStale/4*3)
-	st.next = now.Add(delay - s.jitter(delay/4))
+	st.next = now.Add(delay - st.jitter.below(delay/4))
 	return learned
 }
 
 // take returns what was wrong with an answer.
-func (st *revocationState) take(call Call, a Answer) string {
-	if a.OK && call.conditional && headerValue(a.Headers, ":status") == "304" {
+func (st *revocationState) take(a Answer) string {
+	if a.OK && st.asked != "" && headerValue(a.Headers, ":status") == "304" {
 		return ""
 	}
 	if why := badAnswer(a); why != "" {

@@ -225,7 +225,7 @@ func TestRevocationsColdStart(t *testing.T) {
 	w.want(token, "wait")
 	calls := w.begin()
 	if len(calls) != 1 || calls[0].Cluster != "lists" || calls[0].Authority != "lists.example" || calls[0].Path != "/revoked?x=1" ||
-		calls[0].Scheme != "https" || calls[0].Method != "GET" || calls[0].Body != nil || !calls[0].AsksRevocations() || calls[0].AsksToken() {
+		calls[0].Scheme != "https" || calls[0].Method != "GET" || calls[0].Body != nil || !(calls[0].For.Kind == ErrandRevocations) || (calls[0].For.Kind == ErrandToken) {
 		t.Fatalf("calls %+v", calls)
 	}
 	w.want(token, "wait")
@@ -606,7 +606,7 @@ func TestRevocationBeforeIntrospection(t *testing.T) {
 		t.Errorf("asked about a revoked token: %+v", calls)
 	}
 	w.want(revocable(nil, map[string]any{"jti": "id-2"}), "wait")
-	if calls := w.begin(); len(calls) != 1 || !calls[0].AsksToken() || calls[0].AsksRevocations() {
+	if calls := w.begin(); len(calls) != 1 || !(calls[0].For.Kind == ErrandToken) || (calls[0].For.Kind == ErrandRevocations) {
 		t.Errorf("%+v", calls)
 	}
 }
@@ -808,7 +808,7 @@ func FuzzRevocations(f *testing.F) {
 	}
 	p := mustParse(f, revocationConfig(f, nil, fetchedRevocations))
 	f.Fuzz(func(t *testing.T, document []byte) {
-		st := newRevocationState(p.revocations, sipKey{1, 2})
+		st := newRevocationState(p.revocations, sipKey{1, 2}, new(jitter))
 		list, why := st.read(document)
 		if (list == nil) != (why != "") || len(list) > maxRevocations {
 			t.Fatalf("%v, %q", list, why)

@@ -32,12 +32,12 @@ func TestSignedKeysFirst(t *testing.T) {
 	w := newIntrospectionWorld(t, fetchedMember(nil), "")
 	w.due()
 	w.wantCall("/keys")
-	if call := w.calls[0]; call.Cluster != "keys" || call.AsksToken() || call.Provider() != "server" {
+	if call := w.calls[0]; call.Cluster != "keys" || (call.For.Kind == ErrandToken) || call.Provider != "server" {
 		t.Errorf("%+v", call)
 	}
 	w.want("/", "opaque", "wait")
 	w.wantCall("/keys")
-	if _, learned := w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1"))); !learned.Settled || learned.Keys == nil {
+	if _, learned := w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1"))); !learned.Settled || learned.Failure != "" {
 		t.Errorf("%+v", learned)
 	}
 	w.want("/", "opaque", "wait")

@@ -29,7 +29,7 @@ func (i *introspector) media() string {
 
 // open verifies a signed answer and returns the document in it that describes the
 // token (RFC 9701 section 5), or what was wanted. The document is the parser's.
-func (i *introspector) open(s *State, call *Call, body []byte, now time.Time) (document []byte, want string) {
+func (i *introspector) open(s *introspectionState, started time.Time, body []byte, now time.Time) (document []byte, want string) {
 	r := i.signed
 	m, err := s.parser.Parse(borrow(body))
 	switch {
@@ -40,26 +40,26 @@ func (i *introspector) open(s *State, call *Call, body []byte, now time.Time) (d
 	case !r.algorithms.Has(m.Algorithm):
 		return nil, "want a JWT with an alg of " + r.algorithms.String()
 	}
-	signer, noSuchKey := s.signerOf(m, s.keys(&r.keyring))
+	signer, noSuchKey, _ := s.keys.signer(m, s.keys.of(&r.keyring))
 	if signer == nil {
 		if noSuchKey && r.source != nil {
 			// Nobody keeps this answer for the keys: the next one finds them.
-			s.sources[r.source.index].ask(m.KeyID, now, true)
+			s.keys.sources[r.source.index].ask(m.KeyID, now, true)
 			return nil, "want a signature by a key of the server's that has been fetched"
 		}
 		return nil, "want a signature that one of the server's keys verifies"
 	}
 	c := &s.claims
-	c.reset(&s.policy.claims)
+	c.reset(s.table)
 	var inside jose.Value
 	for _, member := range m.Claims {
-		c.take(&s.policy.claims, member.Name, member.Value)
+		c.take(s.table, member.Name, member.Value)
 		if borrow(member.Name) == "token_introspection" {
 			inside = member.Value
 		}
 	}
 	// The server's clock shows whole seconds.
-	asked := float64(call.started.Unix())
+	asked := float64(started.Unix())
 	switch {
 	case c.malformed:
 		return nil, "want claims of the types that RFC 7519 section 4.1 has"

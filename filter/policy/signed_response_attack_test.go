@@ -189,7 +189,7 @@ func TestSignedHistories(t *testing.T) {
 			}
 			k := r.IntN(len(w.calls))
 			w.calls[0], w.calls[k] = w.calls[k], w.calls[0]
-			token := w.calls[0].lookup.token
+			token := w.lookupOf(w.calls[0]).token
 			name := token[:1]
 			inside, b := statement(n)
 			whole := true
@@ -209,7 +209,7 @@ func TestSignedHistories(t *testing.T) {
 					case 3:
 						claims["aud"] = "gate-" + map[string]string{"a": "b", "b": "a"}[name]
 					case 4:
-						claims["iat"] = w.calls[0].started.Unix() - 1
+						claims["iat"] = w.lookupOf(w.calls[0]).started.Unix() - 1
 					case 5:
 						claims["exp"] = w.now.Unix()
 					case 6:

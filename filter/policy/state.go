@@ -11,6 +11,18 @@ import (
 // verdicts that are remembered. One State serves one request at a time, and no
 // two configurations share one.
 type State struct {
+	policy *Policy
+	hash   sipKey // names tokens
+	jitter jitter
+
+	digester      digester // of static tokens
+	keys          *keyStates
+	revoked       *revocationState // nil: no token is ever revoked
+	jwt           *jwtState
+	introspection *introspectionState
+
+	// The request under decision. They are the state's, or each request would be
+	// allocations in TinyGo.
 	inquiry   inquiry
 	view      requestView
 	allow     Allow
@@ -18,22 +30,7 @@ type State struct {
 	concerned []int     // of Policy.rules, by one reading of the request
 	answers   []answers // by rule
 	round     uint64    // of the request that they are about
-	found     []found   // of the request under decision, by location
-	since     time.Time // when it was judged first, if it has waited
-	digester  digester
-	parser    jose.Parser
-	claims    claims
-	tries     []*jose.Key
-	cache     *tokenCache
-	sources   []*sourceState
-	lookups   []*lookups
-	pending   bool             // questions about tokens have come since Due
-	revoked   *revocationState // nil: no token is ever revoked
-	reader    jose.Reader
-	serial    uint64
-	policy    *Policy
-	seed      uint64
-	host      Host
+	found     []found   // by location
 }
 
 // Host is what a State takes from the VM that it lives in.
@@ -51,32 +48,43 @@ type Host struct {
 func (p *Policy) NewState(host Host) *State {
 	s := &State{
 		policy: p,
-		cache:  newTokenCache([16]byte(host.Random[:16]), p.cacheBytes),
-		host:   host,
-		seed:   binary.LittleEndian.Uint64(host.Random[16:]) | 1,
+		hash:   newSipKey([16]byte(host.Random[:16])),
+		jitter: jitter(binary.LittleEndian.Uint64(host.Random[16:]) | 1),
 	}
-	s.revoked = newRevocationState(p.revocations, s.cache.key)
-	for _, source := range p.sources {
-		s.sources = append(s.sources, &sourceState{source: source, kids: map[string]askedKid{}})
-	}
-	for _, i := range p.introspectors {
-		s.lookups = append(s.lookups, newLookups(i))
-	}
+	s.keys = newKeyStates(p.sources, &s.jitter, &host)
+	s.revoked = newRevocationState(p.revocations, s.hash, &s.jitter)
+	s.jwt = &jwtState{of: &p.jwt, table: &p.claims, tells: &p.tells, keys: s.keys, revoked: s.revoked, cache: newTokenCache(p.cacheBytes)}
+	s.introspection = newIntrospectionState(p.introspectors, &p.claims, &p.tells, s.keys, host.Sign, s.hash)
 	return s
 }
 
 // Pending reports that Due may have calls which no tick should be waited for.
-func (s *State) Pending() bool { return s.pending }
+func (s *State) Pending() bool { return s.introspection.pending() }
 
-// jitter returns a duration below d: workers that began together must not ask
-// an issuer together for ever.
-func (s *State) jitter(d time.Duration) time.Duration {
-	// xorshift64: spreading needs no secret.
-	s.seed ^= s.seed << 13
-	s.seed ^= s.seed >> 7
-	s.seed ^= s.seed << 17
-	if d <= 0 {
-		return 0
+// Due returns the calls to make now, and takes them for begun.
+func (s *State) Due(now time.Time) []Call {
+	calls := s.keys.due(nil, now)
+	calls = s.introspection.due(calls, now)
+	return s.revoked.due(calls, now)
+}
+
+// Learn takes the answer to a call: success, failure and garbage alike.
+func (s *State) Learn(now time.Time, call Call, answer Answer) Learned {
+	switch errand := call.For; errand.Kind {
+	case ErrandToken:
+		return s.introspection.lookups[errand.index].learn(s.introspection, now, errand, answer)
+	case ErrandRevocations:
+		return s.revoked.learn(now, answer)
+	default:
+		return s.keys.sources[errand.index].learn(now, answer)
 	}
-	return time.Duration(s.seed % uint64(d))
+}
+
+// Sweep frees what is over; to be called now and then.
+func (s *State) Sweep(now time.Time) {
+	at := seconds(now)
+	s.jwt.sweep(at)
+	for _, l := range s.introspection.lookups {
+		l.sweep(at)
+	}
 }

@@ -1,10 +1,6 @@
 package policy
 
-import (
-	"time"
-
-	"bearerauth/filter/jose"
-)
+import "bearerauth/filter/jose"
 
 // generations is a bounded map: what is not asked for any more goes when the
 // half that holds it has been filled twice. A look-up costs one or two map
@@ -107,6 +103,15 @@ type goodToken struct {
 	key      *jose.Key
 	window   window
 	identity Identity
+	marks    *marks // what revocations go by; nil where there are none
+}
+
+func (t *goodToken) size() int {
+	n := t.identity.size()
+	if t.marks != nil {
+		n += marksSize
+	}
+	return n
 }
 
 // badToken is a refusal that depends neither on the time nor on keys to come.
@@ -125,7 +130,6 @@ const (
 // tokenCache remembers verdicts over tokens. Refusals have room of their own:
 // garbage cannot push good tokens out.
 type tokenCache struct {
-	key  sipKey
 	good *generations[*goodToken]
 	bad  *generations[badToken]
 
@@ -145,16 +149,15 @@ type strangeToken struct {
 	keys  *jose.KeySet
 }
 
-func newTokenCache(random [16]byte, bytes int) *tokenCache {
+func newTokenCache(bytes int) *tokenCache {
 	return &tokenCache{
-		key:  newSipKey(random),
-		good: newGenerations(bytes, usualIdentity, func(t *goodToken) int { return t.identity.size() }),
+		good: newGenerations(bytes, usualIdentity, (*goodToken).size),
 		bad:  newGenerations(badTokenBytes, 0, func(badToken) int { return 0 }),
 	}
 }
 
 // lookBad returns the reason for which a token is known to be bad.
-func (s *State) lookBad(k tokenKey, now float64) (reason Reason, known bool) {
+func (s *jwtState) lookBad(k tokenKey, now float64) (reason Reason, known bool) {
 	if k == s.cache.expired && now == s.cache.expiredAt {
 		return ReasonExpired, true
 	}
@@ -169,24 +172,20 @@ func (s *State) lookBad(k tokenKey, now float64) (reason Reason, known bool) {
 
 // current reports whether a token that was good can still be: it ends with its
 // expiry, and at once with its key.
-func (s *State) current(t *goodToken, now float64) bool {
-	return now < t.window.expires && s.keys(&t.provider.keyring).Holds(t.key)
+func (s *jwtState) current(t *goodToken, now float64) bool {
+	return now < t.window.expires && s.keys.of(&t.provider.keyring).Holds(t.key)
 }
 
-func (s *State) standing(b badToken, now float64) bool {
-	return now < b.until && (b.keys == nil || s.keys(&b.provider.keyring) == b.keys)
+func (s *jwtState) standing(b badToken, now float64) bool {
+	return now < b.until && (b.keys == nil || s.keys.of(&b.provider.keyring) == b.keys)
 }
 
 func (c *tokenCache) keepBad(k tokenKey, reason Reason, j *jwtProvider, keys *jose.KeySet, now float64) {
 	c.bad.put(k, badToken{reason, j, keys, now + badTokenSeconds})
 }
 
-// Sweep frees what is over; to be called now and then.
-func (s *State) Sweep(now time.Time) {
-	at := seconds(now)
+// sweep frees what is over.
+func (s *jwtState) sweep(at float64) {
 	s.cache.good.sweep(func(t *goodToken) bool { return !s.current(t, at) })
 	s.cache.bad.sweep(func(b badToken) bool { return !s.standing(b, at) })
-	for _, l := range s.lookups {
-		l.sweep(at)
-	}
 }

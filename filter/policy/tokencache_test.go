@@ -119,10 +119,10 @@ func TestGarbageDoesNotDisplaceTokens(t *testing.T) {
 	for i := range 20_000 {
 		p.Decide(s, testNow, bearerRequest("a."+strconv.Itoa(i)+".c"))
 	}
-	if _, ok := s.cache.good.young[s.cache.key.sum(good).lo]; !ok {
+	if _, ok := s.jwt.cache.good.young[s.hash.sum(good).lo]; !ok {
 		t.Error("the good token was forgotten")
 	}
-	if n := len(s.cache.bad.young) + len(s.cache.bad.old); n > badTokenBytes/entryOverhead+1 {
+	if n := len(s.jwt.cache.bad.young) + len(s.jwt.cache.bad.old); n > badTokenBytes/entryOverhead+1 {
 		t.Errorf("%d refusals remembered", n)
 	}
 }

@@ -49,23 +49,6 @@ type Wait struct {
 	Since time.Time // now: to be told in Request.Since when it is judged again
 }
 
-// Errand names what requests can wait for: the keys of a source, what a server
-// says of a token, or the list of revoked ones. Two of them are the same if they are equal.
-type Errand struct {
-	kind    errandKind
-	index   int // of the source or the introspector
-	token   tokenKey
-	timeout time.Duration
-}
-
-type errandKind uint8
-
-const (
-	errandKeys errandKind = iota
-	errandToken
-	errandRevocations
-)
-
 func (*Wait) verdict()  {}
 func (*Allow) verdict() {}
 func (*Deny) verdict()  {}
