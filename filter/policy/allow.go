@@ -17,7 +17,7 @@ func (p *Policy) pass(q *inquiry, j *judgement, reason Reason) *Allow {
 	return a
 }
 
-func (p *Policy) passVerified(q *inquiry, bind []*rule, id *Identity) *Allow {
+func (p *Policy) passVerified(q *inquiry, bind []*rule, id *verifiedIdentity) *Allow {
 	a := p.newAllow(q.s, q.r.Headers, ReasonTokenValid)
 	forward := true
 	for _, rule := range bind {
@@ -43,8 +43,8 @@ func (p *Policy) passVerified(q *inquiry, bind []*rule, id *Identity) *Allow {
 }
 
 // tell lets the upstream know who it is.
-func (p *Policy) tell(a *Allow, id *Identity) {
-	a.Identity = id
+func (p *Policy) tell(a *Allow, id *verifiedIdentity) {
+	a.Identity = &id.Identity
 	a.Set = append(a.Set, id.headers...)
 }
 

@@ -34,22 +34,19 @@ func (p *Policy) read(o *object) {
 	p.tells.read(o, &p.claims)
 	p.readProviders(o)
 	p.revocations = readRevocations(o, &p.claims, &p.jwt)
-	p.readResources(o)
-	p.readCORS(o)
-	refusals.metadata = p.resourceMetadata
+	p.resources, refusals.metadata = readResources(o)
+	p.cors = readCORS(o)
 	ready := newRefusals(refusals)
 	p.negotiates = refusals.format == bodyNegotiate
 	p.readRules(o, refusals, ready)
 	p.tells.questions.known = nil
-	p.identifyStatic()
+	p.static.identify(&p.tells, &p.claims)
 	p.fallback = &rule{
 		forwardAuthorization: p.forwardAuthorization,
 		places:               everyPlace,
 		refusals:             ready,
 	}
-	if p.cors != nil {
-		p.cors.opening = &rule{access: accessAnonymous, refusals: ready}
-	}
+	p.preflight = &rule{access: accessAnonymous, refusals: ready}
 	o.done()
 }
 
@@ -108,7 +105,7 @@ func (p *Policy) readProviders(o *object) {
 		case 2:
 			p.introspectors.read(provider, index, m.name, p.places, &p.claims, &p.sources)
 		default:
-			p.readStaticProvider(provider, index)
+			p.static.read(provider, index, m.name)
 		}
 	}
 	p.resolveAsked(by, o.problems)
@@ -151,13 +148,13 @@ func (p *Policy) readRules(o *object, common *refusalOptions, ready *refusals) {
 		}
 		p.rules = append(p.rules, rule)
 	}
-	p.index = newRuleIndex(p.rules)
+	p.index = newRuleIndex(matches(p.rules))
 }
 
 func (p *Policy) readRule(o *object, common *refusalOptions, ready *refusals) *rule {
 	r := &rule{name: o.checked("name", "", wantName)}
 	if m := o.object("match"); m != nil {
-		r.match = p.readMatch(m)
+		r.match = readMatch(m, p.tells.own, &p.properties)
 	}
 	r.access = access(o.choice("access", accessNames...))
 	r.forwardAuthorization = o.boolean("forward_authorization", p.forwardAuthorization)
@@ -182,7 +179,7 @@ func (p *Policy) readRule(o *object, common *refusalOptions, ready *refusals) *r
 	own.details = readDetails(o, common.details)
 	own.headers = readRefusalHeaders(o, common.headers)
 	own.scopes = r.scopes
-	own.metadata = p.readMetadataURL(o, common.metadata)
+	own.metadata = p.resources.readMetadataURL(o, common.metadata)
 	p.negotiates = p.negotiates || own.format == bodyNegotiate
 	o.done()
 	p.checkRule(o, r)

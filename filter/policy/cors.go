@@ -6,7 +6,6 @@ import "strings"
 // (Fetch standard, sections 3.2.2 and 4.8).
 type cors struct {
 	preflight   bool
-	opening     *rule // what lets preflight requests pass
 	anyOrigin   bool
 	origins     []string
 	credentials bool
@@ -53,10 +52,10 @@ func (c *cors) readable(d *Deny, r *Request) *Deny {
 	return &with
 }
 
-func (p *Policy) readCORS(o *object) {
+func readCORS(o *object) *cors {
 	c := o.object("cors")
 	if c == nil {
-		return
+		return nil
 	}
 	found := &cors{preflight: c.boolean("preflight", false), credentials: c.boolean("allow_credentials", false)}
 	for _, origin := range c.strings("allowed_origins", wantOrigin) {
@@ -74,7 +73,7 @@ func (p *Policy) readCORS(o *object) {
 	case found.credentials && len(found.origins) == 0:
 		c.wrong("allow_credentials", "want it only with allowed_origins")
 	}
-	p.cors = found
+	return found
 }
 
 // wantOrigin is an origin as browsers write it (RFC 6454 section 6.2).

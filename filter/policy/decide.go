@@ -20,7 +20,8 @@ func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
 func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 	// Both are the state's, or each request would be two allocations in TinyGo.
 	view, q := &s.view, &s.inquiry
-	*view = newRequestView(p, r)
+	*view = newRequestView(r)
+	view.forged = len(p.properties) > 0 && p.forged(r)
 	*q = inquiry{s: s, r: r, m: moment{now: now, since: r.Since}}
 	j := p.judge(s, view)
 	if view.crowdedPath() || p.rejectNonCanonical && !view.canonicalPath() {
@@ -38,12 +39,12 @@ func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 			return rule.refusals.get(ReasonForbidden, q.format())
 		}
 	}
-	if reply := p.metadata(r); reply != nil {
+	if reply := p.resources.metadata(r); reply != nil {
 		return reply
 	}
 	s.credentials(p, r)
 	if p.cors != nil && p.cors.passes(view) {
-		j.opening = p.cors.opening
+		j.opening = p.preflight
 		return p.pass(q, &j, ReasonPreflight)
 	}
 	if len(j.bind) == 0 {
@@ -62,13 +63,14 @@ func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 
 // inquiry is one request on its way to a verdict.
 type inquiry struct {
-	s *State
-	r *Request
-	m moment
+	s  *State
+	r  *Request
+	m  moment
+	id *verifiedIdentity // once some token has verified
 }
 
 // format is that of a refusal's body, which the client takes.
-func (q *inquiry) format() bodyFormat { return q.s.policy.answerFormat(q.r) }
+func (q *inquiry) format() bodyFormat { return answerFormat(q.r, q.s.policy.negotiates) }
 
 // open decides over a request that every reading takes for one of an opening.
 // nil: it needs a token all the same.
@@ -98,7 +100,7 @@ func (p *Policy) open(q *inquiry, j *judgement) Verdict {
 func (p *Policy) require(q *inquiry, bind []*rule, how patience) Verdict {
 	q.m.how = how
 	first := bind[0]
-	var id *Identity
+	var id *verifiedIdentity
 	for _, rule := range bind {
 		v := p.holder(q, rule)
 		if v.wait != nil {
@@ -113,6 +115,7 @@ func (p *Policy) require(q *inquiry, bind []*rule, how patience) Verdict {
 		}
 		id = v.id
 	}
+	q.id = id
 	for _, rule := range bind {
 		if !rule.accepts(id.provider) {
 			return rule.refusals.get(ReasonOtherProvider, q.format())
@@ -196,7 +199,7 @@ func (p *Policy) shadow(q *inquiry, j *judgement) Verdict {
 	var a *Allow
 	if refused.Identity != nil {
 		// The token is good: the upstream gets what it would without the trial.
-		a = p.passVerified(q, []*rule{o}, refused.Identity)
+		a = p.passVerified(q, []*rule{o}, q.id)
 		a.Reason = ReasonShadow
 	} else {
 		a = p.pass(q, j, ReasonShadow)

@@ -18,6 +18,12 @@ func (p *Policy) AppendCredentials(names []string, trailers [][2]string) []strin
 	return p.locations.appendTrailers(names, trailers)
 }
 
+// forged reports whether the client sent a header that the filter will remove and
+// no honest one sends.
+func (p *Policy) forged(r *Request) bool {
+	return len(p.tells.own.appendForged(nil, r.Headers)) > 0 || p.locations.misspelt(r)
+}
+
 // ownHeaders are those that only the filter sets.
 type ownHeaders []string
 

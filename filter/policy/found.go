@@ -16,7 +16,7 @@ type found struct {
 
 // verification is what came of a token. The zero value is no success.
 type verification struct {
-	id     *Identity
+	id     *verifiedIdentity
 	reason Reason
 	// unchecked: nobody knows whether it was revoked, and it may pass all the same.
 	unchecked bool

@@ -86,7 +86,7 @@ func TestHost(t *testing.T) {
 	} {
 		h := host(t, c.pattern)
 		m := match{hosts: []hostPattern{h}}
-		v := newRequestView(new(Policy), &Request{Authority: c.authority, Path: "/", HasPath: true})
+		v := newRequestView(&Request{Authority: c.authority, Path: "/", HasPath: true})
 		if got := m.opens(&v); got != c.opens {
 			t.Errorf("%q opens %q: %v", c.pattern, c.authority, got)
 		}

@@ -6,13 +6,10 @@ import (
 	"bearerauth/filter/jose"
 )
 
-// Identity is who a verified token stands for: all that is told of it to others,
-// and all that rules want to know. It is made once, when the token is verified.
-type Identity struct {
-	Provider string
-	Subject  string      // as headerText has it, "" where nobody asks
-	State    [][2]string // properties to set, which become filter state
-
+// verifiedIdentity is an Identity and all that rules want to know of it. It is made
+// once, when the token is verified.
+type verifiedIdentity struct {
+	Identity
 	provider int         // index in Policy.providers
 	facts    facts       // what rules ask, scopes among it
 	headers  [][2]string // what the upstream is told
@@ -21,7 +18,7 @@ type Identity struct {
 
 // size is what an identity holds in memory, in bytes. Room for what a token does
 // not say counts, too: a hundred claims that it lacks are kilobytes.
-func (id *Identity) size() int {
+func (id *verifiedIdentity) size() int {
 	n := 192 + len(id.Subject) + 8*len(id.facts) + 32*(cap(id.headers)+cap(id.State))
 	for _, h := range id.headers {
 		n += len(h[1])
@@ -38,7 +35,7 @@ type told struct{ header, state string }
 func (t told) anywhere() bool { return t.header != "" || t.state != "" }
 
 // tell leaves out what is empty: Envoy would log it as if it were a value.
-func (id *Identity) tell(t told, value string) {
+func (id *verifiedIdentity) tell(t told, value string) {
 	if value == "" {
 		return
 	}
@@ -79,8 +76,8 @@ type propagation struct {
 
 // identify copies what outlives the request. What nobody asks for is not copied:
 // it would be most of what a new token costs.
-func (p *propagation) identify(id *Identity, t *testimony) {
-	*id = Identity{Provider: t.name, provider: t.provider}
+func (p *propagation) identify(id *verifiedIdentity, t *testimony) {
+	*id = verifiedIdentity{Identity: Identity{Provider: t.name}, provider: t.provider}
 	if n := p.tellings(); n > 0 {
 		id.headers = make([][2]string, 0, n)
 	}
@@ -130,7 +127,7 @@ func (p *propagation) tellings() int {
 	return n
 }
 
-func (p *propagation) takeScopes(id *Identity, t *testimony) {
+func (p *propagation) takeScopes(id *verifiedIdentity, t *testimony) {
 	if p.questions.count > 0 {
 		id.facts = make(facts, (p.questions.count+63)/64)
 	}

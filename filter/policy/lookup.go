@@ -53,7 +53,7 @@ type lookupQueue struct {
 // goodAnswer is what a server said of an active token. The rules are judged anew
 // for every request.
 type goodAnswer struct {
-	identity Identity
+	identity verifiedIdentity
 	window   window
 	exp      float64 // as the server says it, without leeway
 	at       float64 // when it came

@@ -24,14 +24,16 @@ const noPath = ""
 // requestView is a request as the rules look at it. It belongs to one request
 // and one goroutine.
 type requestView struct {
-	policy  *Policy
 	request *Request
 	path    requestPath
 	parsed  bool
-	forgery forgery
+	// forged: the client sent a header that the filter will remove and no honest one
+	// sends. Tokens are removed, too, but clients send them to open doors as well: no
+	// route may match on them.
+	forged bool
 }
 
-func newRequestView(p *Policy, r *Request) requestView { return requestView{policy: p, request: r} }
+func newRequestView(r *Request) requestView { return requestView{request: r} }
 
 func (v *requestView) requestPath() *requestPath {
 	if !v.parsed {

@@ -1,7 +1,7 @@
 package policy
 
 // readMatch reads what a rule matches. An absent member asks nothing.
-func (p *Policy) readMatch(o *object) (m match) {
+func readMatch(o *object, own ownHeaders, props *properties) (m match) {
 	kinds := []struct {
 		name  string
 		parse func(string) (*pathPattern, error)
@@ -36,7 +36,7 @@ func (p *Policy) readMatch(o *object) (m match) {
 		m.hosts = append(m.hosts, host)
 	}
 	m.headers = readConditions(o, "headers", func(c *object, name string, kind conditionKind, value string) (condition, error) {
-		if p.tells.own.have(name) {
+		if own.have(name) {
 			// What a client sends under this name is forged by definition.
 			c.wrong("name", "want a header that the filter does not set itself")
 		}
@@ -45,7 +45,7 @@ func (p *Policy) readMatch(o *object) (m match) {
 	m.query = readConditions(o, "query", func(_ *object, name string, kind conditionKind, value string) (condition, error) {
 		return newQueryCondition(name, kind, value)
 	})
-	m.routes = p.readRoutes(o)
+	m.routes = props.readRoutes(o)
 	o.done()
 	if len(o.members) == 0 {
 		o.problems.add(o.path, "want at least one member; a rule without match applies to every request")

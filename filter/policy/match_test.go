@@ -8,7 +8,7 @@ import (
 )
 
 func matchView(method, authority, path string, pairs ...[2]string) *requestView {
-	v := newRequestView(new(Policy), &Request{Method: method, Authority: authority, Path: path, HasPath: true, Headers: pairs})
+	v := newRequestView(&Request{Method: method, Authority: authority, Path: path, HasPath: true, Headers: pairs})
 	return &v
 }
 
@@ -67,7 +67,7 @@ func TestMatchIgnoresOverrides(t *testing.T) {
 
 // TestMatchWithoutPath: CONNECT passes no opening and meets no path rule.
 func TestMatchWithoutPath(t *testing.T) {
-	v := newRequestView(new(Policy), &Request{Method: "CONNECT", Authority: "example.com:443"})
+	v := newRequestView(&Request{Method: "CONNECT", Authority: "example.com:443"})
 	if got := v.readings(); len(got) != 1 || got[0] != noPath {
 		t.Fatalf("readings %q", got)
 	}
@@ -237,7 +237,7 @@ func TestMatchProperties(t *testing.T) {
 	for range 40000 {
 		m, o := randomMatch(t, r), randomMatch(t, r)
 		q := randomRequest(r)
-		v := newRequestView(new(Policy), q)
+		v := newRequestView(q)
 		covers := m.covers(&o)
 		says := func() string { return fmt.Sprintf("%+v\n%+v\n%+v", *q, m, o) }
 		if o.opens(&v) {
@@ -288,7 +288,7 @@ func FuzzMatch(f *testing.F) {
 		query:   []condition{queryCondition(f, "x", conditionPresent, "")},
 	}
 	f.Fuzz(func(t *testing.T, method, authority, path, name, value string, hasPath bool) {
-		v := newRequestView(new(Policy), &Request{
+		v := newRequestView(&Request{
 			Method: method, Authority: authority, Path: path, HasPath: hasPath, Headers: [][2]string{{name, value}},
 		})
 		if len(v.readings()) == 0 {
@@ -324,7 +324,7 @@ func BenchmarkMatch(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		v := newRequestView(new(Policy), r)
+		v := newRequestView(r)
 		n := 0
 		for i := range rules {
 			for _, reading := range v.readings() {

@@ -9,11 +9,11 @@ import (
 const maxAccept = 1024
 
 // answerFormat is what a refusal of this request should look like.
-func (p *Policy) answerFormat(r *Request) bodyFormat {
+func answerFormat(r *Request, negotiates bool) bodyFormat {
 	if isGRPC(r) {
 		return bodyGRPC
 	}
-	if !p.negotiates {
+	if !negotiates {
 		return bodyJSON // all the same to refusals that do not negotiate
 	}
 	return preferredFormat(r)

@@ -150,7 +150,7 @@ func bindsAny(m *match, v *requestView) bool {
 }
 
 func viewOf(path string) *requestView {
-	v := newRequestView(new(Policy), &Request{Method: "GET", Authority: "example.com", Path: path, HasPath: true})
+	v := newRequestView(&Request{Method: "GET", Authority: "example.com", Path: path, HasPath: true})
 	return &v
 }
 
@@ -421,9 +421,8 @@ func FuzzPathReadings(f *testing.F) {
 func TestCanonicalPathAllocatesNothing(t *testing.T) {
 	public := prefixMatch(t, "/public")
 	r := &Request{Method: "GET", Authority: "example.com", Path: "/public/items/42?x=1", HasPath: true}
-	p := new(Policy)
 	if n := testing.AllocsPerRun(100, func() {
-		v := newRequestView(p, r)
+		v := newRequestView(r)
 		if !public.opens(&v) || len(v.readings()) != 1 {
 			t.Fatal("not opened")
 		}

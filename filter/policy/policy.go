@@ -23,12 +23,12 @@ type Policy struct {
 	locations            locations
 	places               []places // where the tokens of each provider stand
 	cors                 *cors
-	negotiates           bool        // some refusals go by the Accept header
-	properties           [][]string  // of the route, that rules ask for
-	resources            []*resource // by name
-	resourceMetadata     string      // the URL in challenges, where a rule has no other
+	negotiates           bool       // some refusals go by the Accept header
+	properties           properties // of the route, that rules ask for
+	resources            resources
 	rules                []*rule
 	index                *ruleIndex
+	preflight            *rule // what lets CORS preflights pass
 	fallback             *rule // for requests that no rule matches: a valid token of any provider
 }
 
@@ -38,6 +38,10 @@ func (p *Policy) SignedBy(host jose.HostSigner) bool { return p.introspectors.si
 
 // FetchesRevocations says that there is a list to fetch.
 func (p *Policy) FetchesRevocations() bool { return p.revocations != nil && p.revocations.source.set() }
+
+// Properties are the paths of the host's properties that Request.Properties
+// has to tell, in this order.
+func (p *Policy) Properties() [][]string { return p.properties }
 
 // Warnings are what an operator should know of a configuration that is in force.
 func (p *Policy) Warnings() []string {

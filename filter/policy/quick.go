@@ -58,7 +58,7 @@ func (p *Policy) quick(s *State, now time.Time, authorization, path string, head
 	return a
 }
 
-func (p *Policy) quickly(s *State, token string, now time.Time) *Identity {
+func (p *Policy) quickly(s *State, token string, now time.Time) *verifiedIdentity {
 	c := found{credential: credential{kind: credentialBearer, token: token, named: true}}
 	if len(p.jwt.list) > 0 {
 		c.key, c.hasKey = s.hash.sum(token), true

@@ -18,6 +18,9 @@ type resource struct {
 	replies  resourceReplies
 }
 
+// resources are those of a configuration, by name.
+type resources []*resource
+
 // resourceReplies are ready: whoever asks for metadata needs no credentials, so
 // an answer must cost nothing.
 type resourceReplies struct{ get, options, other *Reply }
@@ -25,15 +28,15 @@ type resourceReplies struct{ get, options, other *Reply }
 // metadata answers a request for the metadata of a protected resource, nil for
 // any other. The path has to be that one octet by octet: what only some would
 // read as such is judged like any request.
-func (p *Policy) metadata(r *Request) *Reply {
-	if len(p.resources) == 0 || !r.HasPath {
+func (rs resources) metadata(r *Request) *Reply {
+	if len(rs) == 0 || !r.HasPath {
 		return nil
 	}
 	path, _, _ := strings.Cut(r.Path, "?")
 	if !isMetadataPath(path) {
 		return nil
 	}
-	found := p.resourceAt(path, r.Authority)
+	found := rs.at(path, r.Authority)
 	if found == nil {
 		return nil
 	}
@@ -52,12 +55,12 @@ func (p *Policy) metadata(r *Request) *Reply {
 
 func isMetadataPath(path string) bool { return strings.HasPrefix(path, wellKnownResource) }
 
-// resourceAt finds the resource whose metadata is at path. The host counts only
+// at finds the resource whose metadata is at path. The host counts only
 // where it is needed: a gateway before this one may have replaced it.
-func (p *Policy) resourceAt(path, authority string) *resource {
+func (rs resources) at(path, authority string) *resource {
 	var found *resource
 	n := 0
-	for _, m := range p.resources {
+	for _, m := range rs {
 		if m.path == path {
 			found = m
 			n++
@@ -67,7 +70,7 @@ func (p *Policy) resourceAt(path, authority string) *resource {
 		return found
 	}
 	host, ok := plainHost(authority)
-	for _, m := range p.resources {
+	for _, m := range rs {
 		if ok && m.path == path && m.host.match(host) {
 			return m
 		}
@@ -77,22 +80,22 @@ func (p *Policy) resourceAt(path, authority string) *resource {
 
 // metadataURL is the metadata that challenges point to where nothing else is
 // said: that of the only resource.
-func (p *Policy) metadataURL() string {
-	if len(p.resources) == 1 {
-		return p.resources[0].metadata
+func (rs resources) metadataURL() string {
+	if len(rs) == 1 {
+		return rs[0].metadata
 	}
 	return ""
 }
 
 // readResources reads protected_resources, and what of them challenges name.
-func (p *Policy) readResources(o *object) {
-	if resources := o.object("protected_resources"); resources != nil {
-		p.readEachResource(resources)
+func readResources(o *object) (rs resources, metadata string) {
+	if found := o.object("protected_resources"); found != nil {
+		rs.read(found)
 	}
-	p.resourceMetadata = p.readMetadataURL(o, p.metadataURL())
+	return rs, rs.readMetadataURL(o, rs.metadataURL())
 }
 
-func (p *Policy) readEachResource(o *object) {
+func (rs *resources) read(o *object) {
 	if len(o.members) == 0 {
 		o.problems.add(o.path, "want at least one protected resource, got an empty object")
 	}
@@ -106,13 +109,13 @@ func (p *Policy) readEachResource(o *object) {
 		resource := &resource{name: m.name}
 		if r := asObject(m.value, o.problems); r != nil {
 			resource.read(r)
-			for _, other := range p.resources {
+			for _, other := range *rs {
 				if other.path == resource.path && other.host == resource.host && resource.path != "" {
 					r.wrong("resource", "want metadata at a host and path of its own: protected_resources."+other.name+" has the same")
 				}
 			}
 		}
-		p.resources = append(p.resources, resource)
+		*rs = append(*rs, resource)
 	}
 }
 
@@ -138,16 +141,16 @@ func (m *resource) read(o *object) {
 
 // readMetadataURL reads what resource_metadata of a challenge is, at the top or
 // in a rule: an address, or that of one of the resources.
-func (p *Policy) readMetadataURL(o *object, byDefault string) string {
+func (rs resources) readMetadataURL(o *object, byDefault string) string {
 	url := o.checked("resource_metadata", "", wantMetadataURL)
-	name := o.checked("protected_resource", "", p.wantResourceName)
+	name := o.checked("protected_resource", "", rs.wantName)
 	switch {
 	case o.has("resource_metadata") && o.has("protected_resource"):
 		o.wrong("protected_resource", "want only one of resource_metadata, protected_resource")
 	case url != "":
 		return url
 	}
-	for _, m := range p.resources {
+	for _, m := range rs {
 		if m.name == name {
 			return m.metadata
 		}
@@ -155,8 +158,8 @@ func (p *Policy) readMetadataURL(o *object, byDefault string) string {
 	return byDefault
 }
 
-func (p *Policy) wantResourceName(name string) string {
-	for _, m := range p.resources {
+func (rs resources) wantName(name string) string {
+	for _, m := range rs {
 		if m.name == name {
 			return ""
 		}

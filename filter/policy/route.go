@@ -21,10 +21,6 @@ type Property struct {
 	OK    bool // the host has it
 }
 
-// Properties are the paths of the host's properties that Request.Properties
-// has to tell, in this order.
-func (p *Policy) Properties() [][]string { return p.properties }
-
 func (c *routeCondition) holds(r *Request) bool {
 	if c.property >= len(r.Properties) || !r.Properties[c.property].OK {
 		return false
@@ -36,8 +32,8 @@ func (c *routeCondition) holds(r *Request) bool {
 	return c.condition.holds(value)
 }
 
-func (c *routeCondition) opens(v *requestView) bool { return !v.forged() && c.holds(v.request) }
-func (c *routeCondition) binds(v *requestView) bool { return c.holds(v.request) || v.forged() }
+func (c *routeCondition) opens(v *requestView) bool { return !v.forged && c.holds(v.request) }
+func (c *routeCondition) binds(v *requestView) bool { return c.holds(v.request) || v.forged }
 
 func (c *routeCondition) covers(other *routeCondition) bool {
 	if c.property != other.property || (c.names == nil) != (other.names == nil) {
@@ -51,48 +47,24 @@ func (c *routeCondition) covers(other *routeCondition) bool {
 	return c.names != nil || c.same(&other.condition)
 }
 
-// forged reports whether the client sent a header that the filter will remove
-// and no honest one sends. Tokens are removed, too, but clients send them to open
-// doors as well: no route may match on them.
-func (v *requestView) forged() bool {
-	if v.forgery == unknownForgery {
-		v.forgery = noForgery
-		if len(v.policy.tells.own.appendForged(nil, v.request.Headers)) > 0 {
-			v.forgery = someForgery
-		}
-		for i := range v.policy.locations.list {
-			l := &v.policy.locations.list[i]
-			if l.kind == locationHeader && len(l.appendSpellings(nil, v.request.Headers, false)) > 0 {
-				v.forgery = someForgery
-			}
-		}
-	}
-	return v.forgery == someForgery
-}
+// properties are the paths of the host's properties that rules ask for.
+type properties [][]string
 
-type forgery uint8
-
-const (
-	unknownForgery forgery = iota
-	noForgery
-	someForgery
-)
-
-// property is the index of a property, which several rules can share.
-func (p *Policy) property(path ...string) int {
-	for i, have := range p.properties {
+// index is that of a property, which several rules can share.
+func (ps *properties) index(path ...string) int {
+	for i, have := range *ps {
 		if slices.Equal(have, path) {
 			return i
 		}
 	}
-	p.properties = append(p.properties, path)
-	return len(p.properties) - 1
+	*ps = append(*ps, path)
+	return len(*ps) - 1
 }
 
 // readRoutes reads what a rule asks of the route.
-func (p *Policy) readRoutes(o *object) (list []routeCondition) {
+func (ps *properties) readRoutes(o *object) (list []routeCondition) {
 	if names := o.strings("route_names", wantClaimText); len(names) > 0 {
-		list = append(list, routeCondition{property: p.property("xds", "route_name"), names: names})
+		list = append(list, routeCondition{property: ps.index("xds", "route_name"), names: names})
 	}
 	for _, item := range o.array("route_metadata") {
 		c := asObject(item, o.problems)
@@ -118,7 +90,7 @@ func (p *Policy) readRoutes(o *object) (list []routeCondition) {
 			c.problems.add(c.path, err.Error())
 			continue
 		}
-		list = append(list, routeCondition{property: p.property(path...), condition: condition})
+		list = append(list, routeCondition{property: ps.index(path...), condition: condition})
 	}
 	return list
 }

@@ -42,6 +42,13 @@ type rule struct {
 // opens reports whether a request may pass by this rule without a verified token.
 func (r *rule) opens() bool { return r.access.opens() || r.shadow }
 
+func matches(rules []*rule) (list []*match) {
+	for _, r := range rules {
+		list = append(list, &r.match)
+	}
+	return list
+}
+
 // label is the rule's name in metrics, or else its place in the configuration.
 func (r *rule) label() string {
 	if r.name != "" {
@@ -55,7 +62,7 @@ func (r *rule) accepts(provider int) bool {
 }
 
 // judge reports whether a verified token is enough, and why not.
-func (r *rule) judge(id *Identity) Reason {
+func (r *rule) judge(id *verifiedIdentity) Reason {
 	switch {
 	case !id.facts.all(r.needsScopes), len(r.needsAnyScope) > 0 && !id.facts.any(r.needsAnyScope):
 		return ReasonInsufficientScope
@@ -66,9 +73,9 @@ func (r *rule) judge(id *Identity) Reason {
 }
 
 // insufficient refuses a token that is valid, so that it is known whose it was.
-func (r *rule) insufficient(reason Reason, id *Identity, format bodyFormat) *Deny {
+func (r *rule) insufficient(reason Reason, id *verifiedIdentity, format bodyFormat) *Deny {
 	d := *r.refusals.get(reason, format)
-	d.Identity = id
+	d.Identity = &id.Identity
 	return &d
 }
 
@@ -111,7 +118,7 @@ func (p *Policy) judgeReading(j *judgement, s *State, v *requestView, reading st
 		if a.round != s.round {
 			*a = answers{round: s.round}
 		}
-		if r.opens() && a.opens(r, v) {
+		if r.opens() && a.opens(&r.match, v) {
 			j.opening = r
 			return
 		}
@@ -119,7 +126,7 @@ func (p *Policy) judgeReading(j *judgement, s *State, v *requestView, reading st
 			continue
 		}
 		binds, settles := r.match.takesPath(reading)
-		if !binds || !a.possible(r, v) {
+		if !binds || !a.possible(&r.match, v) {
 			continue
 		}
 		if r.access == accessAnonymous {
@@ -127,7 +134,7 @@ func (p *Policy) judgeReading(j *judgement, s *State, v *requestView, reading st
 			continue
 		}
 		j.add(r)
-		if settles && a.certain(r, v) {
+		if settles && a.certain(&r.match, v) {
 			return
 		}
 	}
@@ -152,23 +159,23 @@ const (
 
 func answerOf(b bool) answer { return no + answer(indexOf(b)) }
 
-func (a *answers) opens(r *rule, v *requestView) bool {
+func (a *answers) opens(m *match, v *requestView) bool {
 	if a.opensIs == unasked {
-		a.opensIs = answerOf(r.match.opens(v))
+		a.opensIs = answerOf(m.opens(v))
 	}
 	return a.opensIs == yes
 }
 
-func (a *answers) possible(r *rule, v *requestView) bool {
+func (a *answers) possible(m *match, v *requestView) bool {
 	if a.possibleIs == unasked {
-		a.possibleIs = answerOf(r.match.possible(v))
+		a.possibleIs = answerOf(m.possible(v))
 	}
 	return a.possibleIs == yes
 }
 
-func (a *answers) certain(r *rule, v *requestView) bool {
+func (a *answers) certain(m *match, v *requestView) bool {
 	if a.certainIs == unasked {
-		a.certainIs = answerOf(r.match.certain(v))
+		a.certainIs = answerOf(m.certain(v))
 	}
 	return a.certainIs == yes
 }

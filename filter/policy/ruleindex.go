@@ -11,7 +11,7 @@ import (
 // has neither is asked about every request. It leaves out only rules that neither
 // open nor bind, so nothing is judged otherwise than by asking them all.
 type ruleIndex struct {
-	always      []int // of Policy.rules, ascending, as all lists here
+	always      []int // of the rules, ascending, as all lists here
 	paths       map[string][]int
 	hosts       map[string][]int // a name, or the part of a wildcard behind the asterisk
 	expressions []int            // filed under paths
@@ -23,26 +23,26 @@ type ruleIndex struct {
 // fewRules are asked one by one faster than they are looked up.
 const fewRules = 4
 
-func newRuleIndex(rules []*rule) *ruleIndex {
+func newRuleIndex(matches []*match) *ruleIndex {
 	x := &ruleIndex{paths: map[string][]int{}, hosts: map[string][]int{}}
 	byPath, byHost := map[string]int{}, map[string]int{}
-	for _, r := range rules {
-		byPath[r.match.pathKey()]++
-		for _, key := range r.match.hostKeys() {
+	for _, m := range matches {
+		byPath[m.pathKey()]++
+		for _, key := range m.hostKeys() {
 			byHost[key]++
 		}
 	}
-	for i, r := range rules {
-		path, hosts := r.match.pathKey(), r.match.hostKeys()
+	for i, m := range matches {
+		path, hosts := m.pathKey(), m.hostKeys()
 		crowd := 0
 		for _, host := range hosts {
 			crowd = max(crowd, byHost[host])
 		}
 		switch {
-		case len(rules) <= fewRules || path == "" && len(hosts) == 0:
+		case len(matches) <= fewRules || path == "" && len(hosts) == 0:
 			x.always = append(x.always, i)
 		case path != "" && (len(hosts) == 0 || byPath[path] <= crowd):
-			x.filePath(i, path, r.match.path)
+			x.filePath(i, path, m.path)
 		default:
 			for _, host := range hosts {
 				x.hosts[host] = append(x.hosts[host], i)

@@ -68,14 +68,14 @@ func TestRuleIndexChangesNothing(t *testing.T) {
 			rules = append(rules, &rule{path: fmt.Sprint("rules[", i, "]"), match: m, access: access(r.IntN(5)), shadow: r.IntN(6) == 0, forwardUnverified: r.IntN(3) == 0})
 		}
 		indexed, whole := &Policy{rules: rules, fallback: &rule{path: "fallback"}}, &Policy{rules: rules, fallback: &rule{path: "fallback"}}
-		indexed.index, whole.index = newRuleIndex(rules), askAll(rules)
+		indexed.index, whole.index = newRuleIndex(matches(rules)), askAll(rules)
 		for range 60 {
 			q := randomRequest(r)
 			if r.IntN(2) == 0 {
 				q.Path = path() + one("", "/", "/..", "//", ";x", "/%2e%2e/a", `\a`, "%2fa", "/"+strings.Repeat("b", maxRegexInput))
 			}
 			q.Authority = one(q.Authority, "X.e.com", "[::1]:80", "y.x.e.com", ".e.com", "e.com:", "%65.com", "e.com,x.e.com", "["+"e.com")
-			view, other := newRequestView(indexed, q), newRequestView(whole, q)
+			view, other := newRequestView(q), newRequestView(q)
 			got, want := indexed.judge(new(State), &view), whole.judge(new(State), &other)
 			if says(got) != says(want) {
 				for _, rule := range rules {
@@ -109,7 +109,7 @@ func TestRuleIndexFinds(t *testing.T) {
 	add(match{hosts: []hostPattern{host(t, "[::1]"), host(t, "tenant-1.example")}})
 	add(match{methods: []string{"GET"}})
 	always := []int{300, 301, 302}
-	x := newRuleIndex(rules)
+	x := newRuleIndex(matches(rules))
 	for _, c := range []struct {
 		authority, path string
 		want            []int
@@ -255,11 +255,11 @@ func BenchmarkRules(b *testing.B) {
 				p.rules = append(p.rules, &rule{match: match{path: pattern(b, kind, text)}})
 			}
 			p.rules = append(p.rules, &rule{match: match{path: pattern(b, "prefix", "/orders")}})
-			p.index = newRuleIndex(p.rules)
+			p.index = newRuleIndex(matches(p.rules))
 			s, q := new(State), &Request{Method: "GET", Authority: "e", Path: "/orders/1/items", HasPath: true}
 			b.ReportAllocs()
 			for b.Loop() {
-				v := newRequestView(p, q)
+				v := newRequestView(q)
 				if j := p.judge(s, &v); j.bind[0] != p.rules[n-1] {
 					b.Fatal(says(j))
 				}
@@ -370,7 +370,7 @@ func FuzzRules(f *testing.F) {
 		s := p.NewState(Host{})
 		for _, q := range []Request{{Path: path, HasPath: true, Authority: authority}, {Path: "/a/b", HasPath: true, Authority: "e.com"}, {Authority: authority}, {Path: path, HasPath: true, Authority: authority}} {
 			q.Method = "GET"
-			view, other := newRequestView(p, &q), newRequestView(p, &q)
+			view, other := newRequestView(&q), newRequestView(&q)
 			if got, want := says(p.judge(s, &view)), says(askEach(p, &other)); got != want {
 				t.Fatalf("%q %q: %s, want %s by %v", q.Path, q.Authority, got, want, rules)
 			}

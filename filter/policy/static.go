@@ -16,7 +16,7 @@ import (
 // staticToken is one configured token: its digest, never the token.
 type staticToken struct {
 	digest    [sha256.Size]byte
-	identity  *Identity
+	identity  *verifiedIdentity
 	notBefore time.Time // zero: no bound
 	expires   time.Time // zero: no bound
 	next      int32     // the next token with the same first eight octets, -1: none
@@ -105,8 +105,8 @@ func (s *staticTokens) verify(digest *[sha256.Size]byte, now time.Time) (*static
 	return t, ReasonTokenValid
 }
 
-// readStaticProvider reads a provider of type "static" into the policy's table.
-func (p *Policy) readStaticProvider(o *object, provider int) {
+// read reads a provider of type "static" into the table.
+func (s *staticTokens) read(o *object, provider int, name string) {
 	items := o.array("tokens")
 	if !o.has("tokens") {
 		o.problems.add(o.at("tokens"), "want an array of tokens")
@@ -121,7 +121,7 @@ func (p *Policy) readStaticProvider(o *object, provider int) {
 		if !t.has("sha256") {
 			t.wrong("sha256", "want the SHA-256 of the token as 64 lower-case hex digits")
 		}
-		token.identity = p.readStaticClaims(t, provider)
+		token.identity = s.readClaims(t, provider, name)
 		token.notBefore = t.time("not_before")
 		token.expires = t.time("expires")
 		if !token.notBefore.IsZero() && !token.expires.IsZero() && !token.notBefore.Before(token.expires) {
@@ -132,7 +132,7 @@ func (p *Policy) readStaticProvider(o *object, provider int) {
 			continue
 		}
 		decodeDigest(&token.digest, digest)
-		if other := p.static.add(token, t.at("sha256")); other != "" {
+		if other := s.add(token, t.at("sha256")); other != "" {
 			t.wrong("sha256", "duplicate token: the same digest is at "+other)
 		}
 	}
@@ -141,44 +141,46 @@ func (p *Policy) readStaticProvider(o *object, provider int) {
 
 // staticClaims is what a static token says, kept until it is known what rules ask.
 type staticClaims struct {
-	identity                 *Identity
+	identity                 *verifiedIdentity
 	provider                 int
+	name                     string
 	subject, scope, clientID string
 	attributes               map[string]string
 }
 
-func (p *Policy) readStaticClaims(t *object, provider int) *Identity {
+func (s *staticTokens) readClaims(t *object, provider int, name string) *verifiedIdentity {
 	c := staticClaims{
-		identity:   &Identity{},
+		identity:   &verifiedIdentity{},
 		provider:   provider,
+		name:       name,
 		subject:    t.checked("subject", "", wantHeaderText),
 		scope:      joinScopes(t.strings("scopes", wantScope)),
 		clientID:   t.checked("client_id", "", wantHeaderText),
 		attributes: readAttributes(t),
 	}
-	p.static.claims = append(p.static.claims, c)
+	s.claims = append(s.claims, c)
 	return c.identity
 }
 
-// identifyStatic makes the identities of all static tokens. Their attributes are
+// identify makes the identities of all static tokens. Their attributes are
 // what a JWT's claims are, strings at the top of a payload.
-func (p *Policy) identifyStatic() {
-	scope := []scopeClaim{{claim: p.claims.index("scope")}}
-	tops := make([]jose.Value, len(p.claims.names))
-	values := make([]jose.Value, len(p.claims.refs))
-	for i := range p.static.claims {
-		c := &p.static.claims[i]
-		for i, name := range p.claims.names {
+func (s *staticTokens) identify(tells *propagation, table *claimTable) {
+	scope := []scopeClaim{{claim: table.index("scope")}}
+	tops := make([]jose.Value, len(table.names))
+	values := make([]jose.Value, len(table.refs))
+	for i := range s.claims {
+		c := &s.claims[i]
+		for i, name := range table.names {
 			tops[i] = c.value(name)
 		}
-		for i := range p.claims.refs {
-			values[i] = p.claims.refs[i].in(tops)
+		for i := range table.refs {
+			values[i] = table.refs[i].in(tops)
 		}
-		p.tells.identify(c.identity, &testimony{
-			provider: c.provider, name: p.providers[c.provider], subject: c.subject, clientID: c.clientID, values: values, scopes: scope,
+		tells.identify(c.identity, &testimony{
+			provider: c.provider, name: c.name, subject: c.subject, clientID: c.clientID, values: values, scopes: scope,
 		})
 	}
-	p.static.claims = nil
+	s.claims = nil
 }
 
 func (c *staticClaims) value(name string) jose.Value {

@@ -42,6 +42,16 @@ func (l *location) appendSpellings(names []string, pairs [][2]string, exact bool
 	return names
 }
 
+// misspelt reports a header that only some upstreams take for one of the locations.
+func (ls *locations) misspelt(r *Request) bool {
+	for i := range ls.list {
+		if l := &ls.list[i]; l.kind == locationHeader && len(l.appendSpellings(nil, r.Headers, false)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // gone are the places that lose what has their name, and what has it to some
 // upstreams only.
 type gone struct{ named, aliased places }

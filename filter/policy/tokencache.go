@@ -102,7 +102,7 @@ type goodToken struct {
 	provider *jwtProvider
 	key      *jose.Key
 	window   window
-	identity Identity
+	identity verifiedIdentity
 	marks    *marks // what revocations go by; nil where there are none
 }
 

@@ -54,6 +54,13 @@ func (*Allow) verdict() {}
 func (*Deny) verdict()  {}
 func (*Reply) verdict() {}
 
+// Identity is who a verified token stands for, as others are told.
+type Identity struct {
+	Provider string
+	Subject  string      // as headerText has it, "" where nobody asks
+	State    [][2]string // properties to set, which become filter state
+}
+
 // Internal is the refusal for a failure of the filter itself: it is there
 // before any configuration is, and never depends on one.
 var Internal = &Deny{
