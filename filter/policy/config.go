@@ -33,7 +33,7 @@ func (p *Policy) read(o *object) {
 	p.cacheBytes = o.integer("token_cache_bytes", 4<<20, 0, 256<<20)
 	p.tells.read(o, &p.claims)
 	p.readProviders(o)
-	p.revocations = readRevocations(o, &p.claims, &p.jwt)
+	p.revocations = readRevocations(o, &p.claims, len(p.jwt.list) > 0, p.jwt.takes)
 	p.resources, refusals.metadata = readResources(o)
 	p.cors = readCORS(o)
 	ready := newRefusals(refusals)
@@ -96,7 +96,7 @@ func (p *Policy) readProviders(o *object) {
 		if !provider.has("type") {
 			provider.wrong("type", "want one of static, jwt, introspection")
 		}
-		p.places = append(p.places, p.locations.read(provider, p.tells.own))
+		p.places = append(p.places, p.locations.read(provider, p.tells.own.have))
 		switch provider.choice("type", "static", "jwt", "introspection") {
 		case 1:
 			if ask := p.jwt.read(provider, index, m.name, &p.claims, &p.sources); ask != "" {
@@ -154,7 +154,7 @@ func (p *Policy) readRules(o *object, common *refusalOptions, ready *refusals) {
 func (p *Policy) readRule(o *object, common *refusalOptions, ready *refusals) *rule {
 	r := &rule{name: o.checked("name", "", wantName)}
 	if m := o.object("match"); m != nil {
-		r.match = readMatch(m, p.tells.own, &p.properties)
+		r.match = readMatch(m, p.tells.own.have, &p.properties)
 	}
 	r.access = access(o.choice("access", accessNames...))
 	r.forwardAuthorization = o.boolean("forward_authorization", p.forwardAuthorization)

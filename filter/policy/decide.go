@@ -58,7 +58,7 @@ func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 		j.add(o)
 		s.bind = j.bind
 	}
-	return p.require(q, j.bind, r.patience())
+	return p.require(q, j.bind, patienceOf(r))
 }
 
 // inquiry is one request on its way to a verdict.
@@ -84,7 +84,7 @@ func (p *Policy) open(q *inquiry, j *judgement) Verdict {
 		return p.pass(q, j, ReasonAnonymous)
 	case accessPresenceOnly:
 		if c := q.s.only(everyPlace); c.kind != credentialBearer {
-			return o.refusals.get(c.kind.reason(), q.format())
+			return o.refusals.get(reasonFor(c.kind), q.format())
 		}
 		return p.pass(q, j, ReasonPresenceOnly)
 	case accessOptional:
@@ -164,7 +164,7 @@ func (p *Policy) holder(q *inquiry, rule *rule) (first verification) {
 func (p *Policy) token(q *inquiry, at places) verification {
 	c := q.s.only(at)
 	if c.kind != credentialBearer {
-		return verification{reason: c.kind.reason()}
+		return verification{reason: reasonFor(c.kind)}
 	}
 	if !c.judged {
 		c.judged = true
@@ -256,7 +256,7 @@ func (p *Policy) anyRule(j *judgement) *rule {
 	return p.fallback
 }
 
-func (k credentialKind) reason() Reason {
+func reasonFor(k credentialKind) Reason {
 	switch k {
 	case credentialNone:
 		return ReasonMissing

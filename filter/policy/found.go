@@ -46,7 +46,7 @@ func (s *State) authorization(p *Policy, r *Request, f *found) {
 	if len(p.jwt.list) > 0 {
 		if token, plain := plainCredential(r); plain {
 			f.key = s.hash.sum(token)
-			if known, ok := s.jwt.cache.good.get(f.key); ok && !second {
+			if known := s.jwt.known(f.key); known != nil && !second {
 				f.credential, f.hasKey, f.known = credential{kind: credentialBearer, token: token, named: true}, true, known
 				return
 			}
@@ -64,7 +64,7 @@ func (s *State) name(f *found) tokenKey {
 		// It stood elsewhere than in a plain Authorization: nobody has looked yet.
 		f.key, f.hasKey = s.hash.sum(f.token), true
 		if f.known == nil {
-			f.known, _ = s.jwt.cache.good.get(f.key)
+			f.known = s.jwt.known(f.key)
 		}
 	}
 	return f.key

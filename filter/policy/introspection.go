@@ -161,6 +161,17 @@ func (s *introspectionState) due(calls []Call, now time.Time) []Call {
 	return calls
 }
 
+// learn takes the server's answer to a question.
+func (s *introspectionState) learn(now time.Time, errand Errand, answer Answer) Learned {
+	return s.lookups[errand.index].learn(s, now, errand, answer)
+}
+
+func (s *introspectionState) sweep(at float64) {
+	for _, l := range s.lookups {
+		l.sweep(at)
+	}
+}
+
 func (s *introspectionState) pending() bool {
 	for _, l := range s.lookups {
 		if l.pending {

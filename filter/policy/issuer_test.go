@@ -63,7 +63,7 @@ func (i *testIssuer) jwk(alg, kid string) map[string]any {
 	}
 }
 
-func jwks(keys ...map[string]any) string {
+func jwkSet(keys ...map[string]any) string {
 	document, err := json.Marshal(map[string]any{"keys": keys})
 	if err != nil {
 		panic(err)
@@ -126,7 +126,7 @@ func jwtConfig(t testing.TB, members map[string]any) string {
 	t.Helper()
 	provider := map[string]any{
 		"type": "jwt", "issuer": "https://issuer.example", "audiences": []string{"api"},
-		"jwks": json.RawMessage(jwks(issuerOnce().jwk("RS256", "k1"))),
+		"jwks": json.RawMessage(jwkSet(issuerOnce().jwk("RS256", "k1"))),
 	}
 	maps.Copy(provider, members)
 	maps.DeleteFunc(provider, func(_ string, v any) bool { return v == nil })

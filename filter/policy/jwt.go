@@ -34,8 +34,6 @@ type jwtProviders struct {
 	elsewhere map[string]bool
 }
 
-func (ps *jwtProviders) none() bool { return len(ps.list) == 0 }
-
 // takes reports whether some provider has tokens of this issuer.
 func (ps *jwtProviders) takes(issuer string) bool {
 	return len(ps.issuers[issuer]) > 0 || len(ps.any) > 0
@@ -52,6 +50,16 @@ type jwtState struct {
 
 	parser jose.Parser
 	claims claims
+}
+
+func newJWTState(of *jwtProviders, table *claimTable, tells *propagation, keys *keyStates, revoked *revocationState, bytes int) *jwtState {
+	return &jwtState{of: of, table: table, tells: tells, keys: keys, revoked: revoked, cache: newTokenCache(bytes)}
+}
+
+// known is what is remembered of a token that was good, nil where that is nothing.
+func (s *jwtState) known(key tokenKey) *goodToken {
+	good, _ := s.cache.good.get(key)
+	return good
 }
 
 // verify verifies a token of any JWT provider, which may have been revoked since it
@@ -128,7 +136,7 @@ func (s *jwtState) verifySigned(token string, key tokenKey, remembered *goodToke
 	case signer != nil:
 	case noSuchKey && provider.source != nil:
 		s.cache.strange = strangeToken{key, keys}
-		reason, wait := s.keys.sources[provider.source.index].ask(message.KeyID, m.now, m.how == waits)
+		reason, wait := s.keys.ask(provider.source, message.KeyID, m.now, m.how == waits)
 		v := verification{reason: reason}
 		if wait {
 			v.wait = provider.source.errand()

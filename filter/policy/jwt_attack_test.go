@@ -22,8 +22,8 @@ func TestRefusalEndsWithNewKey(t *testing.T) {
 		header         map[string]any
 		before, served string
 	}{
-		"token without kid": {map[string]any{"kid": nil}, "wait", jwks(old.jwk("RS256", "k1"), fresh.jwk("RS256", "k2"))},
-		"one kid for both":  {nil, "bad_signature", jwks(old.jwk("RS256", "k1"), fresh.jwk("RS256", "k1"))},
+		"token without kid": {map[string]any{"kid": nil}, "wait", jwkSet(old.jwk("RS256", "k1"), fresh.jwk("RS256", "k2"))},
+		"one kid for both":  {nil, "bad_signature", jwkSet(old.jwk("RS256", "k1"), fresh.jwk("RS256", "k1"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,7 +76,7 @@ func TestStrangersDoNotStopRotation(t *testing.T) {
 			}
 			// The strangers have gone. Half a minute later the issuer has a new key.
 			w.now = w.now.Add(30 * time.Second)
-			w.served = jwks(issuerOnce().jwk("RS256", "k1"), issuerOnce().jwk("RS256", "k2"))
+			w.served = jwkSet(issuerOnce().jwk("RS256", "k1"), issuerOnce().jwk("RS256", "k2"))
 			if got := w.ask("k2", "RS256"); got != "wait" {
 				t.Fatalf("a kid that is new: %s, want wait", got)
 			}
@@ -99,10 +99,10 @@ func TestNamelessKeysHideNoKid(t *testing.T) {
 	}
 	other := newTestIssuer()
 	w := newKeysWorld(t, map[string]any{"refresh": "24h"})
-	w.served = jwks(nameless(other))
+	w.served = jwkSet(nameless(other))
 	w.fetch()
 	w.now = w.now.Add(time.Minute)
-	w.served = jwks(nameless(other), issuerOnce().jwk("RS256", "k2"))
+	w.served = jwkSet(nameless(other), issuerOnce().jwk("RS256", "k2"))
 	if got := w.ask("k2", "RS256"); got != "wait" {
 		t.Fatalf("a kid that the set has not: %s, want wait", got)
 	}

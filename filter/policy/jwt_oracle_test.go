@@ -75,7 +75,7 @@ func TestDecideAgainstOracle(t *testing.T) {
 			}
 			for _, call := range s.Due(now) {
 				set := served[call.Provider]
-				answer := Answer{OK: r.IntN(8) > 0, Headers: [][2]string{{":status", "200"}}, Body: []byte(jwks(set...))}
+				answer := Answer{OK: r.IntN(8) > 0, Headers: [][2]string{{":status", "200"}}, Body: []byte(jwkSet(set...))}
 				if l := s.Learn(now, call, answer); l.Failure == "" && l.Settled {
 					oracle.learn(call.Provider, set)
 				}

@@ -120,7 +120,7 @@ func TestJWTClaims(t *testing.T) {
 func TestJWTForgeries(t *testing.T) {
 	t.Parallel()
 	issuer := issuerOnce()
-	p := mustParse(t, jwtConfig(t, map[string]any{"jwks": json.RawMessage(jwks(
+	p := mustParse(t, jwtConfig(t, map[string]any{"jwks": json.RawMessage(jwkSet(
 		issuer.jwk("RS256", "rs"), issuer.jwk("ES256", "es"), issuer.jwk("EdDSA", "ed"),
 	))}))
 	s := p.NewState(Host{})

@@ -1,6 +1,10 @@
 package policy
 
-import "bearerauth/filter/jose"
+import (
+	"time"
+
+	"bearerauth/filter/jose"
+)
 
 // keyring is by whose keys, and in which algorithms, somebody's JWTs verify.
 type keyring struct {
@@ -17,12 +21,22 @@ type keyStates struct {
 	knows   jose.Algorithms // in which the host passed the self-test
 }
 
-func newKeyStates(sources keySources, j *jitter, host *Host) *keyStates {
-	ks := &keyStates{verify: host.Verify, knows: host.Knows}
+func newKeyStates(sources keySources, j *jitter, verify jose.HostVerifier, knows jose.Algorithms) *keyStates {
+	ks := &keyStates{verify: verify, knows: knows}
 	for _, source := range sources {
 		ks.sources = append(ks.sources, &sourceState{source: source, jitter: j, kids: map[string]askedKid{}})
 	}
 	return ks
+}
+
+// learn takes the answer to a fetch.
+func (ks *keyStates) learn(now time.Time, errand Errand, answer Answer) Learned {
+	return ks.sources[errand.index].learn(now, answer)
+}
+
+// ask is asked about a kid that is not in the set of a source.
+func (ks *keyStates) ask(source *keySource, kid string, now time.Time, mayWait bool) (reason Reason, wait bool) {
+	return ks.sources[source.index].ask(kid, now, mayWait)
 }
 
 // of is the present key set of a keyring, nil where there is none. Keys belong

@@ -33,7 +33,7 @@ func newKeysWorld(t *testing.T, members map[string]any) *keysWorld {
 	p := mustParse(t, remoteConfig(t, members))
 	return &keysWorld{
 		t: t, policy: p, state: p.NewState(Host{}), now: testNow,
-		served: jwks(issuerOnce().jwk("RS256", "k1")),
+		served: jwkSet(issuerOnce().jwk("RS256", "k1")),
 	}
 }
 
@@ -104,7 +104,7 @@ func TestKeysDeadline(t *testing.T) {
 // an issuer in trouble sends never takes its place.
 func TestKeysOutage(t *testing.T) {
 	t.Parallel()
-	good := jwks(issuerOnce().jwk("RS256", "k1"))
+	good := jwkSet(issuerOnce().jwk("RS256", "k1"))
 	for name, served := range map[string]string{
 		"down": "", "not JSON": "<html>", "no keys": `{"keys":[]}`, "no member": `{}`, "other keys only": `{"keys":[{"kty":"xyz"}]}`,
 		"a secret": `{"keys":[{"kty":"oct","k":"` + b64([]byte(strings.Repeat("s", 64))) + `"}]}`,
@@ -145,7 +145,7 @@ func TestKeysBackoff(t *testing.T) {
 	if w.calls < 100 || w.calls > 250 {
 		t.Errorf("%d calls in ten minutes without keys", w.calls)
 	}
-	w.served = jwks(issuerOnce().jwk("RS256", "k1"))
+	w.served = jwkSet(issuerOnce().jwk("RS256", "k1"))
 	w.now = w.now.Add(coldBackoff)
 	w.fetch()
 	w.served = ""
@@ -166,7 +166,7 @@ func TestKeysRotation(t *testing.T) {
 	w := newKeysWorld(t, nil)
 	w.fetch()
 	w.want("token_valid")
-	w.served = jwks(issuer.jwk("RS256", "k1"), issuer.jwk("ES256", "k2"))
+	w.served = jwkSet(issuer.jwk("RS256", "k1"), issuer.jwk("ES256", "k2"))
 	if got := w.ask("k2", "ES256"); got != "wait" {
 		t.Fatalf("%s for a new key, want to wait for a fetch", got)
 	}
@@ -176,7 +176,7 @@ func TestKeysRotation(t *testing.T) {
 	}
 	// A key that leaves the set ends at once, though its tokens are remembered.
 	w.want("token_valid")
-	w.served = jwks(issuer.jwk("ES256", "k2"))
+	w.served = jwkSet(issuer.jwk("ES256", "k2"))
 	w.now = w.now.Add(24 * time.Hour)
 	w.fetch()
 	if got := w.ask("k1", "RS256"); got != "wait" && got != "unknown_key" {
@@ -372,7 +372,7 @@ func TestKeysDiscovery(t *testing.T) {
 // TestKeysBadAnswers: only a whole 200 is an answer.
 func TestKeysBadAnswers(t *testing.T) {
 	t.Parallel()
-	good := jwks(issuerOnce().jwk("RS256", "k1"))
+	good := jwkSet(issuerOnce().jwk("RS256", "k1"))
 	for name, a := range map[string]Answer{
 		"none":       {},
 		"500":        {OK: true, Headers: [][2]string{{":status", "500"}}, Body: []byte(good)},

@@ -3,7 +3,7 @@ package policy
 import "strings"
 
 // readLocations reads where a provider's tokens stand in a request.
-func (ls *locations) read(o *object, own ownHeaders) (at places) {
+func (ls *locations) read(o *object, own func(name string) bool) (at places) {
 	items := o.array("token_locations")
 	if !o.has("token_locations") {
 		return ls.place(location{kind: locationAuthorization, name: "authorization"}, o)
@@ -18,7 +18,7 @@ func (ls *locations) read(o *object, own ownHeaders) (at places) {
 		if len(o.problems.list) > before {
 			continue
 		}
-		if found.kind == locationHeader && own.have(found.name) {
+		if found.kind == locationHeader && own(found.name) {
 			l.wrong("header", "want a header that the filter does not set itself")
 		}
 		bit := ls.place(found, l)

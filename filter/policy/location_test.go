@@ -192,7 +192,7 @@ func TestRememberedAnywhere(t *testing.T) {
 func TestAllOfJWT(t *testing.T) {
 	t.Parallel()
 	issuer := issuerOnce()
-	keys := jwks(issuer.jwk("RS256", "k1"))
+	keys := jwkSet(issuer.jwk("RS256", "k1"))
 	p := mustParse(t, `{"subject_header": "x-sub", "providers": {
 		"user": {"type": "jwt", "issuer": "https://issuer.example", "audiences": ["api"], "jwks": `+keys+`},
 		"device": {"type": "jwt", "issuer": "https://devices.example", "audiences": ["api"], "jwks": `+keys+`, "token_locations": [{"header": "x-device"}]},
@@ -251,8 +251,8 @@ func TestKeyIDs(t *testing.T) {
 	one, two := issuerOnce(), newTestIssuer()
 	config := func(common string) string {
 		return `{"providers": {
-			"one": {"type": "jwt", ` + common + `, "audiences": ["api"], "key_ids": ["k1"], "jwks": ` + jwks(one.jwk("RS256", "k1"), one.jwk("RS256", "k3")) + `},
-			"two": {"type": "jwt", ` + common + `, "audiences": ["api"], "key_ids": ["k2"], "jwks": ` + jwks(two.jwk("RS256", "k2"), two.jwk("RS256", "k1")) + `}},
+			"one": {"type": "jwt", ` + common + `, "audiences": ["api"], "key_ids": ["k1"], "jwks": ` + jwkSet(one.jwk("RS256", "k1"), one.jwk("RS256", "k3")) + `},
+			"two": {"type": "jwt", ` + common + `, "audiences": ["api"], "key_ids": ["k2"], "jwks": ` + jwkSet(two.jwk("RS256", "k2"), two.jwk("RS256", "k1")) + `}},
 			"rules": [{"match": {"path": "/two"}, "providers": ["two"]}]}`
 	}
 	type m = map[string]any

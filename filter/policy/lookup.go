@@ -134,7 +134,7 @@ func (l *lookups) seek(s *introspectionState, key tokenKey, token string, m mome
 	case l.lacksKeys(s):
 		// No answer could be verified: what a JWT waits for, this token does, too.
 		source := l.of.signed.source
-		if _, wait := s.keys.sources[source.index].ask("", m.now, true); wait {
+		if _, wait := s.keys.ask(source, "", m.now, true); wait {
 			if m.how != asks {
 				unavailable.wait = source.errand()
 			}

@@ -1,7 +1,7 @@
 package policy
 
 // readMatch reads what a rule matches. An absent member asks nothing.
-func readMatch(o *object, own ownHeaders, props *properties) (m match) {
+func readMatch(o *object, own func(name string) bool, props *properties) (m match) {
 	kinds := []struct {
 		name  string
 		parse func(string) (*pathPattern, error)
@@ -36,7 +36,7 @@ func readMatch(o *object, own ownHeaders, props *properties) (m match) {
 		m.hosts = append(m.hosts, host)
 	}
 	m.headers = readConditions(o, "headers", func(c *object, name string, kind conditionKind, value string) (condition, error) {
-		if own.have(name) {
+		if own(name) {
 			// What a client sends under this name is forged by definition.
 			c.wrong("name", "want a header that the filter does not set itself")
 		}

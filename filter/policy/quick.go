@@ -62,7 +62,7 @@ func (p *Policy) quickly(s *State, token string, now time.Time) *verifiedIdentit
 	c := found{credential: credential{kind: credentialBearer, token: token, named: true}}
 	if len(p.jwt.list) > 0 {
 		c.key, c.hasKey = s.hash.sum(token), true
-		c.known, _ = s.jwt.cache.good.get(c.key)
+		c.known = s.jwt.known(c.key)
 	}
 	// Nobody waits here: Decide says who may.
 	v := p.verify(s, &c, moment{now: now, how: impatient})

@@ -77,7 +77,7 @@ func TestQuickWhateverIsConfigured(t *testing.T) {
 	t.Parallel()
 	issuer, other := issuerOnce(), newTestIssuer()
 	r := rand.New(rand.NewPCG(21, 3))
-	keys := raw(jwks(issuer.jwk("RS256", "k1")))
+	keys := raw(jwkSet(issuer.jwk("RS256", "k1")))
 	policies, allowed := 0, 0
 	for range 80 {
 		providers := map[string]any{"idp": map[string]any{
@@ -158,7 +158,7 @@ func TestQuickWithHeadersOfItsOwn(t *testing.T) {
 	t.Parallel()
 	issuer, other := issuerOnce(), newTestIssuer()
 	r := rand.New(rand.NewPCG(22, 3))
-	keys := raw(jwks(issuer.jwk("RS256", "k1")))
+	keys := raw(jwkSet(issuer.jwk("RS256", "k1")))
 	allowed, forged := 0, 0
 	for range 60 {
 		options := []string{`"subject_header":"x-sub"`, `"providers":` + mustJSON(map[string]any{

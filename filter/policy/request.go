@@ -25,7 +25,7 @@ type Request struct {
 	Since time.Time
 }
 
-func (r *Request) patience() patience {
+func patienceOf(r *Request) patience {
 	switch {
 	case r.MayWait:
 		return waits

@@ -10,7 +10,7 @@ import (
 
 // readRevocations reads which tokens end before they expire, and where more of
 // them are listed. It comes after the providers.
-func readRevocations(o *object, t *claimTable, jwts issuersOf) *revocations {
+func readRevocations(o *object, t *claimTable, someJWTs bool, takes func(issuer string) bool) *revocations {
 	n := o.get("revocations")
 	if n == nil {
 		return nil
@@ -20,7 +20,7 @@ func readRevocations(o *object, t *claimTable, jwts issuersOf) *revocations {
 		return nil
 	}
 	r := &revocations{jti: t.index("jti")}
-	r.readInline(c, jwts)
+	r.readInline(c, takes)
 	c.checked("uri", "", func(s string) (why string) {
 		r.source, why = parseURI(s)
 		return why
@@ -48,20 +48,14 @@ func readRevocations(o *object, t *claimTable, jwts issuersOf) *revocations {
 			}
 		}
 	}
-	if jwts.none() && len(o.problems.list) == 0 {
+	if !someJWTs && len(o.problems.list) == 0 {
 		o.problems.add(c.path, "want a provider of type jwt: only what such a provider has verified can be revoked here")
 	}
 	c.done()
 	return r
 }
 
-// issuersOf knows whose JWTs there are to revoke.
-type issuersOf interface {
-	none() bool
-	takes(issuer string) bool
-}
-
-func (r *revocations) readInline(o *object, jwts issuersOf) {
+func (r *revocations) readInline(o *object, takes func(issuer string) bool) {
 	items := o.array("entries")
 	if len(items) > maxRevocations {
 		o.wrong("entries", "want at most "+strconv.Itoa(maxRevocations)+" entries")
@@ -77,7 +71,7 @@ func (r *revocations) readInline(o *object, jwts issuersOf) {
 			o.problems.add(joinPath(item.path, member), why)
 		case why != "":
 			o.problems.add(item.path, why)
-		case before == 0 && e.by != byKeyOfAll && !jwts.takes(e.issuer):
+		case before == 0 && e.by != byKeyOfAll && !takes(e.issuer):
 			// Without a slash too many it would have ended somebody's token.
 			o.problems.add(joinPath(item.path, "iss"), "no provider takes tokens of this issuer, got "+quote(e.issuer))
 		default:

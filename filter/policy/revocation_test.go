@@ -142,7 +142,7 @@ func TestRevocationMatches(t *testing.T) {
 		// Whoever has stolen a key writes what he likes into the header.
 		{"kid left out", revokes(`"kid":"k1"`), map[string]any{"kid": nil}, none, none, "revoked"},
 		{"kid of every issuer left out", `{"kid":"k1"}`, map[string]any{"kid": nil}, none, none, "revoked"},
-		{"a key without a kid", revokes(`"kid":"k9"`), map[string]any{"kid": "k9"}, none, map[string]any{"jwks": raw(jwks(unnamed))}, "revoked"},
+		{"a key without a kid", revokes(`"kid":"k9"`), map[string]any{"kid": "k9"}, none, map[string]any{"jwks": raw(jwkSet(unnamed))}, "revoked"},
 		{
 			"an issuer made up", `{"kid":"k1"}`, none,
 			map[string]any{"iss": "https://made-up.example"},
@@ -631,7 +631,7 @@ func TestRevocationsAgree(t *testing.T) {
 		tokens = append(tokens, k)
 	}
 	for round := range 10 {
-		provider := map[string]any{"algorithms": []string{"RS256"}, "jwks": raw(jwks(issuerOnce().jwk("RS256", "k1"), issuerOnce().jwk("RS256", "k2")))}
+		provider := map[string]any{"algorithms": []string{"RS256"}, "jwks": raw(jwkSet(issuerOnce().jwk("RS256", "k1"), issuerOnce().jwk("RS256", "k2")))}
 		p, q := mustParse(t, revocationConfig(t, provider, fetchedRevocations)), mustParse(t, revocationConfig(t, provider, fetchedRevocations))
 		q.cacheBytes = 0
 		if round%3 == 0 {
@@ -808,7 +808,7 @@ func FuzzRevocations(f *testing.F) {
 	}
 	p := mustParse(f, revocationConfig(f, nil, fetchedRevocations))
 	f.Fuzz(func(t *testing.T, document []byte) {
-		st := newRevocationState(p.revocations, sipKey{1, 2}, new(jitter))
+		st := newRevocationState(p.revocations, newSipKey([16]byte{1, 2}), new(jitter))
 		list, why := st.read(document)
 		if (list == nil) != (why != "") || len(list) > maxRevocations {
 			t.Fatalf("%v, %q", list, why)

@@ -37,7 +37,7 @@ func TestSignedKeysFirst(t *testing.T) {
 	}
 	w.want("/", "opaque", "wait")
 	w.wantCall("/keys")
-	if _, learned := w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1"))); !learned.Settled || learned.Failure != "" {
+	if _, learned := w.answer("200", jsonType, jwkSet(issuerOnce().jwk("RS256", "k1"))); !learned.Settled || learned.Failure != "" {
 		t.Errorf("%+v", learned)
 	}
 	w.want("/", "opaque", "wait")
@@ -55,7 +55,7 @@ func TestSignedKeysByDiscovery(t *testing.T) {
 	_, learned := w.answer("200", jsonType, `{"issuer":"https://issuer.example","jwks_uri":"https://issuer.example/certs"}`)
 	w.calls = append(w.calls, *learned.Next)
 	w.wantCall("/certs")
-	w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1")))
+	w.answer("200", jsonType, jwkSet(issuerOnce().jwk("RS256", "k1")))
 	w.want("/", "opaque", "wait")
 	w.answer("200", signedMedia, issuerOnce().signAnswer(w.now, nil, nil))
 	w.want("/", "opaque", "token_valid")
@@ -74,7 +74,7 @@ func TestSignedKeysOutage(t *testing.T) {
 	w.now = w.now.Add(2 * time.Second)
 	w.due()
 	w.wantCall("/keys")
-	w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1")))
+	w.answer("200", jsonType, jwkSet(issuerOnce().jwk("RS256", "k1")))
 	w.want("/", "opaque", "wait")
 	w.answer("200", signedMedia, issuerOnce().signAnswer(w.now, nil, nil))
 	w.want("/", "opaque", "token_valid")
@@ -120,14 +120,14 @@ func TestSignedUnknownKid(t *testing.T) {
 	t.Parallel()
 	w := newIntrospectionWorld(t, fetchedMember(map[string]any{"refresh": "1h"}), "")
 	w.due()
-	w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1")))
+	w.answer("200", jsonType, jwkSet(issuerOnce().jwk("RS256", "k1")))
 	rotated := func() string { return issuerOnce().signAnswer(w.now, map[string]any{"kid": "k2"}, nil) }
 	w.want("/", "opaque", "wait")
 	w.answer("200", signedMedia, rotated())
 	w.wantCall("/keys") // at once
 	w.want("/", "opaque", "introspection_unavailable")
 	w.now = w.now.Add(time.Millisecond)
-	w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1"), issuerOnce().jwk("RS256", "k2")))
+	w.answer("200", jsonType, jwkSet(issuerOnce().jwk("RS256", "k1"), issuerOnce().jwk("RS256", "k2")))
 	w.want("/", "opaque", "wait")
 	w.answer("200", signedMedia, rotated())
 	w.want("/", "opaque", "token_valid")
@@ -141,7 +141,7 @@ func TestSignedUnknownKid(t *testing.T) {
 		for len(w.calls) > 0 {
 			w.wantCall("/keys")
 			fetches++
-			w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1"), issuerOnce().jwk("RS256", "k2")))
+			w.answer("200", jsonType, jwkSet(issuerOnce().jwk("RS256", "k1"), issuerOnce().jwk("RS256", "k2")))
 		}
 	}
 	if fetches == 0 || fetches > refetchBurst {
@@ -157,12 +157,12 @@ func TestSignedKeyThatLeaves(t *testing.T) {
 	config["positive_ttl"] = "30s"
 	w := newIntrospectionWorld(t, config, "")
 	w.due()
-	w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1")))
+	w.answer("200", jsonType, jwkSet(issuerOnce().jwk("RS256", "k1")))
 	w.want("/", "opaque", "wait")
 	w.answer("200", signedMedia, issuerOnce().signAnswer(w.now, nil, nil))
 	w.now = w.now.Add(10 * time.Second)
 	w.due()
-	w.answer("200", jsonType, jwks(newTestIssuer().jwk("RS256", "k2")))
+	w.answer("200", jsonType, jwkSet(newTestIssuer().jwk("RS256", "k2")))
 	w.want("/", "opaque", "token_valid")
 	w.want("/", "other", "wait")
 	w.answer("200", signedMedia, issuerOnce().signAnswer(w.now, nil, nil))
@@ -175,7 +175,7 @@ func TestKeysOfOthers(t *testing.T) {
 	t.Parallel()
 	other := newTestIssuer()
 	w := introspectionWorldOf(t, `{"providers": {"server": `+introspectionProvider(signedMember(nil))+`,
-		"idp": {"type": "jwt", "issuer": "https://issuer.example", "jwks": `+jwks(other.jwk("RS256", "k1"))+`}}}`)
+		"idp": {"type": "jwt", "issuer": "https://issuer.example", "jwks": `+jwkSet(other.jwk("RS256", "k1"))+`}}}`)
 	w.want("/", "opaque", "wait")
 	w.answer("200", signedMedia, other.signAnswer(w.now, nil, nil))
 	w.want("/", "opaque", "introspection_unavailable")
@@ -190,11 +190,11 @@ func TestSignedResponseOfVerifiedJWT(t *testing.T) {
 	config := fetchedMember(nil)
 	config["only_after_verify"] = true
 	w := introspectionWorldOf(t, `{"providers": {"server": `+introspectionProvider(config)+`, "idp": {"type": "jwt",
-		"introspect_after_verify": "server", "issuer": "https://issuer.example", "jwks": `+jwks(issuerOnce().jwk("RS256", "k1"))+`}}}`)
+		"introspect_after_verify": "server", "issuer": "https://issuer.example", "jwks": `+jwkSet(issuerOnce().jwk("RS256", "k1"))+`}}}`)
 	token := issuerOnce().sign(nil, nil)
 	w.want("/", token, "wait")
 	w.wantCall("/keys")
-	w.answer("200", jsonType, jwks(issuerOnce().jwk("RS256", "k1")))
+	w.answer("200", jsonType, jwkSet(issuerOnce().jwk("RS256", "k1")))
 	w.want("/", token, "wait")
 	w.answer("200", jsonType, `{"active":true}`)
 	w.want("/", token, "introspection_unavailable")

@@ -44,7 +44,7 @@ func (i *introspector) open(s *introspectionState, started time.Time, body []byt
 	if signer == nil {
 		if noSuchKey && r.source != nil {
 			// Nobody keeps this answer for the keys: the next one finds them.
-			s.keys.sources[r.source.index].ask(m.KeyID, now, true)
+			s.keys.ask(r.source, m.KeyID, now, true)
 			return nil, "want a signature by a key of the server's that has been fetched"
 		}
 		return nil, "want a signature that one of the server's keys verifies"

@@ -153,14 +153,14 @@ func TestSignedHistories(t *testing.T) {
 	provider := func(name string) string {
 		members := m{"token_prefix": name + "_", "positive_ttl": "20s", "negative_ttl": "10s", "stale_if_error": "30s", "leeway": "0s", "client_id": "gate-" + name}
 		if name != "p" {
-			members["signed_response"] = m{"issuer": "https://" + name + ".example", "algorithms": []string{"EdDSA"}, "jwks": json.RawMessage(jwks(keys[name].jwk("EdDSA", "k1")))}
+			members["signed_response"] = m{"issuer": "https://" + name + ".example", "algorithms": []string{"EdDSA"}, "jwks": json.RawMessage(jwkSet(keys[name].jwk("EdDSA", "k1")))}
 		}
 		return introspectionProvider(members)
 	}
 	w := introspectionWorldOf(t, `{"subject_header":"x-sub","claim_headers":[{"claim":"tier","header":"x-tier"}],"provider_header":"x-prov","rules":[
 		{"match":{"path":"/read"},"scopes":["read"]},{"match":{"path":"/gold"},"claims":[{"claim":"tier","equal":"gold"}]}],
 		"providers":{"a":`+provider("a")+`,"b":`+provider("b")+`,"p":`+provider("p")+`,"j":{"type":"jwt","issuer":"https://a.example","audiences":["api"],
-		"algorithms":["EdDSA"],"jwks":`+jwks(keys["a"].jwk("EdDSA", "k1"))+`}}}`)
+		"algorithms":["EdDSA"],"jwks":`+jwkSet(keys["a"].jwk("EdDSA", "k1"))+`}}}`)
 	type belief struct {
 		reason, sub, tier, scope string
 		at, until, stale         time.Time

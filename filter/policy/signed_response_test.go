@@ -13,7 +13,7 @@ const signedMedia = "application/token-introspection+jwt"
 // signedMember is a provider's signed_response, with the test issuer's key in it.
 func signedMember(members map[string]any) map[string]any {
 	all := map[string]any{
-		"issuer": "https://issuer.example", "jwks": json.RawMessage(jwks(issuerOnce().jwk("RS256", "k1"))),
+		"issuer": "https://issuer.example", "jwks": json.RawMessage(jwkSet(issuerOnce().jwk("RS256", "k1"))),
 	}
 	maps.Copy(all, members)
 	maps.DeleteFunc(all, func(_ string, v any) bool { return v == nil })
@@ -303,7 +303,7 @@ func TestSignedResponseAlgorithms(t *testing.T) {
 	t.Parallel()
 	key := issuerOnce().jwk("RS256", "k1")
 	delete(key, "alg")
-	members := signedMember(map[string]any{"algorithms": []string{"RS256"}, "jwks": json.RawMessage(jwks(key))})
+	members := signedMember(map[string]any{"algorithms": []string{"RS256"}, "jwks": json.RawMessage(jwkSet(key))})
 	for alg, want := range map[string]string{"RS256": "token_valid", "PS256": "introspection_unavailable"} {
 		w := newIntrospectionWorld(t, members, "")
 		w.want("/", "opaque", "wait")

@@ -51,9 +51,9 @@ func (p *Policy) NewState(host Host) *State {
 		hash:   newSipKey([16]byte(host.Random[:16])),
 		jitter: jitter(binary.LittleEndian.Uint64(host.Random[16:]) | 1),
 	}
-	s.keys = newKeyStates(p.sources, &s.jitter, &host)
+	s.keys = newKeyStates(p.sources, &s.jitter, host.Verify, host.Knows)
 	s.revoked = newRevocationState(p.revocations, s.hash, &s.jitter)
-	s.jwt = &jwtState{of: &p.jwt, table: &p.claims, tells: &p.tells, keys: s.keys, revoked: s.revoked, cache: newTokenCache(p.cacheBytes)}
+	s.jwt = newJWTState(&p.jwt, &p.claims, &p.tells, s.keys, s.revoked, p.cacheBytes)
 	s.introspection = newIntrospectionState(p.introspectors, &p.claims, &p.tells, s.keys, host.Sign, s.hash)
 	return s
 }
@@ -72,11 +72,11 @@ func (s *State) Due(now time.Time) []Call {
 func (s *State) Learn(now time.Time, call Call, answer Answer) Learned {
 	switch errand := call.For; errand.Kind {
 	case ErrandToken:
-		return s.introspection.lookups[errand.index].learn(s.introspection, now, errand, answer)
+		return s.introspection.learn(now, errand, answer)
 	case ErrandRevocations:
 		return s.revoked.learn(now, answer)
 	default:
-		return s.keys.sources[errand.index].learn(now, answer)
+		return s.keys.learn(now, errand, answer)
 	}
 }
 
@@ -84,7 +84,5 @@ func (s *State) Learn(now time.Time, call Call, answer Answer) Learned {
 func (s *State) Sweep(now time.Time) {
 	at := seconds(now)
 	s.jwt.sweep(at)
-	for _, l := range s.introspection.lookups {
-		l.sweep(at)
-	}
+	s.introspection.sweep(at)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"hash"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 	"unsafe"
@@ -154,7 +155,7 @@ func (s *staticTokens) readClaims(t *object, provider int, name string) *verifie
 		provider:   provider,
 		name:       name,
 		subject:    t.checked("subject", "", wantHeaderText),
-		scope:      joinScopes(t.strings("scopes", wantScope)),
+		scope:      strings.Join(t.strings("scopes", wantScope), " "),
 		clientID:   t.checked("client_id", "", wantHeaderText),
 		attributes: readAttributes(t),
 	}

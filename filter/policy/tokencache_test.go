@@ -15,10 +15,10 @@ func TestCacheAgrees(t *testing.T) {
 	issuer := issuerOnce()
 	other := newTestIssuer()
 	sets := []string{
-		jwks(issuer.jwk("RS256", "k1")),
-		jwks(issuer.jwk("RS256", "k1"), issuer.jwk("ES256", "k2")),
-		jwks(issuer.jwk("ES256", "k2"), issuer.jwk("EdDSA", "k3")),
-		jwks(other.jwk("RS256", "k1")), // the same name for another key
+		jwkSet(issuer.jwk("RS256", "k1")),
+		jwkSet(issuer.jwk("RS256", "k1"), issuer.jwk("ES256", "k2")),
+		jwkSet(issuer.jwk("ES256", "k2"), issuer.jwk("EdDSA", "k3")),
+		jwkSet(other.jwk("RS256", "k1")), // the same name for another key
 		"",
 	}
 	r := rand.New(rand.NewPCG(7, 7))
