@@ -116,6 +116,10 @@ func clusters(port int) string {
   clusters:
   - name: upstream
     type: STATIC
+    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        explicit_http_config: {http_protocol_options: {enable_trailers: true}}
     load_assignment:
       cluster_name: upstream
       endpoints:

@@ -184,3 +184,55 @@ func TestWaitingPosts(t *testing.T) {
 		t.Error("a part of a refused request reached the upstream")
 	}
 }
+
+// TestTrailersOfWaitingPosts: what only the filter may say, and credentials, never
+// arrive in the trailers of a request that had to wait.
+func TestTrailersOfWaitingPosts(t *testing.T) {
+	t.Parallel()
+	key := issuer.NewKey("k1", "ES256")
+	i, in := runIntrospection(t)
+	i.Publish(key)
+	in.Activate("fake-opaque", issuer.Claims{"sub": "alice"})
+	i.Hold()
+	const wasm, hcm = "allow_on_headers_stop_iteration: true", "http_protocol_options: {enable_trailers: true}"
+	p, server := runWithIssuers(t, 1, []*issuer.Server{i},
+		listener{name: "keys", config: fetched(i, "issuer-0", `, "timeout": "30s"`), wasm: wasm, hcm: hcm},
+		listener{name: "introspection", config: introspecting(i, issuer.IntrospectionPath, `, "timeout": "30s"`), wasm: wasm, hcm: hcm})
+	var group sync.WaitGroup
+	for name, token := range map[string]string{"keys": i.Token(key, nil), "introspection": "fake-opaque"} {
+		addr := envoy.Address(t, p, name)
+		for version, how := range map[string]sender{"1": wire.HTTP1, "2": wire.HTTP2} {
+			group.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				r, err := how(ctx, addr, wire.Request{
+					Method: "POST", Path: "/" + name + version, Fields: append(bearer(token), wire.Field{Name: "te", Value: "trailers"}), Body: "body",
+					Trailers: []wire.Field{
+						{Name: "x-auth-subject", Value: "forged-root"}, {Name: "x_auth_subject", Value: "forged-root"},
+						{Name: "authorization", Value: "Bearer forged-root"}, {Name: "x-checksum", Value: "kept-" + name + version},
+					},
+				})
+				if err != nil || r.Status != 200 {
+					t.Errorf("%s %s: %+v %v", name, version, r, err)
+				}
+			})
+		}
+	}
+	for _, name := range []string{"keys", "introspection"} {
+		if _, err := p.WaitStat("http."+name+".downstream_rq_active", envoy.Exactly(2), 20*time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i.Release()
+	group.Wait()
+	if server.Saw("forged-root") {
+		t.Error("forged trailers reached the upstream")
+	}
+	for _, name := range []string{"keys", "introspection"} {
+		for _, version := range []string{"1", "2"} {
+			if !server.Saw("kept-" + name + version) {
+				t.Errorf("%s: the other trailers of HTTP/%s did not reach the upstream", name, version)
+			}
+		}
+	}
+}

@@ -13,12 +13,20 @@ import (
 // that it does not matter which request wanted them and whether it is still
 // there.
 func (p *plugin) fetch(at time.Time) {
-	for _, call := range p.state.Due(at) {
+	p.due = append(p.due, p.state.Due(at)...)
+	for len(p.due) > 0 && takeTurn() {
+		call := p.due[0]
+		p.due[0] = policy.Call{}
+		p.due = p.due[1:]
 		p.begin(call)
 	}
+	p.hurry()
 }
 
 func (p *plugin) begin(call policy.Call) {
+	// Until the host has taken it, a panic among other things is a refusal. The tick
+	// learns of it, not the callback of a request that waits for it.
+	p.refused = append(p.refused, call)
 	id, ok := httpCall(call.Cluster, append([][2]string{
 		{":method", call.Method},
 		{":scheme", call.Scheme},
@@ -27,12 +35,10 @@ func (p *plugin) begin(call policy.Call) {
 		{"user-agent", "bearerauth"},
 	}, call.Headers...), call.Body, call.Timeout)
 	if !ok {
-		// Not from inside the callback of a request that waits for it.
-		p.refused = append(p.refused, call)
-		p.tickEvery(waitingTick)
 		return
 	}
-	call.Headers, call.Body = nil, nil // secrets and tokens, which nobody needs any longer
+	p.refused = p.refused[:len(p.refused)-1]
+	call.Headers, call.Body = nil, nil // secrets and tokens, which are not needed any longer
 	p.calls[id] = call
 }
 
@@ -60,11 +66,12 @@ func (p *plugin) onCallResponse(id uint32, headers, bodySize int) {
 	at := now()
 	l := p.state.Learn(at, call, answer)
 	learned = true
-	p.follow(at, call, l)
+	p.follow(call, l)
+	p.work(at)
 }
 
 // follow carries out what follows from an answer.
-func (p *plugin) follow(at time.Time, call policy.Call, learned policy.Learned) {
+func (p *plugin) follow(call policy.Call, learned policy.Learned) {
 	switch {
 	case call.For.Kind == policy.ErrandToken:
 		p.followLookup(call, learned)
@@ -83,15 +90,10 @@ func (p *plugin) follow(at time.Time, call policy.Call, learned policy.Learned) 
 		}
 	}
 	if learned.Next != nil {
-		p.begin(*learned.Next)
+		p.due = append(p.due, *learned.Next)
 	}
 	if learned.Settled {
-		p.wake(at, learned.For)
-		_ = setContext(p.id)
-	}
-	if call.For.Kind == policy.ErrandToken || p.state.Pending() {
-		// There is room for the next question, and those who were woken may have some.
-		p.fetch(at)
+		p.waiting.settle(learned.For, learned.Failure != "")
 	}
 }
 
@@ -117,6 +119,6 @@ func (p *plugin) learnRefused(at time.Time) {
 	for n := len(p.refused); n > 0; n-- {
 		call := p.refused[0]
 		p.refused = p.refused[1:]
-		p.follow(at, call, p.state.Learn(at, call, policy.Answer{}))
+		p.follow(call, p.state.Learn(at, call, policy.Answer{}))
 	}
 }

@@ -19,13 +19,14 @@ import (
 	"bearerauth/filter/policy"
 )
 
-// How often counters are flushed and the log level is read; and while a request
-// waits, or at the start, when keys are to be fetched.
+// How often the host calls onTick, in milliseconds.
 const (
-	idleTick    = 1000 // milliseconds
-	waitingTick = 50
+	idleTick    = 1000 // counters are flushed, the log level is read
+	waitingTick = 50   // a request waits, or the first keys are to be fetched
+	soonTick    = 1    // there is work that only its bound has stopped (turn.go)
 
-	sweepEvery = time.Minute
+	keepHouseEvery = 50 * time.Millisecond
+	sweepEvery     = time.Minute
 )
 
 type vmContext struct{ sdk.DefaultVMContext }
@@ -34,7 +35,7 @@ type vmContext struct{ sdk.DefaultVMContext }
 func Register() { sdk.SetVMContext(&vmContext{}) }
 
 func (*vmContext) NewPluginContext(id uint32) sdk.PluginContext {
-	plugins[id] = &plugin{id: id, parked: map[uint32]parked{}, calls: map[uint32]policy.Call{}}
+	plugins[id] = &plugin{id: id, waiting: newWaitingRoom(), calls: map[uint32]policy.Call{}}
 	return &pluginContext{id: id}
 }
 
@@ -81,10 +82,12 @@ type plugin struct {
 	debug   bool     // whether the host logs debug lines
 	unsent  []uint32 // streams whose refusal the host did not take
 
-	parked  map[uint32]parked      // requests that wait, by stream
+	waiting waitingRoom
+	due     []policy.Call          // to begin
 	calls   map[uint32]policy.Call // under way, by the host's id
 	refused []policy.Call          // that the host would not begin
 	tick    uint32                 // milliseconds between ticks
+	kept    time.Time              // when onTick kept house last
 	swept   time.Time
 }
 
@@ -154,20 +157,26 @@ func (p *plugin) onTick() {
 	if p.policy == nil {
 		return
 	}
+	actionsLeft = actionsPerTick
+	at := now()
+	if since := at.Sub(p.kept); p.tick != soonTick || since < 0 || since >= keepHouseEvery {
+		p.kept = at
+		p.keepHouse(at)
+	}
+	p.resend()
+	p.learnRefused(at)
+	p.work(at)
+	p.tickEvery(p.pace())
+}
+
+// keepHouse does what need not happen a thousand times a second.
+func (p *plugin) keepHouse(at time.Time) {
 	p.debug = logsDebug()
 	p.metrics.flush()
-	p.resend()
-	at := now()
-	p.learnRefused(at)
-	p.fetch(at)
-	p.wakeLate(at)
-	_ = setContext(p.id)
+	p.waiting.expire(at)
 	if at.Sub(p.swept) >= sweepEvery {
 		p.swept = at
 		p.state.Sweep(at)
-	}
-	if len(p.parked) == 0 && len(p.refused) == 0 {
-		p.tickEvery(idleTick)
 	}
 	tidy()
 }

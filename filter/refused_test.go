@@ -38,9 +38,9 @@ func TestRefusedSecondFetch(t *testing.T) {
 	f.after(0)
 	s := f.send(key)
 	refusal := f.vm.RefuseNth("proxy_http_call", 0, wasmhost.BadArgument)
-	f.answer("200", `{"issuer": "`+issuerName+`", "jwks_uri": "`+issuerName+`/keys"}`)
+	f.call().Answer([][2]string{{":status", "200"}}, []byte(`{"issuer": "`+issuerName+`", "jwks_uri": "`+issuerName+`/keys"}`), nil)
 	f.wantWaiting(s)
-	f.after(50 * time.Millisecond)
+	f.after(time.Millisecond)
 	f.wantUnavailable(s)
 	if refusal.Count() != 1 {
 		t.Errorf("%d calls refused", refusal.Count())

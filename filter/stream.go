@@ -71,7 +71,7 @@ func (s stream) keep(id uint32) {
 func deleteStream(id uint32) {
 	s, _ := findStream(id)
 	if s.progress == waiting {
-		delete(s.plugin.parked, id)
+		s.plugin.waiting.leave(id)
 	}
 	if id == newestID {
 		newestID, newest = 0, stream{}
@@ -104,18 +104,26 @@ func decideHeaders(id uint32, s stream) action {
 	if !ok {
 		return fail(id, s)
 	}
-	a := apply(id, s, p.decide(pairs, at, time.Time{}, len(p.parked) < maxParked, len(p.parked) < maxParked+reserved))
-	if a == actionPause && len(p.parked) > 0 || p.state.Pending() {
+	waiting := len(p.waiting.parked)
+	a := apply(id, s, p.decide(pairs, at, patience{mayWait: waiting < maxParked, knownMayWait: waiting < maxParked+reserved}))
+	if a == actionPause && len(p.waiting.parked) > 0 || p.state.Pending() {
 		p.fetch(at)
 	}
 	return a
 }
 
-func (p *plugin) decide(pairs [][2]string, at, since time.Time, mayWait, knownMayWait bool) policy.Verdict {
+// patience is how far a request may go for an answer that is not there.
+type patience struct {
+	mayWait, knownMayWait bool
+	since                 time.Time     // zero: it has not waited yet
+	failed                policy.Errand // what it waited for in vain
+}
+
+func (p *plugin) decide(pairs [][2]string, at time.Time, w patience) policy.Verdict {
 	// The plugin's own, or each request would be an allocation.
 	r := &p.request
 	r.Read(pairs)
-	r.MayWait, r.KnownMayWait, r.Since = mayWait, knownMayWait, since
+	r.MayWait, r.KnownMayWait, r.Since, r.Failed = w.mayWait, w.knownMayWait, w.since, w.failed
 	r.Properties = p.routeProperties()
 	return p.policy.Decide(p.state, at, r)
 }
@@ -140,10 +148,12 @@ func onRequestBody(id uint32) action {
 	return actionPause
 }
 
-// onRequestTrailers takes out what only the filter may say, as for headers.
+// onRequestTrailers takes out what only the filter may say, as for headers. For a
+// request that waits this happens now: once it goes on, the host sends the
+// trailers without another callback.
 func onRequestTrailers(id uint32) action {
 	s, _ := findStream(id)
-	if s.progress != allowed {
+	if s.progress != allowed && s.progress != waiting {
 		return actionPause
 	}
 	return guard("request trailers", id, s, cleanTrailers)
@@ -160,6 +170,9 @@ func cleanTrailers(id uint32, s stream) action {
 		if !removeTrailer(name) {
 			return fail(id, s)
 		}
+	}
+	if s.progress == waiting {
+		return actionPause
 	}
 	return actionContinue
 }
@@ -188,29 +201,9 @@ func answered(id uint32, s stream, reason policy.Reason, sent bool) action {
 		s.progress = unsent
 		if p != nil {
 			p.unsent = append(p.unsent, id)
+			p.hurry()
 		}
 	}
 	s.keep(id)
 	return actionPause
-}
-
-// resend tries refusals once more that the host did not take. Where it refuses
-// again, only the end of this VM gives those clients an answer.
-func (p *plugin) resend() {
-	if len(p.unsent) == 0 {
-		return
-	}
-	for _, id := range p.unsent {
-		s, ok := findStream(id)
-		if !ok {
-			continue
-		}
-		if !setContext(id) || !refuse(policy.Internal) {
-			panic("the host takes no reply")
-		}
-		s.progress = replied
-		s.keep(id)
-	}
-	p.unsent = nil
-	_ = setContext(p.id)
 }

@@ -22,7 +22,7 @@ func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 	view, q := &s.view, &s.inquiry
 	*view = newRequestView(r)
 	view.forged = len(p.properties) > 0 && p.forged(r)
-	*q = inquiry{s: s, r: r, m: moment{now: now, since: r.Since}}
+	*q = inquiry{s: s, r: r, m: moment{now: now, since: r.Since, failed: &r.Failed}}
 	j := p.judge(s, view)
 	if view.crowdedPath() || p.rejectNonCanonical && !view.canonicalPath() {
 		return p.anyRule(&j).refusals.get(ReasonNonCanonicalPath, q.format())

@@ -11,13 +11,19 @@ type Errand struct {
 	timeout time.Duration
 }
 
+// isToken reports whether the errand is what a server says of this token.
+func (e *Errand) isToken(index int, key tokenKey) bool {
+	return e != nil && e.Kind == ErrandToken && e.index == index && e.token == key
+}
+
 // ErrandKind is what is asked for.
 type ErrandKind uint8
 
 const (
-	ErrandKeys        ErrandKind = iota // of a source
-	ErrandToken                         // what a server says of a token
-	ErrandRevocations                   // the list of revoked tokens
+	noErrand          ErrandKind = iota
+	ErrandKeys                   // of a source
+	ErrandToken                  // what a server says of a token
+	ErrandRevocations            // the list of revoked tokens
 )
 
 // endpoint is an address behind an Envoy cluster.
@@ -79,6 +85,8 @@ type moment struct {
 	now   time.Time
 	since time.Time // when it was judged first, if it has waited since then
 	how   patience
+
+	failed *Errand // what it has just waited for in vain; nil or noErrand: nothing
 }
 
 // jitter spreads what workers that began together would do together for ever.

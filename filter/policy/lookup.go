@@ -105,7 +105,7 @@ func (l *lookups) remembered(key tokenKey, m moment) (v verification, ok bool) {
 	if a, ok := l.bad.get(key); ok && (between(a.at, at, a.until) || came(a.at, at, m.since)) {
 		return verification{reason: a.reason}, true
 	}
-	if l.nowKey == key && !l.nowFailed && l.now.Equal(m.now) {
+	if l.nowKey == key && !l.nowFailed && (l.now.Equal(m.now) || came(seconds(l.now), at, m.since)) {
 		return l.nowIs, true
 	}
 	return verification{}, false
@@ -126,7 +126,7 @@ func (l *lookups) seek(s *introspectionState, key tokenKey, token string, m mome
 	unavailable := verification{reason: ReasonIntrospectionUnavailable}
 	have, good := l.good.get(key)
 	known := verified || good && between(have.at, at, have.until+knownSeconds)
-	cannot := l.nowFailed && l.nowKey == key && l.now.Equal(m.now) || good && between(have.retry-staleRetrySeconds, at, have.retry)
+	cannot := m.failed.isToken(l.of.index, key) || l.nowFailed && l.nowKey == key && l.now.Equal(m.now) || good && between(have.retry-staleRetrySeconds, at, have.retry)
 	switch {
 	case m.how == impatient:
 		return unavailable

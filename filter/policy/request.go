@@ -23,6 +23,9 @@ type Request struct {
 	KnownMayWait bool
 	// Since is when this request was judged first, if it has waited since then.
 	Since time.Time
+	// Failed is what it waited for last, if that settled without an answer: it does
+	// not wait for the same again. The zero Errand is none.
+	Failed Errand
 }
 
 func patienceOf(r *Request) patience {

@@ -84,5 +84,8 @@ func httpCall(i *invocation) Status {
 	}
 	plugin.callouts = append(plugin.callouts, callout)
 	i.put32(0, callout.ID)
+	if i.NoHosts {
+		callout.Answer([][2]string{{":status", "503"}}, []byte("no healthy upstream"), nil)
+	}
 	return OK
 }

@@ -37,6 +37,9 @@ type VM struct {
 	// Properties are what get_property finds, whatever the context, for a path
 	// joined by dots. Plugins and streams have their own, which go first.
 	Properties map[string]string
+	// NoHosts makes every callout fail at once, as Envoy does for a cluster without
+	// healthy hosts: with a 503 of its own, when the callback has returned.
+	NoHosts bool
 	// ForeignFunctions answer call_foreign_function; unknown ones are NotFound.
 	ForeignFunctions map[string]ForeignFunction
 
@@ -56,6 +59,8 @@ type VM struct {
 	frame    frame
 	stopNext bool
 	deferred []func()
+	draining int // runDeferred under way, nested
+	drained  int // what the outermost of them has done
 	trap     error
 
 	calls      []HostCall
@@ -195,12 +200,25 @@ func (vm *VM) callback(contextID uint32, export string, arguments ...uint64) (re
 	return result, called
 }
 
+// maxDrained bounds what a module may ask for in one callback. In Envoy each reply
+// ends its stream, whose end is a callback, after which the rest of the queue runs
+// nested. V8's stack bears some 300 levels.
+const maxDrained = 100
+
 // runDeferred does what the module asked for in a callback that has returned:
-// replies, resuming, resets.
+// replies, resuming, resets, calls that fail at once.
 func (vm *VM) runDeferred() {
+	if vm.draining == 0 {
+		vm.drained = 0
+	}
+	vm.draining++
+	defer func() { vm.draining-- }()
 	for len(vm.deferred) > 0 {
 		action := vm.deferred[0]
 		vm.deferred = vm.deferred[1:]
+		if vm.drained++; vm.drained == maxDrained+1 {
+			vm.violate("more than %d replies, continued streams and failed calls after one callback", maxDrained)
+		}
 		action()
 	}
 }
