@@ -177,6 +177,12 @@ func bootstrapAround(t *testing.T, document string, tree map[string]any) string 
 		return "static_resources:\n" + indent(document, 2)
 	case tree["stats_config"] != nil:
 		return document
+	case tree["dynamic_resources"] != nil:
+		file := filepath.Join(t.TempDir(), "listeners.yaml")
+		if err := os.WriteFile(file, []byte("resources: []\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return "node: {id: test, cluster: test}\n" + strings.ReplaceAll(document, "/etc/envoy/listeners.yaml", file)
 	case tree["response_headers_to_add"] != nil:
 		wasm.routes = "- match: {prefix: \"\"}\n  route: {cluster: upstream}\n" + indent(document, 2)
 		return with(wasm.yaml(t))

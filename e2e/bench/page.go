@@ -75,6 +75,8 @@ var ownFilters = map[string]string{
 	"bearerauth JWT, cached, 10 rules, scope, two claim headers": nativeCached,
 }
 
+var markHeads = []string{"for comparison", "us"}
+
 var summaryHeads = []string{"what is checked", "Envoy's own filter", "its us", standardBuild, smallBuild}
 
 // summaryCells are the rows that have a counterpart among Envoy's filters.
@@ -101,19 +103,15 @@ func (r *report) summaryCells() (cells [][]string) {
 	return cells
 }
 
-// marks are costs that no filter of the table has as its counterpart.
-func (r *report) marks() string {
-	var list []string
+// markCells are costs that no filter of the table has as its counterpart.
+func (r *report) markCells() (cells [][]string) {
 	for _, s := range r.results {
 		switch s.name {
 		case floorStatic, floorJWT, nativeLua, nativeLuaCall:
-			list = append(list, fmt.Sprintf("%s %.1f us", s.name, s.cost.median))
+			cells = append(cells, []string{s.name, fmt.Sprintf("%.1f", s.cost.median)})
 		}
 	}
-	if list == nil {
-		return ""
-	}
-	return "For comparison: " + strings.Join(list, "; ") + ". The floor is a Wasm module in C that only reads the token.\n\n"
+	return cells
 }
 
 func isNative(name string) bool {
@@ -137,7 +135,10 @@ func (r *report) markdown() string {
 	var b strings.Builder
 	b.WriteString(pageHead)
 	if cells := r.summaryCells(); len(cells) > 0 {
-		b.WriteString(pageSummary + piped(summaryHeads, cells) + "\n" + r.marks())
+		b.WriteString(pageSummary + piped(summaryHeads, cells) + "\n")
+	}
+	if cells := r.markCells(); len(cells) > 0 {
+		b.WriteString(piped(markHeads, cells) + "\n")
 	}
 	b.WriteString(pageMethod)
 	for _, s := range r.setting {

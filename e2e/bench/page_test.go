@@ -49,9 +49,6 @@ func frame(page string) (lines []string) {
 		} else {
 			inTable = head
 		}
-		if strings.HasPrefix(line, "For comparison: ") {
-			line = "For comparison\n"
-		}
 		if !strings.Contains("date processor Envoy Go rounds command took", strings.Trim(strings.SplitN(line, ":", 2)[0], "- \n")) {
 			lines = append(lines, strings.TrimRight(line, "\n"))
 		}
