@@ -56,7 +56,7 @@ $(CACHE)/scribble.wasm: $(SOURCES)
 soak: $(MODULE)
 	SOAK=1000000 $(GO) test ./filter -count=1 -run 'TestSoak$$' -v
 
-## small: bearerauth-small.wasm, the same filter by TinyGo (see README)
+## small: bearerauth-small.wasm, the same filter by TinyGo (see docs/building.md)
 small: bearerauth-small.wasm
 
 ## small-test: what a compiler can get wrong: the module in wazero and in Envoy, and signatures

@@ -13,7 +13,7 @@ import (
 	"bearerauth/e2e/wire"
 )
 
-// The README's lines for the route.
+// The lines for the route that docs/rules.md and docs/providers.md have.
 const responseHeaders = `
 - match: {prefix: ""}
   route: {cluster: upstream}

@@ -6,7 +6,7 @@ import (
 )
 
 // config is the part of the filter's configuration that can come out of an
-// import. The order of the members is that of the README.
+// import. The order of the members is that of docs/configuration.md.
 type config struct {
 	ClientIDHeader       string               `json:"client_id_header,omitempty"`
 	ClaimHeaders         []claimHeader        `json:"claim_headers,omitempty"`

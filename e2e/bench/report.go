@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// report is all that a run found.
+// report is all that a run found. The terminal shows it against its targets
+// (this file), RESULTS.md to readers (page.go).
 type report struct {
 	setting   [][2]string // what was measured, and where
 	results   []result
@@ -137,49 +138,6 @@ func (r *report) text() string {
 	return b.String()
 }
 
-const howToRead = `# How fast
-
-` + "`make bench`" + ` measures this; the code is beside this file. One Envoy with one worker has a listener per row, pinned to one
-processor, and wrk loads one row after the other from another. What counts is the CPU time of the Envoy process per
-request, which is steadier than throughput on a shared machine. Every request is HTTP/1.1 over a kept connection and has
-15 headers (14 without a token) and 2,048 bytes. Envoy itself answers, with the same to all rows.
-
-In each round every row is loaded once, in a random order, and the listener without a filter three times. A row's number
-is the median over the rounds of what a request cost more than one without a filter in the same round; the interval in
-brackets is the bootstrap's 95 % of that median. Ratios and differences between rows are taken round by round, too, each
-row's cost over no filter. A target is met if the upper end of the interval holds; "not shown" means that only the median does.
-
-A noisy round (no filter more than 25 % off its median, or others busy on the machine) is measured again. Rows of
-` + "`jwt_authn`" + ` without "cache hit" get another valid token with each request. req/s, p50 and p99 are wrk's at saturation, 16
-connections, and say little on a shared machine.
-
-"bearerauth introspection, uncached" asks an authorization server about another token with each request, and so do
-` + "`ext_authz`" + ` and Lua in their rows. It answers at once, on wrk's processor: its own time is in no number, Envoy's for the
-call is. Lua makes the very same call and does nothing else: what it costs is what any filter's call costs.
-`
-
-func (r *report) markdown() string {
-	var b strings.Builder
-	b.WriteString(howToRead + "\n")
-	for _, s := range r.setting {
-		fmt.Fprintf(&b, "- %s: %s\n", s[0], s[1])
-	}
-	for _, t := range []string{
-		piped(resultHeads, r.resultCells()), piped(pacedHeads, r.pacedCells()), piped(factHeads, r.factCells()),
-	} {
-		if t != "" {
-			b.WriteString("\n" + t)
-		}
-	}
-	if lines := r.noise(); lines != nil {
-		b.WriteString("\n" + strings.Join(lines, "\n") + "\n")
-	}
-	if r.quick {
-		b.WriteString("\nThis was `-quick`: it shows that the bench runs, and nothing about speed.\n")
-	}
-	return b.String()
-}
-
 func aligned(heads []string, cells [][]string) string {
 	if len(cells) == 0 {
 		return ""
@@ -198,18 +156,6 @@ func aligned(heads []string, cells [][]string) string {
 			fmt.Fprintf(&row, "%-*s  ", widths[i], cell)
 		}
 		b.WriteString(strings.TrimRight(row.String(), " ") + "\n")
-	}
-	return b.String()
-}
-
-func piped(heads []string, cells [][]string) string {
-	if len(cells) == 0 {
-		return ""
-	}
-	var b strings.Builder
-	b.WriteString("| " + strings.Join(heads, " | ") + " |\n|" + strings.Repeat(" --- |", len(heads)) + "\n")
-	for _, line := range cells {
-		b.WriteString("| " + strings.Join(line, " | ") + " |\n")
 	}
 	return b.String()
 }

@@ -29,13 +29,16 @@ func (r row) wanted() int {
 
 // Names that targets and ratios refer to.
 const (
-	bareName     = "no filter"
-	floorStatic  = "floor, 43-byte token"
-	floorJWT     = "floor, 660-byte token"
-	nativeDenied = "jwt_authn, denied"
-	nativeKey    = "api_key_auth"
-	nativeCall   = "ext_authz HTTP, every request"
-	ourStatic    = "bearerauth static"
+	bareName      = "no filter"
+	floorStatic   = "floor, 43-byte token"
+	floorJWT      = "floor, 660-byte token"
+	nativeDenied  = "jwt_authn, denied"
+	nativeKey     = "api_key_auth"
+	nativeCached  = "jwt_authn RS256, cache hit"
+	nativeCall    = "ext_authz HTTP, every request"
+	nativeLua     = "Lua string compare"
+	nativeLuaCall = "Lua, the call of introspection alone"
+	ourStatic     = "bearerauth static"
 )
 
 var (
@@ -53,8 +56,8 @@ var rows = withSmall([]row{
 	{name: bareName, token: opaque},
 
 	{name: nativeKey, filter: apiKeyAuth{}, token: opaque},
-	{name: "Lua string compare", filter: lua{}, token: opaque},
-	{name: "jwt_authn RS256, cache hit", filter: jwtAuthn{algorithm: "RS256", cache: true}, token: one("RS256"), paced: true},
+	{name: nativeLua, filter: lua{}, token: opaque},
+	{name: nativeCached, filter: jwtAuthn{algorithm: "RS256", cache: true}, token: one("RS256"), paced: true},
 	{name: "jwt_authn RS256", filter: jwtAuthn{algorithm: "RS256"}, token: many("RS256")},
 	{name: "jwt_authn ES256", filter: jwtAuthn{algorithm: "ES256"}, token: many("ES256")},
 	{name: "jwt_authn EdDSA", filter: jwtAuthn{algorithm: "EdDSA"}, token: many("EdDSA")},
@@ -64,7 +67,7 @@ var rows = withSmall([]row{
 	{name: "jwt_authn ES256, two claim headers", filter: jwtAuthn{algorithm: "ES256", identity: true}, token: many("ES256")},
 	{name: nativeDenied, filter: jwtAuthn{algorithm: "RS256"}, status: 401},
 	{name: nativeCall, filter: extAuthz{}, token: manyOpaque},
-	{name: "Lua, the call of introspection alone", filter: luaCall{}, token: manyOpaque},
+	{name: nativeLuaCall, filter: luaCall{}, token: manyOpaque},
 
 	{name: floorStatic, filter: floor("floor"), token: opaque},
 	{name: floorJWT, filter: floor("floor"), token: one("RS256")},

@@ -4,7 +4,7 @@ import "strings"
 
 // difference is a reason why the filter does not decide as Envoy does. The list
 // is closed, and each has to occur: an excuse that nobody needs hides a mistake.
-// README, "Coming from jwt_authn or Istio", names them for the reader.
+// docs/migrating.md names them for readers.
 type difference struct {
 	reason string
 	holds  func(a *attempt) bool

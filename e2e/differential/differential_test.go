@@ -175,21 +175,21 @@ func (c clusters) lines() (list []string) {
 	return list[:min(len(list), 60)]
 }
 
-// TestReadmeNamesDifferences: nobody is to find out by himself.
-func TestReadmeNamesDifferences(t *testing.T) {
+// TestDocsNameDifferences: the page on migrating lists every one.
+func TestDocsNameDifferences(t *testing.T) {
 	t.Parallel()
 	root, err := envoy.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	page, err := os.ReadFile(filepath.Join(root, "docs", "migrating.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Join(strings.Fields(string(readme)), " ")
+	text := strings.Join(strings.Fields(string(page)), " ")
 	for _, d := range differences {
 		if !strings.Contains(text, d.reason) {
-			t.Errorf("README does not name this difference: %s", d.reason)
+			t.Errorf("docs/migrating.md does not name this difference: %s", d.reason)
 		}
 	}
 }

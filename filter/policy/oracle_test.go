@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The oracle is the README's policy said again, slowly and by other means: it
+// The oracle is the policy of docs/rules.md said again, slowly and by other means: it
 // lists the worlds that an upstream may take a request for, looks up the first
 // rule that matches in each as if there were no other, and lets the request pass
 // only if every one of those rules would. It calls nothing of the code under
@@ -261,7 +261,7 @@ func worlds(r *Request) []world {
 	return all
 }
 
-// oraclePaths reads the path in every order of what the README lists, with
+// oraclePaths reads the path in every order of what docs/rules.md lists, with
 // escapes decoded twice at most.
 func oraclePaths(target string) []string {
 	path, _, _ := strings.Cut(target, "?")
