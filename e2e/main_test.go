@@ -63,7 +63,7 @@ filter_chains:
           "@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
           log_format:
             text_format_source:
-              inline_string: "access %%REQ(X-CASE)%% %%RESPONSE_CODE%% %%RESPONSE_CODE_DETAILS%%%s\n"
+              inline_string: "access %%REQ(X-CASE)%% %%RESPONSE_CODE%% %%RESPONSE_CODE_DETAILS%%%s [path=%%REQ(:PATH)%%]\n"
       http_filters:
       - name: bearerauth
         typed_config:

@@ -13,6 +13,9 @@ func apply(id uint32, s stream, v policy.Verdict) action {
 		return park(id, s, w)
 	}
 	allow, local, refusal := settle(v)
+	if allow == nil {
+		s.plugin.redact()
+	}
 	if refusal != nil {
 		// Who it was is for the access log only: the refusal stands without it.
 		_ = tell(refusal.Identity)
@@ -22,6 +25,7 @@ func apply(id uint32, s stream, v policy.Verdict) action {
 		return answered(id, s, local.Reason, reply(local.Reason, local.Status, local.Headers, local.Body, -1))
 	}
 	if !tell(allow.Identity) || !publish(allow.State) || !change(allow) {
+		s.plugin.redact()
 		return fail(id, s)
 	}
 	s.plugin.metrics.count(allow.Reason)
@@ -50,6 +54,14 @@ func change(a *policy.Allow) bool {
 		}
 	}
 	return true
+}
+
+// redact takes a token out of the path of a request that ends here: access logs
+// show it. Where the host refuses, the request ends all the same.
+func (p *plugin) redact() {
+	if path, had := p.policy.Redacted(p.request.Path); had {
+		_ = setHeader(":path", path)
+	}
 }
 
 // shadow makes known what a rule in shadow would have answered.
