@@ -52,9 +52,9 @@ $(CACHE)/scribble.wasm: $(SOURCES)
 	$(BUILD) -tags=scribble -o $(CACHE)/raw-scribble.wasm .
 	$(GO) run ./filter/internal/exports $(CACHE)/raw-scribble.wasm $@
 
-## soak: a million requests in wazero, and memory has to stay as it is
+## soak: a million requests and a thousand updates in wazero, and memory has to stay as it is
 soak: $(MODULE)
-	SOAK=1000000 $(GO) test ./filter -count=1 -run 'TestSoak$$' -v
+	SOAK=1000000 $(GO) test ./filter -count=1 -run 'Test(Soak|Updates)$$' -v
 
 ## small: bearerauth-small.wasm, the same filter by TinyGo (see docs/building.md)
 small: bearerauth-small.wasm

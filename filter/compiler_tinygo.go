@@ -24,6 +24,13 @@ func tidy() {
 	if m.HeapInuse < collected+(m.HeapSys-collected)/4 {
 		return
 	}
+	collect()
+}
+
+// collect collects garbage at once. The large tables of a plugin that has ended
+// must be free before the next one asks for as much.
+func collect() {
+	var m runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	collected = m.HeapInuse

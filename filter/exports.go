@@ -64,6 +64,7 @@ func ownDelete(id uint32) {
 		delete(plugins, id)
 		recent = nil
 		sdk.Delete(id)
+		collect()
 	}
 }
 

@@ -265,3 +265,6 @@ func (p *Process) exitError() error {
 	}
 	return &ExitError{Code: p.cmd.ProcessState.ExitCode(), Err: err, Log: p.Log}
 }
+
+// PID is the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -387,7 +388,7 @@ func TestSizeOfSilence(t *testing.T) {
 		p.Decide(s, testNow, bearerRequest(issuerOnce().sign(nil, map[string]any{"jti": i})))
 	}
 	held := 0
-	for _, generation := range []map[uint64]entryOf[*goodToken]{s.jwt.cache.good.young, s.jwt.cache.good.old} {
+	for _, generation := range slices.Concat(s.jwt.cache.good.young[:], s.jwt.cache.good.old[:]) {
 		for _, entry := range generation {
 			held += int(unsafe.Sizeof([2]string{})) * (cap(entry.value.identity.headers) + cap(entry.value.identity.State))
 		}

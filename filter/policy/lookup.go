@@ -89,8 +89,8 @@ const (
 func newLookups(i *introspector) *lookups {
 	return &lookups{
 		of: i, asked: map[tokenKey]*lookup{},
-		good: newGenerations(i.cacheBytes, usualIdentity, func(a *goodAnswer) int { return a.identity.size() + 48 }),
-		bad:  newGenerations(badAnswerBytes, 24, func(denial) int { return 24 }),
+		good: newGenerations(i.cacheBytes, func(a *goodAnswer) int { return a.identity.size() + 48 }),
+		bad:  newGenerations(badAnswerBytes, func(denial) int { return 24 }),
 	}
 }
 

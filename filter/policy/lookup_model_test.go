@@ -85,8 +85,8 @@ func TestLookupHistories(t *testing.T) {
 		w.now = w.now.Add(time.Hour)
 		w.state.Due(w.now)
 		w.state.Sweep(w.now)
-		if l.check(t, 0); len(l.asked) != 0 || len(l.good.young)+len(l.good.old)+len(l.bad.young)+len(l.bad.old) != 0 {
-			t.Fatalf("%d questions and %d answers are left", len(l.asked), len(l.good.young)+len(l.good.old))
+		if l.check(t, 0); len(l.asked) != 0 || l.good.count()+l.bad.count() != 0 {
+			t.Fatalf("%d questions and %d answers are left", len(l.asked), l.good.count())
 		}
 	}
 	if passed < 500 || refused < 500 {
