@@ -93,6 +93,53 @@ var pathAttacks = []struct {
 	{"/public/a%2fb/../..%2fadmin", false, true},
 	// `%3b` decoded and cut, `%2f` left: the parameter swallows /public.
 	{"/public/..%3bx%2fpublic/admin", false, true},
+	// URL parsers see a host behind any number of slashes.
+	{"///x/admin", false, true},
+	{"////x/admin", false, true},
+	{"/////x/admin", false, true},
+	{`/\/x/admin`, false, true},
+	{`/\\\x\admin`, false, true},
+	{`\\x\admin`, false, true},
+	{"/%2f/x/admin", false, true},
+	{"/%5c%2fx/admin", false, true},
+	{"///user:pw@x:80/admin", false, true},
+	{"//x%61dmin", false, true},
+	{"//x{/../admin", false, true},
+	{"/\t/x/admin", false, true},
+	{"/\n//x/adm\rin", false, true},
+	{"/ad%09min", false, true},
+	{" /admin", false, true},
+	{"\x01//x/admin", false, true},
+	{"http:/x/admin", false, true},
+	{"http:admin", false, true},
+	{"http:///x/admin", false, true},
+	{`http:\x\admin`, false, true},
+	{"http:x/admin", false, true},
+	{"ht\ttp:///x/admin", false, true},
+	{"x:80/admin", false, true},
+	{"///x", false, false},
+	// A path that ends at its first parameter.
+	{"/admin;/../public", false, true},
+	{"/public/../admin;/..", false, true},
+	{"/public/..;/..;/admin", false, true},
+	{"/admin/..;z/..;q", false, true},
+	{"/public/%2e%2e;/admin", false, true},
+	// Names that end before their spaces.
+	{"/public/..%20/admin", false, true},
+	{"/public/.%20./admin", false, true},
+	{"/public/..%20.%20/admin", false, true},
+	{"/public/..%20%5cadmin", false, true},
+	{"/public/..%20", false, false},
+	{"/public/..%2520", false, false},
+	{"/public/.%20", true, false},
+	{"/public/a%20/b", true, false},
+	{"/public/%20a", true, false},
+	{"/public/a%20b.%20c", true, false},
+	{"/admin%20", false, true},
+	{"/admin%20.", false, true},
+	{"/admin%20x", false, false},
+	// Cut at a fragment only.
+	{"/a%3f/../admin%23/../public", false, true},
 	// Suspect: they open nothing, and nobody can say what they mean.
 	{"/public/%c0%ae%c0%ae/admin", false, false},
 	{"/%c0%ae%c0%ae/", false, false},
@@ -134,19 +181,27 @@ func prefixMatch(t testing.TB, s string) *match {
 // binds says that the match holds for this reading of the path under some
 // reading of the rest.
 func (m *match) binds(v *requestView, reading string) bool {
-	binds, _ := m.takesPath(reading)
+	binds, _ := m.takesPath(v, reading)
 	return binds && m.possible(v)
 }
 
 // settles says that the match holds for this reading of the path under every
 // reading of the rest.
 func (m *match) settles(v *requestView, reading string) bool {
-	_, settles := m.takesPath(reading)
+	_, settles := m.takesPath(v, reading)
 	return settles && m.certain(v)
 }
 
 func bindsAny(m *match, v *requestView) bool {
 	return slices.ContainsFunc(v.readings(), func(reading string) bool { return m.binds(v, reading) })
+}
+
+func parsePath(s string) requestPath {
+	p := splitPath(s)
+	if !p.canonical() {
+		p.list(nil)
+	}
+	return p
 }
 
 func viewOf(path string) *requestView {
@@ -182,7 +237,7 @@ func TestPathReadings(t *testing.T) {
 		{"/a//../b", []string{"/a//../b", "/a/../b", "/a/b", "/b"}},
 		{"/%2e%2F", []string{"/%2e%2F", "/.%2F", "/%2e/", "/./", "/"}},
 		{"/a;b", []string{"/a;b", "/a"}},
-		{"/é%20", []string{"/é%20", "/é "}},
+		{"/é%20", []string{"/é%20", "/é ", "/é"}},
 		{"/a?b#c", []string{"/a"}},
 		{"/a#b?c", []string{"/a#b", "/a"}},
 		{"/a/..", []string{"/a/..", "/"}},
@@ -205,18 +260,8 @@ func TestSuspectPath(t *testing.T) {
 		"/": false, "/../": false, "//": false, "/ ": false, "/é": false, "/%c3%a9": false, "/%25c3%25a9": false, "/%2541": false, "/a?%00": false, "/a#b": false,
 	} {
 		p := parsePath(s)
-		if p.suspect != want {
+		if p.suspect() != want {
 			t.Errorf("%q: suspect %v", s, !want)
-		}
-	}
-}
-
-func TestNormalisePath(t *testing.T) {
-	for s, want := range map[string]string{
-		`/x/%252e%252e%255cadmin;y//`: "/admin/", "/a/b/../%2e": "/a/", "admin": "/admin", "/a%3b/..%3bx/b%3fc": "/b", "//a": "/a", "": "/",
-	} {
-		if got := normalisePath(s); got != want {
-			t.Errorf("%q: %q, want %q", s, got, want)
 		}
 	}
 }
@@ -248,10 +293,9 @@ func TestCanonicalPath(t *testing.T) {
 	}
 }
 
-// TestCrowdedPath: work for one path is bounded, and what is beyond opens
-// nothing but can still be seen normalised.
+// TestCrowdedPath: work for one path is bounded, and what is beyond opens nothing.
 func TestCrowdedPath(t *testing.T) {
-	public, admin := prefixMatch(t, "/public"), prefixMatch(t, "/admin")
+	public := prefixMatch(t, "/public")
 	for name, s := range map[string]string{
 		"long":   "/public/" + strings.Repeat("%41", maxOddPath/3) + "/../../admin",
 		"levels": "/public/%" + strings.Repeat("25", 300) + "2e/../../admin",
@@ -262,17 +306,11 @@ func TestCrowdedPath(t *testing.T) {
 		if !v.crowdedPath() || public.opens(v) || (&match{}).opens(v) {
 			t.Errorf("%s: crowded %v, opens %v", name, v.crowdedPath(), public.opens(v))
 		}
-		if strings.HasSuffix(s, "/../../admin") && !bindsAny(admin, v) && name != "levels" {
-			t.Errorf("%s: not denied: %.100q", name, v.readings())
-		}
-		if readings := v.readings(); readings[len(readings)-1] != normalisePath(target(s)) {
-			t.Errorf("%s: the normalised path is no reading", name)
-		}
 		total := 0
 		for _, reading := range v.readings() {
 			total += len(reading)
 		}
-		if len(v.readings()) > maxReadings+1 || total > maxReadingsBytes+2*len(s) {
+		if len(v.readings()) > maxReadings || total > maxReadingsBytes+len(s) {
 			t.Errorf("%s: %d readings of %d bytes", name, len(v.readings()), total)
 		}
 	}
@@ -292,8 +330,8 @@ func TestHonestOddPaths(t *testing.T) {
 		"/wiki/%D0%97%D0%B0%D0%B3%D0%BB%D0%B0%D0%B2%D0%BD%D0%B0%D1%8F",
 	} {
 		p := parsePath(s)
-		if p.suspect || p.crowded || len(p.readings()) > 40 {
-			t.Errorf("%q: suspect %v, %d readings", s, p.suspect, len(p.readings()))
+		if p.suspect() || p.crowded || len(p.readings()) > 40 {
+			t.Errorf("%q: suspect %v, %d readings: %q", s, p.suspect(), len(p.readings()), p.readings())
 		}
 	}
 }
@@ -347,7 +385,7 @@ func checkReadings(t *testing.T, s string) {
 		t.Fatalf("%q: the first reading is not the raw one: %q", s, p.readings())
 	}
 	if p.canonical() {
-		if list, full := allReadings(raw); full || len(list) != 1 || list[0] != raw || isSuspectPath(raw) {
+		if list, full := new(pathWalk).readings(raw); full || len(list) != 1 || list[0] != raw || isSuspectPath(raw) {
 			t.Fatalf("%q is canonical but has readings %q", s, list)
 		}
 	}

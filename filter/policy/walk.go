@@ -1,0 +1,182 @@
+package policy
+
+// Bounds on the closure of one path. Past them the path is crowded: no honest
+// client sends it, it opens nothing, and what binds it cannot be said in full.
+const (
+	maxReadings      = 96       // readings of one path
+	maxReadingsBytes = 20 << 10 // bytes of all of them
+	maxWalkedBytes   = 32 << 10 // bytes that steps write, most of them what another order of steps wrote before
+)
+
+// pathWalk finds readings. It has the memory for them, so that a hostile path
+// leaves no garbage: a State keeps one.
+type pathWalk struct {
+	memory []byte // of all readings but the raw one, one behind the other
+	list   []string
+	marks  []pathMark // of the list
+}
+
+// pathMark is what is known of one reading.
+type pathMark struct {
+	hash uint64
+	has  pathTrait
+}
+
+// readings walks the closure of a path breadth first, the raw path first; full says
+// that the walk was cut off, and only a part is listed.
+func (w *pathWalk) readings(path string) (list []string, full bool) {
+	if len(path) > maxOddPath {
+		return []string{path}, true
+	}
+	if w.memory == nil {
+		w.memory = make([]byte, maxReadingsBytes)
+	}
+	w.list = append(w.list[:0], path)
+	w.marks = append(w.marks[:0], markPath(path))
+	used, walked := 0, 0
+	for i := 0; i < len(w.list); i++ {
+		reading, has := w.list[i], w.marks[i].has
+		for k := range pathSteps {
+			if pathSteps[k].changes&has == 0 {
+				continue
+			}
+			if len(w.memory)-used < len(reading)+mostAdded {
+				return w.list, true
+			}
+			next := borrow(w.memory[used : used+pathSteps[k].take(w.memory[used:], reading)])
+			mark := markPath(next)
+			if walked += len(next); walked > maxWalkedBytes {
+				return w.list, true
+			}
+			if w.knows(next, mark.hash) {
+				continue
+			}
+			if len(w.list) == maxReadings {
+				return w.list, true
+			}
+			used += len(next)
+			w.list, w.marks = append(w.list, next), append(w.marks, mark)
+		}
+	}
+	return w.list, false
+}
+
+// knows compares the whole, too: a client can find two paths with one hash.
+func (w *pathWalk) knows(reading string, hash uint64) bool {
+	for i := range w.marks {
+		if w.marks[i].hash == hash && w.list[i] == reading {
+			return true
+		}
+	}
+	return false
+}
+
+// pathTrait is what some step changes in a reading.
+type pathTrait uint32
+
+const (
+	escapedUnreserved pathTrait = 1 << iota
+	escapedOrdinary
+	escapedSlash
+	escapedBackslash
+	escapedSemicolon
+	escapedQuestion
+	escapedHash
+	escapedPercent
+	hasBackslash
+	hasSemicolon
+	hasQuestion
+	hasHash
+	hasNUL
+	hasControls // that URL parsers skip
+	hasSpaces   // where a name may end
+	hasDots     // a segment of them
+	hasSlashes  // two in a row
+	hasHost     // begins with two slashes
+	hasNoRoot   // begins with no slash
+)
+
+// escapeTraits says of what kind the escape of a byte is. Servers differ in which
+// they decode: Envoy only the unreserved ones, Apache and Tomcat may leave `%2f` and
+// decode `%3b`.
+var escapeTraits = func() (table [256]pathTrait) {
+	for c := range table {
+		table[c] = escapedOrdinary
+		if isUnreserved(byte(c)) {
+			table[c] = escapedUnreserved
+		}
+	}
+	table['/'], table['\\'], table[';'] = escapedSlash, escapedBackslash, escapedSemicolon
+	table['?'], table['#'], table['%'] = escapedQuestion, escapedHash, escapedPercent
+	return table
+}()
+
+// plainBytes are those that bring no trait.
+var plainBytes = func() (table [256]bool) {
+	for c := range table {
+		table[c] = c > ' ' && c != '/' && c != '\\' && c != ';' && c != '?' && c != '#' && c != '%'
+	}
+	return table
+}()
+
+func markPath(s string) pathMark {
+	const offset, prime = 14695981039346656037, 1099511628211 // of FNV-1a
+	m := pathMark{hash: offset}
+	if s == "" || s[0] != '/' {
+		m.has = hasNoRoot
+	} else if len(s) > 1 && s[1] == '/' {
+		m.has = hasHost
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		m.hash = (m.hash ^ uint64(c)) * prime
+		if !plainBytes[c] {
+			m.has |= traitAt(s, i)
+		}
+	}
+	return m
+}
+
+func traitAt(s string, i int) pathTrait {
+	rest := s[i+1:]
+	switch s[i] {
+	case '/':
+		if rest != "" && rest[0] == '/' {
+			return hasSlashes
+		}
+		if rest == "" || rest[0] != '.' {
+			return 0
+		}
+		if rest = rest[1:]; rest != "" && rest[0] == '.' {
+			rest = rest[1:]
+		}
+		if rest == "" || rest[0] == '/' {
+			return hasDots
+		}
+		return 0
+	case '%':
+		if c, ok := escapeAt(s, i); ok {
+			return escapeTraits[c]
+		}
+		return 0
+	case '\\':
+		return hasBackslash
+	case ';':
+		return hasSemicolon
+	case '?':
+		return hasQuestion
+	case '#':
+		return hasHash
+	case ' ':
+		if i == 0 {
+			return hasControls
+		}
+		if rest == "" || rest[0] == '/' || rest[0] == '.' || rest[0] == ' ' {
+			return hasSpaces
+		}
+		return 0
+	case 0:
+		return hasNUL | hasControls
+	}
+	return hasControls
+}
