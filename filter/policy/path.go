@@ -120,12 +120,26 @@ func isCanonicalPath(s string) bool {
 		if canonicalByte[s[i]] {
 			continue
 		}
-		if s[i] != '/' || start == i || isDotSegment(s[start:i]) {
+		if s[i] != '/' || start == i || isClimbing(s[start:i]) {
 			return false
 		}
 		start = i + 1
 	}
-	return !isDotSegment(s[start:])
+	return !isClimbing(s[start:])
+}
+
+// isClimbing takes dots for a segment of dots also where there are spaces, or pluses
+// that some decoders take for spaces: Windows cuts those.
+func isClimbing(segment string) bool {
+	dots := 0
+	for i := 0; i < len(segment); i++ {
+		if segment[i] == '.' {
+			dots++
+		} else if segment[i] != '+' && segment[i] != ' ' {
+			return false
+		}
+	}
+	return dots > 0 && (dots <= 2 || dots < len(segment))
 }
 
 func isDotSegment(s string) bool { return s == "." || s == ".." }

@@ -57,7 +57,6 @@ var pathAttacks = []struct {
 	{`/public/%5c..%5cadmin`, false, true},
 	{`/public\..\admin`, false, true},
 	{`/public/..\admin`, false, true},
-	{`\admin`, false, true},
 	{"/public/..;/admin", false, true},
 	{"/public/..;x=y/admin", false, true},
 	{"/public/%2e%2e;/admin", false, true},
@@ -75,8 +74,6 @@ var pathAttacks = []struct {
 	{"//public/admin", false, true}, // Node: the path of host public
 	{`/\public/admin`, false, true},
 	{"/%2fpublic/admin", false, true},
-	{"http://public/admin", false, true},
-	{"admin", false, true},
 	{"/%61dmin", false, true},
 	{"/%2561dmin", false, true},
 	{"/%252561dmin", false, true},
@@ -99,7 +96,6 @@ var pathAttacks = []struct {
 	{"/////x/admin", false, true},
 	{`/\/x/admin`, false, true},
 	{`/\\\x\admin`, false, true},
-	{`\\x\admin`, false, true},
 	{"/%2f/x/admin", false, true},
 	{"/%5c%2fx/admin", false, true},
 	{"///user:pw@x:80/admin", false, true},
@@ -108,15 +104,6 @@ var pathAttacks = []struct {
 	{"/\t/x/admin", false, true},
 	{"/\n//x/adm\rin", false, true},
 	{"/ad%09min", false, true},
-	{" /admin", false, true},
-	{"\x01//x/admin", false, true},
-	{"http:/x/admin", false, true},
-	{"http:admin", false, true},
-	{"http:///x/admin", false, true},
-	{`http:\x\admin`, false, true},
-	{"http:x/admin", false, true},
-	{"ht\ttp:///x/admin", false, true},
-	{"x:80/admin", false, true},
 	{"///x", false, false},
 	// A path that ends at its first parameter.
 	{"/admin;/../public", false, true},
@@ -140,8 +127,20 @@ var pathAttacks = []struct {
 	{"/admin%20x", false, false},
 	// Cut at a fragment only.
 	{"/a%3f/../admin%23/../public", false, true},
+	// Escapes of UTF-16 and UTF-8 that is too long, as old decoders take it.
+	{"/public/%u002e%U002E/admin", false, true},
+	{"/%u0061dmin", false, true},
+	{"/public/..%25u002fadmin", false, true},
+	{"/public/%e0%80%ae%f0%80%80%ae%c0%afadmin", false, true},
+	{"/\xc1\xa1dmin", false, true},
+	{"/\xc1\x9c../admin", false, true},
+	{"/public/%c1%1c..%c1%1cadmin", false, true},
+	{"/public/..+/admin", false, true},
+	{"/public/.+./admin", false, true},
+	{"/public/a+b", true, false},
+	{"/public/c++/x", true, false},
 	// Suspect: they open nothing, and nobody can say what they mean.
-	{"/public/%c0%ae%c0%ae/admin", false, false},
+	{"/public/%c0%ae%c0%ae/admin", false, true},
 	{"/%c0%ae%c0%ae/", false, false},
 	{"/public/%c0%af..", false, false},
 	{"/public/\xff", false, false},
@@ -165,8 +164,6 @@ var pathAttacks = []struct {
 	{"/public/%252525", false, false},
 	{"/public/%252561", false, false},
 	{"*", false, false},
-	{"", false, false},
-	{"public", false, false},
 }
 
 func prefixMatch(t testing.TB, s string) *match {
@@ -279,7 +276,7 @@ func TestPathQuery(t *testing.T) {
 
 func TestCanonicalPath(t *testing.T) {
 	for s, want := range map[string]bool{
-		"/": true, "/a": true, "/a/": true, "/a.b/..c/...": true, "/a:@!$&'()*+,=~-_": true, "/a?%zz": true,
+		"/": true, "/a": true, "/a/": true, "/a.b/..c/...": true, "/c++/+": true, "/..+": false, "/.+/a": false, "/...": true, "/a:@!$&'()*+,=~-_": true, "/a?%zz": true,
 		"": false, "a": false, "*": false, "//": false, "/a//b": false, "/.": false, "/..": false, "/./a": false, "/a/..": false,
 		"/a;b": false, "/%41": false, `/\`: false, "/ ": false, "/é": false, "/a#": false, "/\x00": false, `/"`: false, "/{a}": false,
 	} {
@@ -297,10 +294,25 @@ func TestCanonicalPath(t *testing.T) {
 func TestCrowdedPath(t *testing.T) {
 	public := prefixMatch(t, "/public")
 	for name, s := range map[string]string{
-		"long":   "/public/" + strings.Repeat("%41", maxOddPath/3) + "/../../admin",
-		"levels": "/public/%" + strings.Repeat("25", 300) + "2e/../../admin",
-		"ways":   "/public/%41%20%2f%5c%3b%3f%25252525%2e/;a//..;/../../../../../../admin",
-		"bulk":   "/public/" + strings.Repeat("%2541%20;%252f/", 250),
+		"long":                "/public/" + strings.Repeat("%41", maxOddPath/3) + "/../../admin",
+		"":                    "",
+		`\admin`:              `\admin`,
+		"http://public/admin": "http://public/admin",
+		"admin":               "admin",
+		`\\x\admin`:           `\\x\admin`,
+		" /admin":             " /admin",
+		"\x01//x/admin":       "\x01//x/admin",
+		"http:/x/admin":       "http:/x/admin",
+		"http:admin":          "http:admin",
+		"http:///x/admin":     "http:///x/admin",
+		`http:\x\admin`:       `http:\x\admin`,
+		"http:x/admin":        "http:x/admin",
+		"ht\ttp:///x/admin":   "ht\ttp:///x/admin",
+		"x:80/admin":          "x:80/admin",
+		"public":              "public",
+		"levels":              "/public/%" + strings.Repeat("25", 300) + "2e/../../admin",
+		"ways":                "/public/%41%20%2f%5c%3b%3f%25252525%2e/;a//..;/../../../../../../admin",
+		"bulk":                "/public/" + strings.Repeat("%2541%20;%252f/", 250),
 	} {
 		v := viewOf(s)
 		if !v.crowdedPath() || public.opens(v) || (&match{}).opens(v) {

@@ -8,24 +8,33 @@ import (
 // A pathStep is one thing that some server or URL parser does to a path.
 type pathStep struct {
 	changes pathTrait // a reading without these traits stays as it is
-	// take writes into dst what becomes of s, mostAdded bytes more than s at most,
-	// and returns how many bytes that are.
+	// take writes into dst what becomes of s, no more bytes than those of s, and
+	// returns how many they are.
 	take func(dst []byte, s string) int
 }
-
-const mostAdded = 1
 
 // Escapes are decoded one kind at a time. Decoding `%25` alone and then the others
 // is decoding twice.
 var pathSteps = []pathStep{
 	decodeStep(escapedUnreserved), decodeStep(escapedOrdinary), decodeStep(escapedSlash), decodeStep(escapedBackslash),
 	decodeStep(escapedSemicolon), decodeStep(escapedQuestion), decodeStep(escapedHash), decodeStep(escapedPercent),
+	{escapedWide, narrowEscapes},
+	{hasOverlong, shortenUTF8},
 	{hasBackslash, backslashesToSlashes},
-	{hasSemicolon, cutParameters}, {hasSemicolon, cutStep(';')},
-	{hasQuestion, cutStep('?')}, {hasHash, cutStep('#')}, {hasNUL, cutStep(0)},
-	{hasSlashes, mergeSlashes}, {hasDots, resolveDots}, {hasSpaces, trimNames}, {hasControls, skipControls},
-	{hasHost, cutAuthority}, {hasHost, cutHost}, {hasHost, cutHostName},
-	{hasNoRoot, addRoot}, {hasNoRoot, cutScheme},
+	{hasSemicolon, cutParameters},
+	{hasSemicolon, cutLastParameters},
+	{hasSemicolon, cutStep(';')},
+	{hasQuestion, cutStep('?')},
+	{hasHash, cutStep('#')},
+	{hasNUL, cutStep(0)},
+	{hasSlashes, mergeSlashes},
+	{hasDots, resolveDots},
+	{hasPluses, plusesToSpaces},
+	{hasSpaces, trimNames},
+	{hasControls, skipControls},
+	{hasHost, cutAuthority},
+	{hasHost, cutHost},
+	{hasHost, cutHostName},
 }
 
 // pathSyntax are the bytes that mean something to some server.
@@ -47,6 +56,55 @@ func decodeStep(kind pathTrait) pathStep {
 		}
 		return n
 	}}
+}
+
+// narrowEscapes makes %XX of %u00XX, the escape of a UTF-16 unit that IIS and Jetty 9
+// know.
+func narrowEscapes(dst []byte, s string) int {
+	n := 0
+	for i := 0; i < len(s); i++ {
+		dst[n] = s[i]
+		n++
+		if s[i] == '%' && isWideEscape(s[i+1:]) {
+			i += 3
+		}
+	}
+	return n
+}
+
+func isWideEscape(behind string) bool {
+	return len(behind) >= 5 && behind[0]|0x20 == 'u' && behind[1:3] == "00" && hexDigit(behind[3]) >= 0 && hexDigit(behind[4]) >= 0
+}
+
+// shortenUTF8 takes two to four bytes for the ASCII that old decoders see in them:
+// for C0 AE a dot (CVE-2008-2938), and for C1 1C a backslash, though 1C is no byte
+// to continue with (CVE-2000-0884).
+func shortenUTF8(dst []byte, s string) int {
+	n := 0
+	for i := 0; i < len(s); i++ {
+		dst[n] = s[i]
+		if length := overlongAt(s, i); length > 0 {
+			i += length - 1
+			dst[n] = s[i-1]<<6&0x40 | s[i]&0x3f
+		}
+		n++
+	}
+	return n
+}
+
+// overlongAt is how many bytes stand for one of ASCII.
+func overlongAt(s string, i int) int {
+	lead := i
+	switch {
+	case strings.HasPrefix(s[i:], "\xe0"):
+		lead++
+	case strings.HasPrefix(s[i:], "\xf0\x80"):
+		lead += 2
+	}
+	if lead+1 < len(s) && (s[lead]&0xfe == 0xc0 && lead == i || s[lead]&0xfe == 0x80 && lead > i) {
+		return lead + 2 - i
+	}
+	return 0
 }
 
 func backslashesToSlashes(dst []byte, s string) int {
@@ -71,6 +129,16 @@ func cutParameters(dst []byte, s string) int {
 		}
 	}
 	return n
+}
+
+// cutLastParameters cuts them from the last segment only, as RFC 1808 and Python's
+// urljoin do.
+func cutLastParameters(dst []byte, s string) int {
+	last := strings.LastIndexByte(s, '/') + 1
+	if i := strings.IndexByte(s[last:], ';'); i >= 0 {
+		s = s[:last+i]
+	}
+	return copy(dst, s)
 }
 
 // cutStep cuts at the first such byte: at a `;` as parsers of RFC 2396 may, at a
@@ -121,6 +189,16 @@ func resolveDots(dst []byte, s string) int {
 	return n
 }
 
+func plusesToSpaces(dst []byte, s string) int {
+	n := copy(dst, s)
+	for i, c := range dst[:n] {
+		if c == '+' {
+			dst[i] = ' '
+		}
+	}
+	return n
+}
+
 // trimNames cuts spaces, and dots among them, from the end of each segment, as
 // Windows does to file names. Of a segment that is nothing else the dots stay: two
 // or more of them climb.
@@ -150,10 +228,10 @@ func trimNames(dst []byte, s string) int {
 }
 
 // skipControls is the start of the URL standard's parser: no control bytes and
-// spaces at either end, no tabs and ends of lines anywhere.
+// spaces at the end, no tabs and ends of lines anywhere.
 func skipControls(dst []byte, s string) int {
 	n := 0
-	for _, c := range []byte(strings.TrimFunc(s, func(r rune) bool { return r <= ' ' })) {
+	for _, c := range []byte(strings.TrimRightFunc(s, func(r rune) bool { return r <= ' ' })) {
 		if c != '\t' && c != '\n' && c != '\r' {
 			dst[n] = c
 			n++
@@ -189,27 +267,6 @@ func cutHostName(dst []byte, s string) int {
 	} else {
 		from = len(host)
 	}
-	return addRoot(dst, s[2+from:])
-}
-
-func addRoot(dst []byte, s string) int {
-	if s != "" && s[0] == '/' {
-		return copy(dst, s)
-	}
 	dst[0] = '/'
-	return 1 + copy(dst[1:], s)
-}
-
-// cutScheme makes of `scheme:` two slashes, however many follow: the other steps
-// read a host behind them, or none.
-func cutScheme(dst []byte, s string) int {
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == ':' && i > 0:
-			return copy(dst, "//") + copy(dst[2:], strings.TrimLeft(s[i+1:], "/"))
-		case !isAlpha(c) && (i == 0 || !isDigit(c) && c != '+' && c != '-' && c != '.'):
-			return copy(dst, s)
-		}
-	}
-	return copy(dst, s)
+	return 1 + copy(dst[1:], strings.TrimPrefix(s[2+from:], "/"))
 }

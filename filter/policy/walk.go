@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // Bounds on the closure of one path. Past them the path is crowded: no honest
 // client sends it, it opens nothing, and what binds it cannot be said in full.
 const (
@@ -23,15 +25,16 @@ type pathMark struct {
 }
 
 // readings walks the closure of a path breadth first, the raw path first; full says
-// that the walk was cut off, and only a part is listed.
+// that only a part is listed. A path without a slash at its start is one only to
+// Envoy, and to URL parsers a scheme, a host or worse. Of those `*` has a meaning.
 func (w *pathWalk) readings(path string) (list []string, full bool) {
-	if len(path) > maxOddPath {
-		return []string{path}, true
+	w.list = append(w.list[:0], path)
+	if len(path) > maxOddPath || path == "" || path[0] != '/' {
+		return w.list, path != "*"
 	}
 	if w.memory == nil {
 		w.memory = make([]byte, maxReadingsBytes)
 	}
-	w.list = append(w.list[:0], path)
 	w.marks = append(w.marks[:0], markPath(path))
 	used, walked := 0, 0
 	for i := 0; i < len(w.list); i++ {
@@ -40,7 +43,7 @@ func (w *pathWalk) readings(path string) (list []string, full bool) {
 			if pathSteps[k].changes&has == 0 {
 				continue
 			}
-			if len(w.memory)-used < len(reading)+mostAdded {
+			if len(w.memory)-used < len(reading) {
 				return w.list, true
 			}
 			next := borrow(w.memory[used : used+pathSteps[k].take(w.memory[used:], reading)])
@@ -83,6 +86,8 @@ const (
 	escapedQuestion
 	escapedHash
 	escapedPercent
+	escapedWide // %u00XX
+	hasOverlong // UTF-8
 	hasBackslash
 	hasSemicolon
 	hasQuestion
@@ -90,10 +95,10 @@ const (
 	hasNUL
 	hasControls // that URL parsers skip
 	hasSpaces   // where a name may end
+	hasPluses   // in a segment with nothing else but dots
 	hasDots     // a segment of them
 	hasSlashes  // two in a row
 	hasHost     // begins with two slashes
-	hasNoRoot   // begins with no slash
 )
 
 // escapeTraits says of what kind the escape of a byte is. Servers differ in which
@@ -114,7 +119,8 @@ var escapeTraits = func() (table [256]pathTrait) {
 // plainBytes are those that bring no trait.
 var plainBytes = func() (table [256]bool) {
 	for c := range table {
-		table[c] = c > ' ' && c != '/' && c != '\\' && c != ';' && c != '?' && c != '#' && c != '%'
+		table[c] = c > ' ' && c != '/' && c != '\\' && c != ';' && c != '?' && c != '#' && c != '%' &&
+			c != 0xc0 && c != 0xc1 && c != 0xe0 && c != 0xf0
 	}
 	return table
 }()
@@ -122,9 +128,7 @@ var plainBytes = func() (table [256]bool) {
 func markPath(s string) pathMark {
 	const offset, prime = 14695981039346656037, 1099511628211 // of FNV-1a
 	m := pathMark{hash: offset}
-	if s == "" || s[0] != '/' {
-		m.has = hasNoRoot
-	} else if len(s) > 1 && s[1] == '/' {
+	if strings.HasPrefix(s, "//") {
 		m.has = hasHost
 	}
 	for i := 0; i < len(s); i++ {
@@ -144,19 +148,25 @@ func traitAt(s string, i int) pathTrait {
 		if rest != "" && rest[0] == '/' {
 			return hasSlashes
 		}
-		if rest == "" || rest[0] != '.' {
+		if rest == "" || rest[0] != '.' && rest[0] != '+' && rest[0] != ' ' {
 			return 0
 		}
-		if rest = rest[1:]; rest != "" && rest[0] == '.' {
-			rest = rest[1:]
+		if i := strings.IndexByte(rest, '/'); i >= 0 {
+			rest = rest[:i]
 		}
-		if rest == "" || rest[0] == '/' {
+		if isDotSegment(rest) {
 			return hasDots
+		}
+		if isClimbing(rest) {
+			return hasPluses
 		}
 		return 0
 	case '%':
 		if c, ok := escapeAt(s, i); ok {
 			return escapeTraits[c]
+		}
+		if isWideEscape(rest) {
+			return escapedWide
 		}
 		return 0
 	case '\\':
@@ -168,15 +178,17 @@ func traitAt(s string, i int) pathTrait {
 	case '#':
 		return hasHash
 	case ' ':
-		if i == 0 {
-			return hasControls
-		}
 		if rest == "" || rest[0] == '/' || rest[0] == '.' || rest[0] == ' ' {
 			return hasSpaces
 		}
 		return 0
 	case 0:
 		return hasNUL | hasControls
+	case 0xc0, 0xc1, 0xe0, 0xf0:
+		if overlongAt(s, i) > 0 {
+			return hasOverlong
+		}
+		return 0
 	}
 	return hasControls
 }
