@@ -120,26 +120,26 @@ func isCanonicalPath(s string) bool {
 		if canonicalByte[s[i]] {
 			continue
 		}
-		if s[i] != '/' || start == i || isClimbing(s[start:i]) {
+		if s[i] != '/' || start == i || isBlank(s[start:i]) {
 			return false
 		}
 		start = i + 1
 	}
-	return !isClimbing(s[start:])
+	return !isBlank(s[start:])
 }
 
-// isClimbing takes dots for a segment of dots also where there are spaces, or pluses
-// that some decoders take for spaces: Windows cuts those.
-func isClimbing(segment string) bool {
-	dots := 0
+// isBlank finds dot segments also where there are spaces, or pluses that some
+// decoders take for spaces: Windows cuts those.
+func isBlank(segment string) bool {
+	spaces := 0
 	for i := 0; i < len(segment); i++ {
-		if segment[i] == '.' {
-			dots++
-		} else if segment[i] != '+' && segment[i] != ' ' {
+		if segment[i] == '+' || segment[i] == ' ' {
+			spaces++
+		} else if segment[i] != '.' {
 			return false
 		}
 	}
-	return dots > 0 && (dots <= 2 || dots < len(segment))
+	return spaces > 0 || isDotSegment(segment)
 }
 
 func isDotSegment(s string) bool { return s == "." || s == ".." }
@@ -198,9 +198,17 @@ func escapeAt(s string, i int) (c byte, ok bool) {
 	if s[i] != '%' || i+2 >= len(s) {
 		return 0, false
 	}
-	high, low := hexDigit(s[i+1]), hexDigit(s[i+2])
-	if high < 0 || low < 0 {
-		return 0, false
-	}
-	return byte(high<<4 | low), true
+	high, low := hexDigits[s[i+1]], hexDigits[s[i+2]]
+	return high<<4 | low&0xf, high|low < 16
 }
+
+// hexDigits are 16 where a byte is none.
+var hexDigits = func() (table [256]byte) {
+	for c := range table {
+		table[c] = 16
+		if digit := hexDigit(byte(c)); digit >= 0 {
+			table[c] = byte(digit)
+		}
+	}
+	return table
+}()

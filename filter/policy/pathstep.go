@@ -17,7 +17,7 @@ type pathStep struct {
 // is decoding twice.
 var pathSteps = []pathStep{
 	decodeStep(escapedUnreserved), decodeStep(escapedOrdinary), decodeStep(escapedSlash), decodeStep(escapedBackslash),
-	decodeStep(escapedSemicolon), decodeStep(escapedQuestion), decodeStep(escapedHash), decodeStep(escapedPercent),
+	decodeStep(escapedSemicolon), decodeStep(escapedEnd), decodeStep(escapedPercent),
 	{escapedWide, narrowEscapes},
 	{hasOverlong, shortenUTF8},
 	{hasBackslash, backslashesToSlashes},
@@ -29,6 +29,7 @@ var pathSteps = []pathStep{
 	{hasNUL, cutStep(0)},
 	{hasSlashes, mergeSlashes},
 	{hasDots, resolveDots},
+	{hasDots, resolveDotsBelowRoot},
 	{hasPluses, plusesToSpaces},
 	{hasSpaces, trimNames},
 	{hasControls, skipControls},
@@ -42,19 +43,20 @@ const pathSyntax = `/\;?#%`
 
 func decodeStep(kind pathTrait) pathStep {
 	return pathStep{kind, func(dst []byte, s string) int {
-		n := 0
+		n, from := 0, 0
 		for i := 0; i < len(s); i++ {
-			c := s[i]
-			if c == '%' {
-				if decoded, ok := escapeAt(s, i); ok && escapeTraits[decoded] == kind {
-					c = decoded
-					i += 2
-				}
+			if s[i] != '%' {
+				continue
 			}
-			dst[n] = c
-			n++
+			if c, ok := escapeAt(s, i); ok && escapeTraits[c] == kind {
+				n += copy(dst[n:], s[from:i])
+				dst[n] = c
+				n++
+				i += 2
+				from = i + 1
+			}
 		}
-		return n
+		return n + copy(dst[n:], s[from:])
 	}}
 }
 
@@ -165,8 +167,14 @@ func mergeSlashes(dst []byte, s string) int {
 }
 
 // resolveDots is RFC 3986 5.2.4.
-func resolveDots(dst []byte, s string) int {
-	n := 0
+func resolveDots(dst []byte, s string) int { return resolve(dst, s, false) }
+
+// resolveDotsBelowRoot keeps what climbs out of the root, as Java's URI.normalize
+// does: where a server puts that behind a directory, it is not the client's.
+func resolveDotsBelowRoot(dst []byte, s string) int { return resolve(dst, s, true) }
+
+func resolve(dst []byte, s string, keep bool) int {
+	n, root := 0, 0
 	for start := 0; start < len(s); {
 		end := len(s)
 		if i := strings.IndexByte(s[start+1:], '/'); i >= 0 {
@@ -174,6 +182,11 @@ func resolveDots(dst []byte, s string) int {
 		}
 		switch s[start:end] {
 		case "/..":
+			if keep && n == root {
+				n += copy(dst[n:], "/..")
+				root = n
+				break
+			}
 			n = max(0, bytes.LastIndexByte(dst[:n], '/'))
 			fallthrough
 		case "/.":

@@ -5,9 +5,13 @@ import "strings"
 // Bounds on the closure of one path. Past them the path is crowded: no honest
 // client sends it, it opens nothing, and what binds it cannot be said in full.
 const (
-	maxReadings      = 96       // readings of one path
+	maxReadings      = 100      // readings of one path
 	maxReadingsBytes = 20 << 10 // bytes of all of them
-	maxWalkedBytes   = 32 << 10 // bytes that steps write, most of them what another order of steps wrote before
+	// Bytes that steps write, most of them what another order of steps wrote before,
+	// and as many more as the path has times longWalk: at its length it has few
+	// readings.
+	maxWalkedBytes = 10 << 10
+	longWalk       = 5
 )
 
 // pathWalk finds readings. It has the memory for them, so that a hostile path
@@ -16,6 +20,7 @@ type pathWalk struct {
 	memory []byte // of all readings but the raw one, one behind the other
 	list   []string
 	marks  []pathMark // of the list
+	walked int        // bytes that steps have written
 }
 
 // pathMark is what is known of one reading.
@@ -36,7 +41,8 @@ func (w *pathWalk) readings(path string) (list []string, full bool) {
 		w.memory = make([]byte, maxReadingsBytes)
 	}
 	w.marks = append(w.marks[:0], markPath(path))
-	used, walked := 0, 0
+	w.walked = 0
+	used := 0
 	for i := 0; i < len(w.list); i++ {
 		reading, has := w.list[i], w.marks[i].has
 		for k := range pathSteps {
@@ -48,7 +54,7 @@ func (w *pathWalk) readings(path string) (list []string, full bool) {
 			}
 			next := borrow(w.memory[used : used+pathSteps[k].take(w.memory[used:], reading)])
 			mark := markPath(next)
-			if walked += len(next); walked > maxWalkedBytes {
+			if w.walked += len(next); w.walked > maxWalkedBytes+longWalk*len(path) {
 				return w.list, true
 			}
 			if w.knows(next, mark.hash) {
@@ -83,8 +89,7 @@ const (
 	escapedSlash
 	escapedBackslash
 	escapedSemicolon
-	escapedQuestion
-	escapedHash
+	escapedEnd // `?` or `#`
 	escapedPercent
 	escapedWide // %u00XX
 	hasOverlong // UTF-8
@@ -95,7 +100,7 @@ const (
 	hasNUL
 	hasControls // that URL parsers skip
 	hasSpaces   // where a name may end
-	hasPluses   // in a segment with nothing else but dots
+	hasPluses   // in a segment that has nothing else but dots
 	hasDots     // a segment of them
 	hasSlashes  // two in a row
 	hasHost     // begins with two slashes
@@ -112,7 +117,7 @@ var escapeTraits = func() (table [256]pathTrait) {
 		}
 	}
 	table['/'], table['\\'], table[';'] = escapedSlash, escapedBackslash, escapedSemicolon
-	table['?'], table['#'], table['%'] = escapedQuestion, escapedHash, escapedPercent
+	table['?'], table['#'], table['%'] = escapedEnd, escapedEnd, escapedPercent
 	return table
 }()
 
@@ -141,6 +146,28 @@ func markPath(s string) pathMark {
 	return m
 }
 
+// segmentTrait looks at the first segment of s, see isBlank.
+func segmentTrait(s string) pathTrait {
+	dots, spaces := 0, 0
+	for i := 0; i < len(s) && s[i] != '/'; i++ {
+		switch s[i] {
+		case '.':
+			dots++
+		case '+', ' ':
+			spaces++
+		default:
+			return 0
+		}
+	}
+	switch {
+	case spaces > 0:
+		return hasPluses
+	case dots <= 2:
+		return hasDots
+	}
+	return 0
+}
+
 func traitAt(s string, i int) pathTrait {
 	rest := s[i+1:]
 	switch s[i] {
@@ -151,16 +178,7 @@ func traitAt(s string, i int) pathTrait {
 		if rest == "" || rest[0] != '.' && rest[0] != '+' && rest[0] != ' ' {
 			return 0
 		}
-		if i := strings.IndexByte(rest, '/'); i >= 0 {
-			rest = rest[:i]
-		}
-		if isDotSegment(rest) {
-			return hasDots
-		}
-		if isClimbing(rest) {
-			return hasPluses
-		}
-		return 0
+		return segmentTrait(rest)
 	case '%':
 		if c, ok := escapeAt(s, i); ok {
 			return escapeTraits[c]
