@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ var corpus = []string{
 	"/a%3f/../admin%23/../public", "//x;/../admin", "/public/..%5c..%5cadmin", "/public%2f..%2fadmin", "/%2e%2e//x/admin", "/public/%2e%2e%3b/admin",
 }
 
-// bounds on what one run remembers at a time
+// batch bounds what is remembered at a time.
 const batch = 20_000
 
 // TestReadings asks every parser, and every parser about what another has made of
@@ -147,7 +148,7 @@ func (j *judge) hold(list []string, r *rand.Rand) {
 	}
 	again := slices.Sorted(maps.Keys(next))
 	r.Shuffle(len(again), func(i, k int) { again[i], again[k] = again[k], again[i] })
-	again = again[:min(len(again), 2*len(list))]
+	again = again[:min(len(again), len(list))]
 	for name, paths := range j.answers(again) {
 		for i, a := range paths {
 			if first := next[again[i]]; a.ok {
@@ -177,6 +178,11 @@ func isBelow(path, prefix string) bool { return path == prefix || strings.HasPre
 
 // answers asks all parsers.
 func (j *judge) answers(list []string) answers {
+	theirs, failures := make([]answers, len(j.ask)), make([]error, len(j.ask))
+	var wait sync.WaitGroup
+	for k, i := range j.ask {
+		wait.Go(func() { theirs[k], failures[k] = i.ask(j.dir, list) })
+	}
 	all := answers{}
 	for _, p := range slices.Concat(goParsers, servers) {
 		paths := make([]answer, len(list))
@@ -185,12 +191,12 @@ func (j *judge) answers(list []string) answers {
 		}
 		all[p.name] = paths
 	}
-	for _, i := range j.ask {
-		theirs, err := i.ask(j.dir, list)
-		if err != nil {
-			j.Fatal(err)
+	wait.Wait()
+	for k := range j.ask {
+		if failures[k] != nil {
+			j.Fatal(failures[k])
 		}
-		maps.Copy(all, theirs)
+		maps.Copy(all, theirs[k])
 	}
 	return all
 }

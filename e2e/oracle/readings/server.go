@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -157,7 +158,7 @@ var (
 	reSlashes   = regexp.MustCompile(`/+`)
 	reParameter = regexp.MustCompile(`;[^/]*`)
 	reWide      = regexp.MustCompile(`%[uU]00[0-9a-fA-F]{2}`)
-	reEscape    = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
+	reSolidus   = regexp.MustCompile(`%2[fF]|%5[cC]`)
 	reTrailing  = regexp.MustCompile(`[ .]+$`)
 )
 
@@ -194,12 +195,18 @@ func shorten(s string) string {
 }
 
 func decodeSome(s string, which func(byte) bool) string {
-	return reEscape.ReplaceAllStringFunc(s, func(e string) string {
-		if c, _ := url.PathUnescape(e); which(c[0]) {
-			return c
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c == '%' && i+2 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil && s[i+1] != '+' && which(byte(n)) {
+				c = byte(n)
+				i += 2
+			}
 		}
-		return e
-	})
+		b.WriteByte(c)
+	}
+	return b.String()
 }
 
 // removeDots is RFC 3986 5.2.4 with a stack.
@@ -254,7 +261,7 @@ func apache(s string, with apacheSettings) (string, bool) {
 
 func tomcat(s string, lax bool) (string, bool) {
 	s = reParameter.ReplaceAllString(pathOf(s), "")
-	if !lax && regexp.MustCompile(`(?i)%2f|%5c`).MatchString(s) {
+	if !lax && reSolidus.MatchString(s) {
 		return "", false
 	}
 	s, ok := decode(s)
