@@ -3,7 +3,7 @@ package policy
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -17,17 +17,29 @@ var disguises = []struct {
 	{"an escape", func(r *rand.Rand, s string) string { return escapeSome(r, s, "%%%02x", "%%%02X") }},
 	{"escapes of one byte", func(r *rand.Rand, s string) string {
 		c := s[r.IntN(len(s))]
-		return s[:1] + strings.ReplaceAll(s[1:], string(rune(c)), fmt.Sprintf("%%%02x", c))
+		return s[:1] + strings.ReplaceAll(s[1:], string([]byte{c}), fmt.Sprintf("%%%02x", c))
 	}},
 	{"an escape of UTF-16", func(r *rand.Rand, s string) string { return escapeSome(r, s, "%%u%04x", "%%U%04X") }},
 	{"UTF-8 that is too long", func(r *rand.Rand, s string) string {
 		i := 1 + r.IntN(len(s)-1)
-		return s[:i] + []string{"", "\xe0", "\xf0\x80"}[r.IntN(3)] + s[i:] // the next replaces the byte
+		lead := []string{"\xc0", "\xe0\x80", "\xf0\x80\x80"}[r.IntN(3)]
+		if s[i] >= 0x80 || reOverlong.MatchString(s) {
+			return s
+		}
+		return s[:i] + lead[:len(lead)-1] + string([]byte{lead[len(lead)-1] | s[i]>>6, 0x80 | s[i]&0x3f}) + s[i+1:]
 	}},
 	{"a parameter", func(r *rand.Rand, s string) string {
+		if strings.Contains(s, ";q/") {
+			return s // which is cut there, or here, not at both
+		}
 		return insert(r, s, "/", []string{";", ";x", ";x=y", ";..", ";x\\", ";%2f"}[r.IntN(6)])
 	}},
-	{"a first parameter", func(r *rand.Rand, s string) string { return s + []string{";/..", ";x/../public", ";/x;y"}[r.IntN(3)] }},
+	{"a first parameter", func(r *rand.Rand, s string) string {
+		if strings.Contains(s, ";") {
+			return s
+		}
+		return s + []string{";q/..", ";q/../public", ";q/x;y"}[r.IntN(3)]
+	}},
 	{"a last parameter", func(r *rand.Rand, s string) string { return s + []string{";", ";x", ";.."}[r.IntN(3)] }},
 	{"a backslash", func(r *rand.Rand, s string) string { return s[:1] + strings.ReplaceAll(s[1:], "/", `\`) }},
 	{"a second slash", func(r *rand.Rand, s string) string { return insert(r, s, "/", "/") }},
@@ -40,9 +52,11 @@ var disguises = []struct {
 	}},
 	{"a fragment", func(r *rand.Rand, s string) string { return s + []string{"#", "#/../public", "#x"}[r.IntN(3)] }},
 	{"a late query", func(r *rand.Rand, s string) string { return s + []string{"%3f", "%3f/../public", "%3Fx"}[r.IntN(3)] }},
-	{"the end of a C string", func(r *rand.Rand, s string) string { return s + []string{"%00", "\x00/../public", "%00.png"}[r.IntN(3)] }},
+	{"the end of a C string", func(r *rand.Rand, s string) string {
+		return s + []string{"%00", "\x00/../public", "%00.png"}[r.IntN(3)]
+	}},
 	{"spaces behind a name", func(r *rand.Rand, s string) string {
-		return insert(r, s, "/", []string{" ", "%20", " .", ". ", "  "}[r.IntN(5)])
+		return insert(r, s, "/", []string{" ", "%20", "  "}[r.IntN(3)])
 	}},
 	{"bytes that a URL has not", func(r *rand.Rand, s string) string {
 		i := 1 + r.IntN(len(s))
@@ -50,8 +64,13 @@ var disguises = []struct {
 	}},
 }
 
+var reOverlong = regexp.MustCompile(`(?s-i)[^\x00-\x7f]|%[c-fC-F]`)
+
 func escapeSome(r *rand.Rand, s string, formats ...string) string {
 	i := 1 + r.IntN(len(s)-1)
+	if s[i] >= 0x80 {
+		return s // of UTF-16 it would be another character
+	}
 	return s[:i] + fmt.Sprintf(formats[r.IntN(len(formats))], s[i]) + s[i+1:]
 }
 
@@ -81,15 +100,7 @@ func TestDisguisedPaths(t *testing.T) {
 		was := []string{s}
 		for range 1 + i%5 {
 			d := disguises[r.IntN(len(disguises))]
-			if d.name == "UTF-8 that is too long" {
-				k := 1 + r.IntN(len(s)-1)
-				if s[k] >= 0x80 {
-					continue
-				}
-				s = s[:k] + []string{"", "\xe0", "\xf0\x80"}[r.IntN(3)] + overlong(s, k) + s[k+1:]
-			} else {
-				s = d.hide(r, s)
-			}
+			s = d.hide(r, s)
 			was = append(was, d.name, s)
 		}
 		v := viewOf(s)
@@ -103,5 +114,4 @@ func TestDisguisedPaths(t *testing.T) {
 	if crowded > n/10 {
 		t.Errorf("%d of %d crowded: the property says little", crowded, n)
 	}
-	slices.Sort([]string{})
 }

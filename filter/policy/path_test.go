@@ -105,6 +105,8 @@ var pathAttacks = []struct {
 	{"/\n//x/adm\rin", false, true},
 	{"/ad%09min", false, true},
 	{"///x", false, false},
+	{"//./../x/admin", false, true},
+	{"//public/x/..//../x/admin", false, true},
 	// A path that ends at its first parameter.
 	{"/admin;/../public", false, true},
 	{"/public/../admin;/..", false, true},

@@ -28,8 +28,10 @@ var pathSteps = []pathStep{
 	{hasHash, cutStep('#')},
 	{hasNUL, cutStep(0)},
 	{hasSlashes, mergeSlashes},
+	{hasHost, mergeSlashesBehindHost},
 	{hasDots, resolveDots},
 	{hasDots, resolveDotsBelowRoot},
+	{hasHost, resolveDotsBehindHost},
 	{hasPluses, plusesToSpaces},
 	{hasSpaces, trimNames},
 	{hasControls, skipControls},
@@ -103,7 +105,7 @@ func overlongAt(s string, i int) int {
 	case strings.HasPrefix(s[i:], "\xf0\x80"):
 		lead += 2
 	}
-	if lead+1 < len(s) && (s[lead]&0xfe == 0xc0 && lead == i || s[lead]&0xfe == 0x80 && lead > i) {
+	if lead+1 < len(s) && (s[lead]&0xfe == 0xc0 && lead == i || s[lead]&0xfe == 0x80 && lead > i) && s[lead+1] < 0xc0 {
 		return lead + 2 - i
 	}
 	return 0
@@ -155,9 +157,17 @@ func cutStep(delimiter byte) func(dst []byte, s string) int {
 	}
 }
 
-func mergeSlashes(dst []byte, s string) int {
-	n := 0
-	for i := 0; i < len(s); i++ {
+func mergeSlashes(dst []byte, s string) int { return mergeFrom(0, dst, s) }
+
+// mergeSlashesBehindHost keeps those at the start, as Python's normpath keeps two:
+// a URL parser after it sees a host.
+func mergeSlashesBehindHost(dst []byte, s string) int {
+	return mergeFrom(len(s)-len(strings.TrimLeft(s, "/")), dst, s)
+}
+
+func mergeFrom(from int, dst []byte, s string) int {
+	n := copy(dst, s[:from])
+	for i := from; i < len(s); i++ {
 		if i == 0 || s[i] != '/' || s[i-1] != '/' {
 			dst[n] = s[i]
 			n++
@@ -172,6 +182,13 @@ func resolveDots(dst []byte, s string) int { return resolve(dst, s, false) }
 // resolveDotsBelowRoot keeps what climbs out of the root, as Java's URI.normalize
 // does: where a server puts that behind a directory, it is not the client's.
 func resolveDotsBelowRoot(dst []byte, s string) int { return resolve(dst, s, true) }
+
+// resolveDotsBehindHost takes two slashes at the start for the root, as Python's
+// normpath does.
+func resolveDotsBehindHost(dst []byte, s string) int {
+	dst[0] = '/'
+	return 1 + resolve(dst[1:], s[1:], false)
+}
 
 func resolve(dst []byte, s string, keep bool) int {
 	n, root := 0, 0

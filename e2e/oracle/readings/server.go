@@ -170,26 +170,26 @@ func decode(s string) (string, bool) { s, err := url.PathUnescape(s); return s, 
 
 func decodeLoosely(s string) string { return decodeSome(s, func(byte) bool { return true }) }
 
+// shorten decodes two to four bytes that stand for one of ASCII.
 func shorten(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
-		c, bits := rune(s[i]), 0
-		switch {
-		case c == 0xc0, c == 0xc1:
-			c, bits = c&1, 1
-		case c == 0xe0:
-			c, bits = 0, 2
-		case c == 0xf0:
-			c, bits = 0, 3
+		length := map[byte]int{0xc0: 2, 0xc1: 2, 0xe0: 3, 0xf0: 4}[s[i]]
+		if length == 0 || i+length > len(s) {
+			b.WriteByte(s[i])
+			continue
 		}
-		if i+bits >= len(s) {
-			return s
+		c, plausible := rune(s[i]&0x01), s[i+1] < 0xc0
+		for _, more := range []byte(s[i+1 : i+length]) {
+			c = c<<6 | rune(more&0x3f)
+			plausible = plausible && (length == 2 || more&0xc0 == 0x80)
 		}
-		for ; bits > 0; bits-- {
-			i++
-			c = c<<6 | rune(s[i]&0x3f)
+		if c >= 0x80 || !plausible {
+			b.WriteByte(s[i])
+			continue
 		}
-		b.WriteRune(c)
+		b.WriteByte(byte(c))
+		i += length - 1
 	}
 	return b.String()
 }
