@@ -7,11 +7,12 @@ import "strings"
 const (
 	maxReadings      = 100      // readings of one path
 	maxReadingsBytes = 20 << 10 // bytes of all of them
-	// Bytes that steps write, most of them what another order of steps wrote before,
-	// and as many more as the path has times longWalk: at its length it has few
-	// readings.
-	maxWalkedBytes = 10 << 10
-	longWalk       = 5
+	// Bytes that steps read, most of them to find what another order of steps found
+	// before; stepCost is what a step costs beside. A long path has longWalk times its
+	// bytes more: its readings are few.
+	maxWalkedBytes = 12 << 10
+	longWalk       = 4
+	stepCost       = 16
 )
 
 // pathWalk finds readings. It has the memory for them, so that a hostile path
@@ -20,7 +21,6 @@ type pathWalk struct {
 	memory []byte // of all readings but the raw one, one behind the other
 	list   []string
 	marks  []pathMark // of the list
-	walked int        // bytes that steps have written
 }
 
 // pathMark is what is known of one reading.
@@ -41,22 +41,18 @@ func (w *pathWalk) readings(path string) (list []string, full bool) {
 		w.memory = make([]byte, maxReadingsBytes)
 	}
 	w.marks = append(w.marks[:0], markPath(path))
-	w.walked = 0
-	used := 0
+	used, left := 0, maxWalkedBytes+longWalk*len(path)
 	for i := 0; i < len(w.list); i++ {
 		reading, has := w.list[i], w.marks[i].has
 		for k := range pathSteps {
 			if pathSteps[k].changes&has == 0 {
 				continue
 			}
-			if len(w.memory)-used < len(reading) {
+			if left -= len(reading) + stepCost; left < 0 || len(w.memory)-used < len(reading) {
 				return w.list, true
 			}
 			next := borrow(w.memory[used : used+pathSteps[k].take(w.memory[used:], reading)])
 			mark := markPath(next)
-			if w.walked += len(next); w.walked > maxWalkedBytes+longWalk*len(path) {
-				return w.list, true
-			}
 			if w.knows(next, mark.hash) {
 				continue
 			}
