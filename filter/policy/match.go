@@ -76,7 +76,7 @@ func (v *requestView) crowdedPath() bool {
 // maxExpressionBytes bounds what expressions look at for one path with several
 // readings. Each of many expressions could be asked about each reading, and costs
 // more for a byte than all that lists the readings.
-const maxExpressionBytes = 32 << 10
+const maxExpressionBytes = 24 << 10
 
 // takes asks a pattern about a reading.
 func (v *requestView) takes(p *pathPattern, reading string) bool {

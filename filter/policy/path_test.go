@@ -345,10 +345,18 @@ func TestHonestOddPaths(t *testing.T) {
 		"/public/My%20File%20(1)%3B%20a%2Fb%3F.txt",
 		"/odata/Products('a%20b;c')",
 		"/app/page;jsessionid=1234567890?x=y",
+		"/proxy/https%3A%2F%2Fexample.com%2Fa%2520b%3Fx%3D1%26y%3D2",
+		"/x/https://example.com/a%20b",
+		"/cars;color=red;year=2012/models;a=b/x%20y",
+		"/s3/a+b~c%2Fd%20e/v1.0/..foo",
+		"/render/%7B%22a%22%3A%5B1%2C2%5D%2C%22b%22%3A%22x%2Fy%3Fz%22%7D",
+		"/a//b",
+		"/tag/c++",
+		"/files/%E2%82%AC.txt",
 		"/wiki/%D0%97%D0%B0%D0%B3%D0%BB%D0%B0%D0%B2%D0%BD%D0%B0%D1%8F",
 	} {
 		p := parsePath(s)
-		if p.suspect() || p.crowded || len(p.readings()) > 40 {
+		if p.suspect() || p.crowded || len(p.readings()) > 60 {
 			t.Errorf("%q: suspect %v, %d readings: %q", s, p.suspect(), len(p.readings()), p.readings())
 		}
 	}

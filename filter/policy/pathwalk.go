@@ -10,7 +10,7 @@ const (
 	// Bytes that steps read, most of them to find what another order of steps found
 	// before; stepCost is what a step costs beside. A long path has longWalk times its
 	// bytes more: its readings are few.
-	maxWalkedBytes = 12 << 10
+	maxWalkedBytes = 10 << 10
 	longWalk       = 4
 	stepCost       = 16
 )
