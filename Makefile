@@ -15,7 +15,7 @@ bearerauth.wasm: $(SOURCES)
 	$(BUILD) -o $(CACHE)/raw.wasm .
 	$(GO) run ./filter/internal/exports $(CACHE)/raw.wasm $@
 
-.PHONY: demo test unit scribble-test e2e e2e-keycloak soak small small-test check fmt clean
+.PHONY: demo test unit scribble-test e2e readings e2e-keycloak soak small small-test check fmt clean
 
 ## demo: run envoy.yaml in a real Envoy and show what it answers (ARGS=--check: exit by itself)
 demo: $(MODULE)
@@ -36,7 +36,13 @@ unit: $(MODULE)
 e2e: $(MODULE)
 	@$(GO) run -C e2e ./whichenvoy || test -z "$$CI"
 	@{ command -v node && command -v npm; } >/dev/null || { echo "## TESTS OF MCP AND OF A REAL AUTHORIZATION SERVER SKIPPED: no Node.js with npm to run them in"; test -z "$$CI"; }
+	@for i in node python3 java; do command -v $$i >/dev/null || { echo "## PARSERS OF PATHS NOT ASKED: no $$i to run them in"; test -z "$$CI" || exit 1; }; done
 	$(GO) test -C e2e -count=1 $$($(GO) list -C e2e ./... | grep -v -e '/schema$$' -e '/jose$$')
+
+## readings: ask URL parsers and servers what they make of COUNT paths that the filter judged
+readings: COUNT := 1000000
+readings:
+	READINGS=$(COUNT) $(GO) test -C e2e ./oracle/readings -count=1 -timeout 1h -v
 
 ## e2e-keycloak: a real Keycloak (needs Java and Maven, 170 MB once), apart from the tests above
 e2e-keycloak: $(MODULE)

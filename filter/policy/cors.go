@@ -15,7 +15,7 @@ type cors struct {
 // credentials: OPTIONS with one Origin and one Access-Control-Request-Method.
 func (c *cors) passes(v *requestView) bool {
 	r := v.request
-	if !c.preflight || r.Method != "OPTIONS" || !r.HasPath || v.requestPath().suspect {
+	if !c.preflight || r.Method != "OPTIONS" || !r.HasPath || v.requestPath().suspect() {
 		return false
 	}
 	// Envoy joins several lines of these two with a comma.

@@ -21,11 +21,16 @@ func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 	// Both are the state's, or each request would be two allocations in TinyGo.
 	view, q := &s.view, &s.inquiry
 	*view = newRequestView(r)
+	view.walk, view.pathless = &s.walk, p.index.pathless
 	view.forged = len(p.properties) > 0 && p.forged(r)
 	*q = inquiry{s: s, r: r, m: moment{now: now, since: r.Since, failed: &r.Failed}}
+	// Asked first: to list the readings of a path and to judge each costs more.
+	if p.rejectNonCanonical && !view.canonicalPath() || view.crowdedPath() {
+		return p.fallback.refusals.get(ReasonNonCanonicalPath, q.format())
+	}
 	j := p.judge(s, view)
-	if view.crowdedPath() || p.rejectNonCanonical && !view.canonicalPath() {
-		return p.anyRule(&j).refusals.get(ReasonNonCanonicalPath, q.format())
+	if view.crowdedPath() {
+		return p.fallback.refusals.get(ReasonNonCanonicalPath, q.format())
 	}
 	if len(j.bind) == 0 && j.opening == nil {
 		return Internal

@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // match is a conjunction: what it does not mention it does not ask. Of the
 // methods and of the hosts one must be met, of the conditions all.
 //
@@ -27,6 +29,11 @@ type requestView struct {
 	request *Request
 	path    requestPath
 	parsed  bool
+	walk    *pathWalk // nil: one of its own
+	// pathless: no rule asks for the path or the query, so that all readings are
+	// judged as the raw one is.
+	pathless bool
+	read     int // bytes of readings that expressions have taken
 	// forged: the client sent a header that the filter will remove and no honest one
 	// sends. Tokens are removed, too, but clients send them to open doors as well: no
 	// route may match on them.
@@ -39,7 +46,10 @@ func (v *requestView) requestPath() *requestPath {
 	if !v.parsed {
 		v.parsed = true
 		if v.request.HasPath {
-			v.path = parsePath(v.request.Path)
+			v.path = splitPath(v.request.Path)
+		}
+		if v.request.HasPath && !v.path.plain && !v.pathless {
+			v.path.list(v.walk)
 		}
 	}
 	return &v.path
@@ -50,24 +60,43 @@ func (v *requestView) requestPath() *requestPath {
 func (v *requestView) readings() []string { return v.requestPath().readings() }
 
 // canonicalPath says that the path has one reading, or that there is none to
-// be read.
+// be read. It lists none.
 func (v *requestView) canonicalPath() bool {
-	return !v.request.HasPath || v.requestPath().canonical()
+	path, _, _ := strings.Cut(v.request.Path, "?")
+	return !v.request.HasPath || isCanonicalPath(path)
 }
 
-// crowdedPath says that the path has more readings than are listed: a
-// requirement may bind one that nobody will ask about, so refuse the request.
-func (v *requestView) crowdedPath() bool { return v.requestPath().crowded }
+// crowdedPath says that the path has more readings than are listed, or than
+// expressions have looked at: a requirement may bind one of those, so refuse the
+// request.
+func (v *requestView) crowdedPath() bool {
+	return v.requestPath().crowded || v.read > maxExpressionBytes
+}
+
+// maxExpressionBytes bounds what expressions look at for one path with several
+// readings. Each of many expressions could be asked about each reading, and costs
+// more for a byte than all that lists the readings.
+const maxExpressionBytes = 24 << 10
+
+// takes asks a pattern about a reading.
+func (v *requestView) takes(p *pathPattern, reading string) bool {
+	if p.expression != nil && !v.path.plain {
+		if v.read += len(reading); v.read > maxExpressionBytes {
+			return false
+		}
+	}
+	return p.match(reading)
+}
 
 // opens says that the match holds under every reading of the request. No
 // opening applies to a request without a path or with a suspect one.
 func (m *match) opens(v *requestView) bool {
-	if !v.request.HasPath || v.requestPath().suspect || !m.certain(v) {
+	if !v.request.HasPath || v.requestPath().suspect() || !m.certain(v) {
 		return false
 	}
 	if m.path != nil {
 		for _, reading := range v.readings() {
-			if !m.path.match(reading) {
+			if !v.takes(m.path, reading) {
 				return false
 			}
 		}
@@ -77,14 +106,14 @@ func (m *match) opens(v *requestView) bool {
 
 // takesPath says whether this reading of the path may match, and so binds what
 // the match belongs to, and whether it certainly does.
-func (m *match) takesPath(reading string) (binds, settles bool) {
+func (m *match) takesPath(v *requestView, reading string) (binds, settles bool) {
 	switch {
 	case m.path == nil:
 		return true, true
 	case m.path.tooLong(reading):
 		return true, false
 	}
-	takes := m.path.match(reading)
+	takes := v.takes(m.path, reading)
 	return takes, takes
 }
 

@@ -103,7 +103,7 @@ func TestEmptyMatch(t *testing.T) {
 	var m match
 	for _, c := range pathAttacks {
 		v := viewOf(c.path)
-		if m.opens(v) == v.requestPath().suspect {
+		if m.opens(v) == v.requestPath().suspect() {
 			t.Errorf("%q: opens %v", c.path, m.opens(v))
 		}
 		for _, reading := range v.readings() {

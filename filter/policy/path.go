@@ -1,21 +1,16 @@
 package policy
 
 import (
-	"bytes"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// Bounds on the work for one path that a client can ask for. Past them the path
-// is crowded: no honest client sends it, it opens nothing, and what binds it
-// cannot be said in full.
-const (
-	maxOddPath       = 4096     // bytes of a path that is not canonical
-	maxReadings      = 64       // readings of one path
-	maxReadingsBytes = 16 << 10 // bytes of all readings of one path
-	maxLateBytes     = 64 << 10 // bytes of all queries that its readings bring out
-)
+// maxOddPath bounds a path that is not canonical: no honest client sends a longer
+// one.
+const maxOddPath = 4096
+
+// maxLateBytes bounds all queries that the readings of one path bring out.
+const maxLateBytes = 64 << 10
 
 // requestPath is a `:path` with every reading that an upstream may make of it.
 //
@@ -25,41 +20,37 @@ const (
 // not) is not enough: `/public/a%2fb/../..%2fadmin` stays below /public in
 // every such choice, and is /admin behind a proxy that resolves dots before a
 // server that decodes and resolves again.
-//
-// The first reading is the raw one; the order of the others is that of a
-// breadth-first walk with the steps in the order of pathSteps.
 type requestPath struct {
 	one      [1]string // the only reading of a canonical path, kept here so that it costs no allocation
-	many     []string  // the readings of any other path
+	many     []string  // the readings of any other path, the raw one first
 	query    string    // behind the first `?`, a fragment included
 	late     []lateQuery
-	fragment bool // there is a `#` somewhere: where the query begins and ends is a matter of taste
-	suspect  bool // matches no opening in any reading
-	crowded  bool // suspect, and not all readings are listed: refuse it
+	fragment bool   // there is a `#` somewhere: where the query begins and ends is a matter of taste
+	plain    bool   // canonical
+	odd      answer // to suspect
+	crowded  bool   // suspect, and not all readings are listed: refuse it
 }
 
-// lateQuery is a query behind a `?` that decoding brings out, see
-// cutLateDelimiter: alone, and with the first parameter of the query behind it.
-// Whatever follows that parameter stands in the query itself, too; to repeat it
-// for each reading would let a stranger multiply 60 KiB with all of them.
+// lateQuery is a query behind a `?` that decoding brings out, see cutQuery: alone,
+// and with the first parameter of the query behind it. Whatever follows that
+// parameter stands in the query itself, too; to repeat it for each reading would
+// let a stranger multiply 60 KiB with all of them.
 type lateQuery struct{ alone, joined string }
 
-// parsePath reads what the client sent as `:path`.
-func parsePath(s string) requestPath {
+// splitPath reads what the client sent as `:path`. Of a path that is not canonical
+// it lists the raw reading only.
+func splitPath(s string) requestPath {
 	path, query, _ := strings.Cut(s, "?")
-	p := requestPath{query: query, fragment: strings.IndexByte(s, '#') >= 0}
-	if isCanonicalPath(path) {
-		p.one[0] = path
-		return p
+	return requestPath{one: [1]string{path}, query: query, fragment: strings.IndexByte(s, '#') >= 0, plain: isCanonicalPath(path)}
+}
+
+// list lists all readings. They last until the next walk.
+func (p *requestPath) list(w *pathWalk) {
+	if w == nil {
+		w = new(pathWalk)
 	}
-	if len(path) > maxOddPath {
-		p.many, p.crowded = []string{path, normalisePath(path)}, true
-	} else {
-		p.many, p.crowded = allReadings(path)
-	}
-	p.suspect = p.crowded || isSuspectPath(path)
+	p.many, p.crowded = w.readings(p.one[0])
 	p.findLate()
-	return p
 }
 
 func (p *requestPath) findLate() {
@@ -67,19 +58,28 @@ func (p *requestPath) findLate() {
 	total := 0
 	for _, reading := range p.many {
 		_, behind, ok := strings.Cut(reading, "?")
-		if !ok || slices.ContainsFunc(p.late, func(l lateQuery) bool { return l.alone == behind }) {
+		if !ok || p.hasLate(behind) {
 			continue
 		}
 		if total += len(behind) + len(first); total > maxLateBytes {
-			p.suspect, p.crowded = true, true
+			p.crowded = true
 			return
 		}
 		p.late = append(p.late, lateQuery{behind, behind + "?" + first})
 	}
 }
 
+func (p *requestPath) hasLate(query string) bool {
+	for i := range p.late {
+		if p.late[i].alone == query {
+			return true
+		}
+	}
+	return false
+}
+
 // canonical says that there is one way to read the path.
-func (p *requestPath) canonical() bool { return p.many == nil && p.one[0] != "" }
+func (p *requestPath) canonical() bool { return p.plain }
 
 // readings has at least one element for every parsed path; the slice is the
 // receiver's own.
@@ -88,6 +88,14 @@ func (p *requestPath) readings() []string {
 		return p.one[:]
 	}
 	return p.many
+}
+
+// suspect says that the path matches no opening in any reading.
+func (p *requestPath) suspect() bool {
+	if p.odd == unasked {
+		p.odd = answerOf(!p.plain && (p.crowded || isSuspectPath(p.one[0])))
+	}
+	return p.odd == yes
 }
 
 // canonicalByte holds the bytes of a path that nobody rewrites: unreserved,
@@ -112,12 +120,26 @@ func isCanonicalPath(s string) bool {
 		if canonicalByte[s[i]] {
 			continue
 		}
-		if s[i] != '/' || start == i || isDotSegment(s[start:i]) {
+		if s[i] != '/' || start == i || isBlank(s[start:i]) {
 			return false
 		}
 		start = i + 1
 	}
-	return !isDotSegment(s[start:])
+	return !isBlank(s[start:])
+}
+
+// isBlank finds dot segments also where there are spaces, or pluses that some
+// decoders take for spaces: Windows cuts those.
+func isBlank(segment string) bool {
+	spaces := 0
+	for i := 0; i < len(segment); i++ {
+		if segment[i] == '+' || segment[i] == ' ' {
+			spaces++
+		} else if segment[i] != '.' {
+			return false
+		}
+	}
+	return spaces > 0 || isDotSegment(segment)
 }
 
 func isDotSegment(s string) bool { return s == "." || s == ".." }
@@ -128,14 +150,18 @@ func isDotSegment(s string) bool { return s == "." || s == ".." }
 // overlong `%c0%ae` is a dot to old decoders), and a third level of escapes.
 // `/100%25` is suspect too: a second decoding finds a broken escape in it.
 func isSuspectPath(path string) bool {
-	if path == "" || path[0] != '/' {
+	if path == "" || path[0] != '/' || len(path) > maxOddPath || hasOddBytes(path) {
 		return true
 	}
-	first := string(decodeEvery(nil, path))
-	second := string(decodeEvery(nil, first))
-	return hasOddBytes(path) || hasBrokenEscape(path) ||
-		hasOddBytes(first) || hasOddBytes(second) ||
-		strings.IndexByte(second, '%') >= 0 // a broken escape in first stays there, too
+	if strings.IndexByte(path, '%') < 0 {
+		return false
+	}
+	first := decodeEvery(nil, path)
+	if hasBrokenEscape(path) || hasOddBytes(borrow(first)) {
+		return true
+	}
+	second := borrow(decodeEvery(nil, borrow(first)))
+	return hasOddBytes(second) || strings.IndexByte(second, '%') >= 0 // a broken escape in first stays there, too
 }
 
 func hasOddBytes(s string) bool { return hasControl(s) || !utf8.ValidString(s) }
@@ -153,162 +179,36 @@ func hasBrokenEscape(s string) bool {
 	return false
 }
 
-// allReadings walks the closure; full says that it was cut off.
-func allReadings(path string) (list []string, full bool) {
-	list, total := []string{path}, len(path)
-	scratch := make([]byte, 0, len(path)+1)
-	for i := 0; i < len(list); i++ {
-		for _, step := range pathSteps {
-			scratch = step(scratch[:0], list[i])
-			if slices.ContainsFunc(list, func(s string) bool { return s == string(scratch) }) {
-				continue
-			}
-			if total += len(scratch); len(list) == maxReadings || total > maxReadingsBytes {
-				return append(list, normalisePath(path)), true
-			}
-			list = append(list, string(scratch))
+// decodeEvery appends s with every escape decoded once. Broken ones stay.
+func decodeEvery(dst []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		c, ok := escapeAt(s, i)
+		if ok {
+			i += 2
+		} else {
+			c = s[i]
 		}
+		dst = append(dst, c)
 	}
-	return list, false
+	return dst
 }
-
-// normalisePath is the reading with everything done, in time linear in the path.
-func normalisePath(path string) string {
-	path = string(decodeEvery(nil, string(decodeEvery(nil, path))))
-	for _, step := range pathSteps[len(pathSteps)-6:] {
-		path = string(step(nil, path))
-	}
-	return path
-}
-
-// A pathStep appends to dst what one thing that servers do makes of s.
-type pathStep func(dst []byte, s string) []byte
-
-// Escapes are decoded one class at a time, since servers differ in which they
-// decode: Envoy only the unreserved ones, Apache and Tomcat may leave `%2f` and
-// decode `%3b`. Decoding `%25` alone and then the others is decoding twice.
-var pathSteps = []pathStep{
-	decodeStep(isUnreserved), decodeStep(isOrdinary), decodeStep(isIn(`/`)), decodeStep(isIn(`\`)),
-	decodeStep(isIn(`;`)), decodeStep(isIn(`?#`)), decodeStep(isIn(`%`)),
-	backslashesToSlashes, cutParameters, cutLateDelimiter, mergeSlashes, resolveDots, cutAuthority,
-}
-
-// pathSyntax are the bytes that mean something to some server.
-const pathSyntax = `/\;?#%`
-
-func isOrdinary(c byte) bool { return !isUnreserved(c) && strings.IndexByte(pathSyntax, c) < 0 }
-
-func isIn(set string) func(byte) bool {
-	return func(c byte) bool { return strings.IndexByte(set, c) >= 0 }
-}
-
-// decodeStep decodes once the escapes of some bytes. Broken ones stay.
-func decodeStep(which func(byte) bool) pathStep {
-	return func(dst []byte, s string) []byte {
-		for i := 0; i < len(s); i++ {
-			c, ok := escapeAt(s, i)
-			if ok && which(c) {
-				i += 2
-			} else {
-				c = s[i]
-			}
-			dst = append(dst, c)
-		}
-		return dst
-	}
-}
-
-var decodeEvery = decodeStep(func(byte) bool { return true })
 
 // escapeAt is the byte that the escape at s[i:] stands for.
 func escapeAt(s string, i int) (c byte, ok bool) {
 	if s[i] != '%' || i+2 >= len(s) {
 		return 0, false
 	}
-	high, low := hexDigit(s[i+1]), hexDigit(s[i+2])
-	if high < 0 || low < 0 {
-		return 0, false
-	}
-	return byte(high<<4 | low), true
+	high, low := hexDigits[s[i+1]], hexDigits[s[i+2]]
+	return high<<4 | low&0xf, high|low < 16
 }
 
-func backslashesToSlashes(dst []byte, s string) []byte {
-	dst = append(dst, s...)
-	for i, c := range dst {
-		if c == '\\' {
-			dst[i] = '/'
+// hexDigits are 16 where a byte is none.
+var hexDigits = func() (table [256]byte) {
+	for c := range table {
+		table[c] = 16
+		if digit := hexDigit(byte(c)); digit >= 0 {
+			table[c] = byte(digit)
 		}
 	}
-	return dst
-}
-
-// cutParameters cuts `;…` from each segment as servlet containers do: to them
-// `/public/..;x/admin` is /admin.
-func cutParameters(dst []byte, s string) []byte {
-	cut := false
-	for i := 0; i < len(s); i++ {
-		cut = s[i] == ';' || cut && s[i] != '/'
-		if !cut {
-			dst = append(dst, s[i])
-		}
-	}
-	return dst
-}
-
-// cutLateDelimiter cuts at a `#`, and at the `?` or NUL that decoding has
-// brought out, as Apache's rewriting does with `%3f` (CVE-2024-38474).
-func cutLateDelimiter(dst []byte, s string) []byte {
-	if i := strings.IndexAny(s, "?#\x00"); i >= 0 {
-		s = s[:i]
-	}
-	return append(dst, s...)
-}
-
-// resolveDots is RFC 3986 5.2.4.
-func resolveDots(dst []byte, s string) []byte {
-	for start := 0; start < len(s); {
-		end := len(s)
-		if i := strings.IndexByte(s[start+1:], '/'); i >= 0 {
-			end = start + 1 + i
-		}
-		switch s[start:end] {
-		case "/..":
-			dst = dst[:max(0, bytes.LastIndexByte(dst, '/'))]
-			fallthrough
-		case "/.":
-			if end == len(s) {
-				dst = append(dst, '/')
-			}
-		default:
-			dst = append(dst, s[start:end]...)
-		}
-		start = end
-	}
-	return dst
-}
-
-func mergeSlashes(dst []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		if i == 0 || s[i] != '/' || s[i-1] != '/' {
-			dst = append(dst, s[i])
-		}
-	}
-	return dst
-}
-
-// cutAuthority reads `//host/path` and `scheme://host/path` as URL parsers do
-// (Node's `new URL(request.url, base)`), and roots what begins with no slash.
-func cutAuthority(dst []byte, s string) []byte {
-	if i := strings.Index(s, "://"); i >= 0 && s[0] != '/' {
-		return append(dst, s[i+1:]...)
-	}
-	if strings.HasPrefix(s, "//") {
-		if i := strings.IndexByte(s[2:], '/'); i >= 0 {
-			return append(dst, s[2+i:]...)
-		}
-		s = "/"
-	} else if s == "" || s[0] != '/' {
-		dst = append(dst, '/')
-	}
-	return append(dst, s...)
-}
+	return table
+}()

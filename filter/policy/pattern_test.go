@@ -255,7 +255,7 @@ func FuzzPattern(f *testing.F) {
 		if err == nil {
 			// What can be written as a pattern can be asked for, and only so.
 			v := viewOf(text)
-			if v.path.suspect || v.crowdedPath() {
+			if v.requestPath().suspect() || v.crowdedPath() {
 				t.Fatalf("%q is a pattern and a suspect path", text)
 			}
 			prefix, errPrefix := parsePrefixPath(text)

@@ -125,7 +125,7 @@ func (p *Policy) judgeReading(j *judgement, s *State, v *requestView, reading st
 		if r.access == accessAnonymous && r.forwardUnverified && r.forwardAuthorization {
 			continue
 		}
-		binds, settles := r.match.takesPath(reading)
+		binds, settles := r.match.takesPath(v, reading)
 		if !binds || !a.possible(&r.match, v) {
 			continue
 		}

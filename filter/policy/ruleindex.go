@@ -18,15 +18,17 @@ type ruleIndex struct {
 	hosted      []int            // filed under hosts
 	depth       int              // of the longest key in paths, in segments
 	length      int              // and in bytes
+	pathless    bool             // no rule asks for the path or the query
 }
 
 // fewRules are asked one by one faster than they are looked up.
 const fewRules = 4
 
 func newRuleIndex(matches []*match) *ruleIndex {
-	x := &ruleIndex{paths: map[string][]int{}, hosts: map[string][]int{}}
+	x := &ruleIndex{paths: map[string][]int{}, hosts: map[string][]int{}, pathless: true}
 	byPath, byHost := map[string]int{}, map[string]int{}
 	for _, m := range matches {
+		x.pathless = x.pathless && m.path == nil && len(m.query) == 0
 		byPath[m.pathKey()]++
 		for _, key := range m.hostKeys() {
 			byHost[key]++

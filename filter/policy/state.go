@@ -25,6 +25,7 @@ type State struct {
 	// allocations in TinyGo.
 	inquiry   inquiry
 	view      requestView
+	walk      pathWalk // its readings
 	allow     Allow
 	bind      []*rule
 	concerned []int     // of Policy.rules, by one reading of the request
