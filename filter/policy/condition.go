@@ -80,6 +80,7 @@ func (c *condition) same(other *condition) bool {
 	return c.name == other.name && c.kind == other.kind && c.value == other.value
 }
 
+// holds takes a value that is not the client's.
 func (c *condition) holds(value string) bool {
 	switch c.kind {
 	case conditionPresent:
@@ -92,134 +93,153 @@ func (c *condition) holds(value string) bool {
 	return false
 }
 
-// maxRegexInput bounds what an expression reads: RE2 takes linear time, but 60
-// KiB of it are a fifth of a second in Wasm. What is longer opens nothing and is
-// bound by every requirement.
-const maxRegexInput = 4096
+// Bounds on what expressions read: RE2 takes linear time, but 60 KiB of it are a
+// fifth of a second in Wasm. What is longer than maxRegexInput, or comes when the
+// request has used up its allowance, opens nothing and is bound by every
+// requirement.
+const (
+	maxRegexInput   = 4096
+	regexAllowance  = 2 << 10  // bytes of a request that expressions read, and twice its length,
+	maxRegexBytes   = 16 << 10 // but no more
+	regexCallCharge = 16       // what a match costs besides its bytes
+)
 
-func (c *condition) binds(value string) bool {
-	return c.holds(value) || c.kind == conditionRegex && len(value) > maxRegexInput
+// ask asks about a value that the client sent; unasked: it is not read.
+func (c *condition) ask(v *requestView, value string) answer {
+	if c.kind == conditionRegex && (len(value) > maxRegexInput || !v.affords(len(value))) {
+		return unasked
+	}
+	return answerOf(c.holds(value))
 }
 
-// opensHeader wants every line of the header to hold. `x_tier` is not `x-tier`,
-// but where an upstream takes them for one, it must not say something else.
-func (c *condition) opensHeader(pairs [][2]string) bool {
-	found := false
+// affords charges what an expression is about to read.
+func (v *requestView) affords(n int) bool {
+	if !v.metered {
+		v.metered = true
+		length := len(v.request.Path)
+		for i := range v.request.Headers {
+			length += len(v.request.Headers[i][0]) + len(v.request.Headers[i][1])
+		}
+		v.allowance = min(regexAllowance+2*length, maxRegexBytes)
+	}
+	v.allowance -= n + regexCallCharge
+	return v.allowance >= 0
+}
+
+// header asks the lines of a header. binds: one line holds, one element of a list
+// in a line, or all lines joined (RFC 9110 section 5.3), whichever the upstream may
+// look at. opens: every line holds. `x_tier` is not `x-tier`, but where an upstream
+// takes them for one, it must not say something else.
+func (c *condition) header(v *requestView) (binds, opens bool) {
+	pairs := v.request.Headers
+	lines, exact := 0, false
+	opens = true
 	for i := range pairs {
-		if sameHeader(pairs[i][0], c.name) {
-			if !c.holds(pairs[i][1]) {
-				return false
-			}
-			found = found || equalFoldASCII(pairs[i][0], c.name)
+		if !sameHeader(pairs[i][0], c.name) {
+			continue
+		}
+		lines++
+		exact = exact || equalFoldASCII(pairs[i][0], c.name)
+		a := c.ask(v, pairs[i][1])
+		binds = binds || a != no || c.lists(v, pairs[i][1])
+		opens = opens && a == yes
+	}
+	if !binds && lines > 1 {
+		binds = c.ask(v, joinLines(pairs, c.name, ", ")) != no || c.ask(v, joinLines(pairs, c.name, ",")) != no
+	}
+	return binds || c.kind == 0, opens && exact
+}
+
+// lists asks about the elements of a list.
+func (c *condition) lists(v *requestView, list string) bool {
+	if c.kind == conditionEqual && !strings.Contains(list, c.value) || strings.IndexByte(list, ',') < 0 {
+		return c.kind != conditionPresent && trimOWS(list) != list && c.ask(v, trimOWS(list)) != no
+	}
+	for element := range strings.SplitSeq(list, ",") {
+		if c.ask(v, trimOWS(element)) != no {
+			return true
 		}
 	}
-	return found
+	return false
 }
 
-// bindsHeader is content with one line, one element of a list in a line, or all
-// lines joined (RFC 9110 section 5.3), whichever the upstream may look at.
-func (c *condition) bindsHeader(pairs [][2]string) bool {
-	lines := 0
-	for i := range pairs {
-		if sameHeader(pairs[i][0], c.name) {
-			lines++
-			if c.binds(pairs[i][1]) {
-				return true
-			}
-			for element := range strings.SplitSeq(pairs[i][1], ",") {
-				if c.binds(trimOWS(element)) {
-					return true
-				}
-			}
-		}
-	}
-	return c.kind == 0 || lines > 1 && c.kind == conditionRegex && c.binds(joinLines(pairs, c.name))
-}
-
-func joinLines(pairs [][2]string, name string) string {
+func joinLines(pairs [][2]string, name, separator string) string {
 	var lines []string
 	for i := range pairs {
 		if sameHeader(pairs[i][0], name) {
 			lines = append(lines, pairs[i][1])
 		}
 	}
-	return strings.Join(lines, ", ")
+	return strings.Join(lines, separator)
 }
 
-// opensQuery wants every parameter of the name to hold in every reading. The
-// name is not escaped (`%61dmin` is not everywhere `admin`), and what a
-// fragment, an escaped `?`, a broken escape or odd bytes do to a query nobody
-// knows.
-func (c *condition) opensQuery(p *requestPath) bool {
-	if p.fragment || p.late != nil || hasOddBytes(p.query) || hasBrokenEscape(p.query) {
-		return false
+// parameter asks the parameters of a name. binds: one holds in one reading, or
+// all do joined, as ASP.NET joins them. opens: there is one, and each holds in
+// every reading and has the name to every upstream.
+func (c *condition) parameter(v *requestView) (binds, opens bool) {
+	q := v.parameters()
+	if q.crowded || c.kind == 0 {
+		return true, false
 	}
-	if strings.IndexByte(p.query, '%') >= 0 && hasOddBytes(string(decodeEvery(nil, p.query))) {
-		return false
-	}
-	return c.opensPairs(p.query, "&") &&
-		(strings.IndexByte(p.query, ';') < 0 || c.opensPairs(p.query, "&;"))
-}
-
-func (c *condition) opensPairs(query, separators string) bool {
-	found := false
-	for query != "" {
-		var pair string
-		pair, query = cutAny(query, separators)
-		if pair == "" {
+	found, whole, part := 0, false, false
+	opens = true
+	for i := range q.list {
+		p := &q.list[i]
+		like := p.like(c.name)
+		if like == unlike {
 			continue
 		}
-		name, value, _ := strings.Cut(pair, "=")
-		names := queryReadings(name)
-		if strings.IndexByte(names[1], '%') >= 0 {
-			return false // decoded twice it can be any name
+		if p.whole {
+			found++
 		}
-		if names[0] != c.name && names[1] != c.name && names[2] != c.name {
-			continue
-		}
-		values := queryReadings(value)
-		if names[0] != c.name || names[1] != c.name || names[2] != c.name ||
-			!c.holds(values[1]) || !c.holds(values[2]) {
-			return false
-		}
-		found = true
-	}
-	return found
-}
-
-// bindsQuery is content with one parameter in one reading.
-func (c *condition) bindsQuery(p *requestPath) bool {
-	for _, query := range p.late {
-		if c.bindsPairs(query.alone) || c.bindsPairs(query.joined) {
-			return true
+		some, every := c.values(v, p)
+		binds = binds || some
+		opens = opens && every && like == same && p.plain
+		whole, part = whole || p.whole, part || p.part
+		if binds && !opens {
+			return true, false
 		}
 	}
-	query, _, _ := strings.Cut(p.query, "#")
-	return c.kind == 0 || c.bindsPairs(query) || p.fragment && c.bindsPairs(p.query)
+	if !binds && found > 1 {
+		binds = c.ask(v, q.joined(c.name)) != no
+	}
+	return binds, opens && whole && part && !q.doubtful(v.requestPath())
 }
 
-// bindsPairs takes `;` for a separator, too, as some servers do.
-func (c *condition) bindsPairs(query string) bool {
-	return c.bindsPair(query, "&") || strings.IndexByte(query, ';') >= 0 && c.bindsPair(query, "&;")
-}
-
-func (c *condition) bindsPair(query, separators string) bool {
-	for query != "" {
-		var pair string
-		pair, query = cutAny(query, separators)
-		if pair == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(pair, "=")
-		names, values := queryReadings(name), queryReadings(value)
-		if names[0] != c.name && names[1] != c.name && names[2] != c.name {
-			continue
-		}
-		if c.binds(values[0]) || c.binds(values[1]) || c.binds(values[2]) {
-			return true
+// values asks about the readings of a value: some holds, and every one does that a
+// server makes which decodes. What some trim or take for a list counts for the
+// first only.
+func (c *condition) values(v *requestView, p *parameter) (some, every bool) {
+	if c.kind == conditionPresent {
+		return true, true
+	}
+	every = true
+	readings := p.readings()
+	for i, s := range readings {
+		a := c.ask(v, s)
+		some = some || a != no
+		every = every && (a == yes || i == 0 && !p.raw)
+		if some && !every {
+			return true, false
 		}
 	}
-	return false
+	if !some {
+		loose, _, _ := strings.Cut(readings[len(readings)-1], "\x00")
+		loose = strings.TrimFunc(loose, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+		some = loose != readings[len(readings)-1] && c.ask(v, loose) != no || c.lists(v, loose)
+	}
+	return some, every
+}
+
+// joined are the values of a name in the query itself, decoded.
+func (q *parameters) joined(name string) string {
+	var values []string
+	for i := range q.list {
+		if p := &q.list[i]; p.whole && p.like(name) != unlike {
+			values = append(values, p.readings()[len(p.readings())-1])
+		}
+	}
+	return strings.Join(values, ",")
 }
 
 // cutAny cuts at the first of some ASCII separators.
@@ -230,18 +250,4 @@ func cutAny(s, separators string) (before, after string) {
 		}
 	}
 	return s, ""
-}
-
-// queryReadings are s raw, decoded, and decoded with `+` as a space.
-func queryReadings(s string) [3]string {
-	readings := [3]string{s, s, s}
-	if strings.IndexByte(s, '%') >= 0 {
-		readings[1] = string(decodeEvery(nil, s))
-	}
-	if strings.IndexByte(s, '+') >= 0 {
-		readings[2] = string(decodeEvery(nil, strings.ReplaceAll(s, "+", " ")))
-	} else {
-		readings[2] = readings[1]
-	}
-	return readings
 }
