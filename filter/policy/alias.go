@@ -26,10 +26,7 @@ const (
 //   - URLSearchParams, which drops a `?` in front;
 //   - decoders that drop a byte order mark, control bytes and what is no UTF-8.
 func likeName(name, want string, parameter bool) likeness {
-	for name != "" && (isLooseSpace(name[0]) || name[0] == '+' || parameter && strings.IndexByte(`?[]!'"`, name[0]) >= 0) {
-		name = name[1:]
-	}
-	rest, ok := cutName(name, want)
+	rest, ok := cutName(trimName(name, parameter), want)
 	if !ok {
 		return unlike
 	}
@@ -45,6 +42,26 @@ func likeName(name, want string, parameter bool) likeness {
 	}
 	return aliased
 }
+
+// trimName drops what some upstream drops in front of a name.
+func trimName(name string, parameter bool) string {
+	for name != "" && (isLooseSpace(name[0]) || name[0] == '+' || parameter && strings.IndexByte(`?[]!'"`, name[0]) >= 0) {
+		name = name[1:]
+	}
+	return name
+}
+
+// nameInitial tells most names apart: what is like a name has its initial, or
+// anyInitial.
+func nameInitial(name string, parameter bool) byte {
+	trimmed := trimName(name, parameter)
+	if trimmed == "" || len(trimmed) < len(name) {
+		return anyInitial
+	}
+	return foldName(trimmed[0])
+}
+
+const anyInitial = 0
 
 // cutName cuts off what some upstream takes for the wanted name.
 func cutName(name, want string) (rest string, ok bool) {
@@ -62,26 +79,53 @@ func cutName(name, want string) (rest string, ok bool) {
 	return name, true
 }
 
-// likeCookie also knows those to whom a comma (RFC 2965, Netty) or white space
-// (Python's SimpleCookie) ends a cookie.
-func likeCookie(name, pair, want string) likeness {
-	if like := likeName(decodeFully(name), want, false); like != unlike {
-		return like
+// like finds the locations of a kind that have a name, and those that have it to
+// some upstreams only.
+func (ls *locations) like(kind locationKind, name, pair string) (named, alias places) {
+	if strings.IndexByte(name, '%') < 0 {
+		return ls.likeDecoded(kind, name, name, name, pair)
 	}
-	border := true
+	var once, full [96]byte
+	return ls.likeDecoded(kind, name, borrow(appendDecodedOnce(once[:0], name)), borrow(appendDecoded(full[:0], name)), pair)
+}
+
+func (ls *locations) likeDecoded(kind locationKind, name, once, full, pair string) (named, alias places) {
+	for i := range ls.list {
+		switch l := &ls.list[i]; {
+		case l.kind != kind:
+		case name == l.name || once == l.name: // PHP decodes the names of cookies, too
+			named |= 1 << i
+		case likeName(full, l.name, kind == locationQuery) >= aliased:
+			alias |= 1 << i
+		}
+	}
+	if kind == locationCookie {
+		alias |= ls.cookiesWithin(pair) &^ named
+	}
+	return named, alias
+}
+
+// cookiesWithin knows those to whom a comma (RFC 2965, Netty) or white space
+// (Python's SimpleCookie) ends a cookie.
+func (ls *locations) cookiesWithin(pair string) (found places) {
+	border := false // what stands at the beginning is the name
 	for i := 0; i < len(pair); i++ {
 		if pair[i] == ',' || isLooseSpace(pair[i]) {
 			border = true
 			continue
 		}
 		if border {
-			if rest, ok := cutName(pair[i:], want); ok && namesCookie(rest) {
-				return aliased
+			for k := range ls.list {
+				if l := &ls.list[k]; l.kind == locationCookie {
+					if rest, ok := cutName(pair[i:], l.name); ok && namesCookie(rest) {
+						found |= 1 << k
+					}
+				}
 			}
 		}
 		border = false
 	}
-	return unlike
+	return found
 }
 
 // namesCookie says that the name ends before an equals sign, spaces apart.
@@ -106,12 +150,16 @@ func foldName(c byte) byte {
 	return c
 }
 
-// hasAlias is asked of what does not have the name itself.
-func (l *location) hasAlias(name, pair string) bool {
-	if l.kind == locationCookie {
-		return likeCookie(name, pair, l.name) >= aliased
+// decodeName decodes a name as often as possible, and once.
+func decodeName(s string) (full, once string) {
+	if strings.IndexByte(s, '%') < 0 {
+		return s, s
 	}
-	return likeName(decodeFully(name), l.name, true) >= aliased
+	full = decodeFully(s)
+	if once = string(decodeEvery(nil, s)); once == full {
+		once = full
+	}
+	return full, once
 }
 
 // decodeFully decodes escapes and what they bring out, however often, and the
@@ -120,18 +168,35 @@ func decodeFully(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s
 	}
-	out := make([]byte, 0, len(s))
+	return string(appendDecoded(make([]byte, 0, len(s)), s))
+}
+
+func appendDecodedOnce(out []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		c, ok := escapeAt(s, i)
+		if ok {
+			i += 2
+		} else {
+			c = s[i]
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func appendDecoded(out []byte, s string) []byte {
+	first := len(out)
 	for i := 0; i < len(s); i++ {
 		out = append(out, s[i])
 		for {
-			c, length := endingEscape(out)
+			c, length := endingEscape(out[first:])
 			if length == 0 {
 				break
 			}
 			out = append(out[:len(out)-length], c)
 		}
 	}
-	return string(out)
+	return out
 }
 
 // endingEscape is the byte that the escape at the end of b stands for. Bytes that

@@ -37,9 +37,13 @@ func readAuthority(s string) (a authority) {
 		return a
 	}
 	a.anyAddress = strings.ContainsAny(s, "[]")
-	cut := func(r rune) bool { return !isNameByte(byte(r)) && r != ':' }
-	for part := range strings.FieldsFuncSeq(s, cut) {
-		a.add(part)
+	for start, i := 0, 0; i <= len(s) && !a.anyHost; i++ {
+		if i == len(s) || !isNameByte(s[i]) && s[i] != ':' {
+			if i > start {
+				a.add(s[start:i])
+			}
+			start = i + 1
+		}
 	}
 	return a
 }

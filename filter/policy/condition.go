@@ -21,6 +21,7 @@ const (
 // all of them. The zero condition never opens and always binds.
 type condition struct {
 	name       string
+	initial    byte // of the name, as nameInitial has it
 	kind       conditionKind
 	value      string // to be equal to, or the text of the expression
 	expression *regexp.Regexp
@@ -57,7 +58,7 @@ func newQueryCondition(name string, kind conditionKind, value string) (condition
 }
 
 func newCondition(name string, kind conditionKind, value string) (condition, error) {
-	c := condition{name: name, kind: kind, value: value}
+	c := condition{name: name, initial: foldName((name + "_")[0]), kind: kind, value: value}
 	switch kind {
 	case conditionPresent:
 		if value != "" {
@@ -93,36 +94,40 @@ func (c *condition) holds(value string) bool {
 	return false
 }
 
-// Bounds on what expressions read: RE2 takes linear time, but 60 KiB of it are a
-// fifth of a second in Wasm. What is longer than maxRegexInput, or comes when the
-// request has used up its allowance, opens nothing and is bound by every
-// requirement.
+// Bounds on what conditions read: RE2 takes linear time, but 60 KiB of it are a
+// fifth of a second in Wasm. A value that is longer, or comes when the request has
+// used up its allowance, opens nothing and is bound by every requirement.
 const (
-	maxRegexInput   = 4096
-	regexAllowance  = 2 << 10  // bytes of a request that expressions read, and twice its length,
-	maxRegexBytes   = 16 << 10 // but no more
-	regexCallCharge = 16       // what a match costs besides its bytes
+	maxRegexInput  = 4096     // of one value
+	shortRequest   = 1 << 10  // whose expressions read
+	shortAllowance = 2 << 10  // in all; what a request is longer than that adds
+	longFactor     = 4        // times as much,
+	maxAllowance   = 16 << 10 // but no more than this
+	callCharge     = 16       // what a match costs besides its bytes
 )
 
 // ask asks about a value that the client sent; unasked: it is not read.
 func (c *condition) ask(v *requestView, value string) answer {
-	if c.kind == conditionRegex && (len(value) > maxRegexInput || !v.affords(len(value))) {
+	switch {
+	case c.kind == conditionPresent:
+		return yes
+	case len(value) > maxRegexInput || c.kind == conditionRegex && !v.affords(len(value)):
 		return unasked
 	}
 	return answerOf(c.holds(value))
 }
 
-// affords charges what an expression is about to read.
+// affords charges what is about to be read.
 func (v *requestView) affords(n int) bool {
 	if !v.metered {
 		v.metered = true
-		length := len(v.request.Path)
+		length := len(v.request.Path) + len(v.request.Authority)
 		for i := range v.request.Headers {
 			length += len(v.request.Headers[i][0]) + len(v.request.Headers[i][1])
 		}
-		v.allowance = min(regexAllowance+2*length, maxRegexBytes)
+		v.allowance = min(shortAllowance+longFactor*max(0, length-shortRequest), maxAllowance)
 	}
-	v.allowance -= n + regexCallCharge
+	v.allowance -= n + callCharge
 	return v.allowance >= 0
 }
 
@@ -131,6 +136,9 @@ func (v *requestView) affords(n int) bool {
 // look at. opens: every line holds. `x_tier` is not `x-tier`, but where an upstream
 // takes them for one, it must not say something else.
 func (c *condition) header(v *requestView) (binds, opens bool) {
+	if c.kind == 0 {
+		return true, false
+	}
 	pairs := v.request.Headers
 	lines, exact := 0, false
 	opens = true
@@ -138,61 +146,83 @@ func (c *condition) header(v *requestView) (binds, opens bool) {
 		if !sameHeader(pairs[i][0], c.name) {
 			continue
 		}
+		value := pairs[i][1]
 		lines++
 		exact = exact || equalFoldASCII(pairs[i][0], c.name)
-		a := c.ask(v, pairs[i][1])
-		binds = binds || a != no || c.lists(v, pairs[i][1])
+		a := c.ask(v, value)
 		opens = opens && a == yes
+		binds = binds || a != no || c.lists(v, value)
+		if binds && !opens {
+			return true, false
+		}
 	}
-	if !binds && lines > 1 {
-		binds = c.ask(v, joinLines(pairs, c.name, ", ")) != no || c.ask(v, joinLines(pairs, c.name, ",")) != no
-	}
-	return binds || c.kind == 0, opens && exact
+	return binds || lines > 1 && (c.holdsJoined(v, ", ") || c.holdsJoined(v, ",")), opens && exact
 }
 
-// lists asks about the elements of a list.
+// lists asks about the elements of a list, and about a value without the spaces at
+// its ends.
 func (c *condition) lists(v *requestView, list string) bool {
-	if c.kind == conditionEqual && !strings.Contains(list, c.value) || strings.IndexByte(list, ',') < 0 {
-		return c.kind != conditionPresent && trimOWS(list) != list && c.ask(v, trimOWS(list)) != no
+	if strings.IndexByte(list, ',') < 0 {
+		trimmed := trimOWS(list)
+		return len(trimmed) < len(list) && c.ask(v, trimmed) != no
 	}
-	for element := range strings.SplitSeq(list, ",") {
+	if c.kind == conditionEqual && (!strings.Contains(list, c.value) || strings.IndexByte(c.value, ',') >= 0) {
+		return false
+	}
+	if c.kind == conditionEqual && !v.affords(len(list)) {
+		return true
+	}
+	for list != "" {
+		var element string
+		element, list, _ = strings.Cut(list, ",")
 		if c.ask(v, trimOWS(element)) != no {
 			return true
 		}
 	}
-	return false
+	return c.ask(v, "") != no // behind the last comma, or where two of them meet
 }
 
-func joinLines(pairs [][2]string, name, separator string) string {
-	var lines []string
+// holdsJoined asks about all lines of a header in one.
+func (c *condition) holdsJoined(v *requestView, separator string) bool {
+	pairs := v.request.Headers
+	length := -len(separator)
 	for i := range pairs {
-		if sameHeader(pairs[i][0], name) {
-			lines = append(lines, pairs[i][1])
+		if sameHeader(pairs[i][0], c.name) {
+			length += len(pairs[i][1]) + len(separator)
 		}
 	}
-	return strings.Join(lines, separator)
+	if c.kind == conditionEqual && length != len(c.value) {
+		return false
+	}
+	if length > maxRegexInput || !v.affords(length) {
+		return true
+	}
+	joined := make([]byte, 0, length+len(separator))
+	for i := range pairs {
+		if sameHeader(pairs[i][0], c.name) {
+			joined = append(append(joined, pairs[i][1]...), separator...)
+		}
+	}
+	return c.holds(string(joined[:length]))
 }
 
 // parameter asks the parameters of a name. binds: one holds in one reading, or
-// all do joined, as ASP.NET joins them. opens: there is one, and each holds in
-// every reading and has the name to every upstream.
+// all do joined. opens: there is one, and each holds in every reading and has the
+// name to every upstream.
 func (c *condition) parameter(v *requestView) (binds, opens bool) {
 	q := v.parameters()
 	if q.crowded || c.kind == 0 {
 		return true, false
 	}
-	found, whole, part := 0, false, false
+	whole, part := false, false
 	opens = true
 	for i := range q.list {
 		p := &q.list[i]
-		like := p.like(c.name)
+		like := p.like(c.name, c.initial)
 		if like == unlike {
 			continue
 		}
-		if p.whole {
-			found++
-		}
-		some, every := c.values(v, p)
+		some, every := c.holdsIn(v, p)
 		binds = binds || some
 		opens = opens && every && like == same && p.plain
 		whole, part = whole || p.whole, part || p.part
@@ -200,22 +230,27 @@ func (c *condition) parameter(v *requestView) (binds, opens bool) {
 			return true, false
 		}
 	}
-	if !binds && found > 1 {
-		binds = c.ask(v, q.joined(c.name)) != no
+	if !binds && whole {
+		if joined, several := q.joined(c); several {
+			binds = joined == "" || c.ask(v, joined) != no
+		}
 	}
 	return binds, opens && whole && part && !q.doubtful(v.requestPath())
 }
 
-// values asks about the readings of a value: some holds, and every one does that a
-// server makes which decodes. What some trim or take for a list counts for the
-// first only.
-func (c *condition) values(v *requestView, p *parameter) (some, every bool) {
+// holdsIn asks about the readings of a parameter's value. some: one of them holds,
+// or what some servers trim or take out of a list. every: all hold that decoding
+// brings about.
+func (c *condition) holdsIn(v *requestView, p *parameter) (some, every bool) {
 	if c.kind == conditionPresent {
 		return true, true
 	}
+	if len(p.value) > maxRegexInput {
+		return true, false // not decoded either
+	}
+	p.read()
 	every = true
-	readings := p.readings()
-	for i, s := range readings {
+	for i, s := range p.values {
 		a := c.ask(v, s)
 		some = some || a != no
 		every = every && (a == yes || i == 0 && !p.raw)
@@ -224,30 +259,18 @@ func (c *condition) values(v *requestView, p *parameter) (some, every bool) {
 		}
 	}
 	if !some {
-		loose, _, _ := strings.Cut(readings[len(readings)-1], "\x00")
-		loose = strings.TrimFunc(loose, func(r rune) bool { return r <= ' ' || r >= 0x7f })
-		some = loose != readings[len(readings)-1] && c.ask(v, loose) != no || c.lists(v, loose)
+		last := p.values[len(p.values)-1]
+		some = len(p.loose) < len(last) && c.ask(v, p.loose) != no || p.listed && c.lists(v, p.loose)
 	}
 	return some, every
 }
 
-// joined are the values of a name in the query itself, decoded.
-func (q *parameters) joined(name string) string {
-	var values []string
-	for i := range q.list {
-		if p := &q.list[i]; p.whole && p.like(name) != unlike {
-			values = append(values, p.readings()[len(p.readings())-1])
+// cutPair cuts a query at the first `&`, or `;`, which some take for it.
+func cutPair(query string) (pair, rest string) {
+	for i := 0; i < len(query); i++ {
+		if query[i] == '&' || query[i] == ';' {
+			return query[:i], query[i+1:]
 		}
 	}
-	return strings.Join(values, ",")
-}
-
-// cutAny cuts at the first of some ASCII separators.
-func cutAny(s, separators string) (before, after string) {
-	for i := 0; i < len(s); i++ {
-		if strings.IndexByte(separators, s[i]) >= 0 {
-			return s[:i], s[i+1:]
-		}
-	}
-	return s, ""
+	return query, ""
 }

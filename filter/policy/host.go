@@ -23,12 +23,16 @@ func parseHost(s string) (hostPattern, error) {
 	if ok && !carriesIPv4(address) {
 		return hostPattern{literal: true, address: address}, nil
 	}
+	brackets := strings.HasPrefix(s, "[")
 	if canonical := canonicalAddress(s); canonical != "" && canonical != s {
+		if brackets {
+			return hostPattern{}, errors.New("want an IPv6 address in brackets and nothing else; this address is written " + quote(canonical))
+		}
 		return hostPattern{}, errors.New("want this address as " + quote(canonical) + ", the spelling that every server reads the same")
 	}
 	name, wildcard := strings.CutPrefix(s, "*.")
 	switch {
-	case strings.HasPrefix(s, "["):
+	case brackets:
 		return hostPattern{}, errors.New("want an IPv6 address in brackets and nothing else, as in [::1]")
 	case s == "":
 		return hostPattern{}, errors.New("want a host name, have an empty string")

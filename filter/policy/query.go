@@ -21,6 +21,7 @@ const maxParameters = 1000
 type parameter struct {
 	name, value string // as sent
 	once, full  string // the name, decoded once and as often as possible
+	initial     byte   // of the full name, as nameInitial has it
 
 	// plain: it stands in the query itself, where one begins in no doubt.
 	plain bool
@@ -28,8 +29,10 @@ type parameter struct {
 	// holds one stands here as a whole and in its parts.
 	whole, part bool
 
-	values []string // distinct readings, once they are asked for
-	raw    bool     // the first of them is the value as sent, which all servers decode
+	values []string // distinct readings of the value, once they are asked for
+	raw    bool     // the first of them is the value as sent, which no server decodes
+	loose  string   // the value with what some servers trim and cut off
+	listed bool     // it has a comma
 }
 
 // parameters reads the query, once a request.
@@ -52,19 +55,31 @@ func (v *requestView) parameters() *parameters {
 	return q
 }
 
+// add reads one query. It is as long as a client likes: each byte is looked at once.
 func (q *parameters) add(query string, plain bool) {
-	for query != "" && !q.crowded {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		if strings.IndexByte(pair, ';') < 0 {
-			q.append(pair, parameter{plain: plain, whole: true, part: true})
-			continue
+	start, semicolons := 0, false
+	for i := 0; i <= len(query) && !q.crowded; i++ {
+		switch {
+		case i < len(query) && query[i] == ';':
+			semicolons = true
+		case i == len(query) || query[i] == '&':
+			if pair := query[start:i]; semicolons {
+				q.append(pair, parameter{plain: plain, whole: true})
+				q.addParts(pair, plain)
+			} else {
+				q.append(pair, parameter{plain: plain, whole: true, part: true})
+			}
+			start, semicolons = i+1, false
 		}
-		q.append(pair, parameter{plain: plain, whole: true})
-		for pair != "" && !q.crowded {
-			var part string
-			part, pair, _ = strings.Cut(pair, ";")
-			q.append(part, parameter{plain: plain, part: true})
+	}
+}
+
+func (q *parameters) addParts(pair string, plain bool) {
+	start := 0
+	for i := 0; i <= len(pair) && !q.crowded; i++ {
+		if i == len(pair) || pair[i] == ';' {
+			q.append(pair[start:i], parameter{plain: plain, part: true})
+			start = i + 1
 		}
 	}
 }
@@ -78,10 +93,8 @@ func (q *parameters) append(pair string, p parameter) {
 		return
 	}
 	p.name, p.value, _ = strings.Cut(pair, "=")
-	p.once, p.full = p.name, p.name
-	if strings.IndexByte(p.name, '%') >= 0 {
-		p.once, p.full = string(decodeEvery(nil, p.name)), decodeFully(p.name)
-	}
+	p.full, p.once = decodeName(p.name)
+	p.initial = nameInitial(p.full, true)
 	q.list = append(q.list, p)
 }
 
@@ -106,7 +119,10 @@ func (q *parameters) namesEscapedTwice() bool {
 }
 
 // like compares the parameter's name with one that is wanted, as decoded.
-func (p *parameter) like(want string) likeness {
+func (p *parameter) like(want string, initial byte) likeness {
+	if p.initial != initial && p.initial != anyInitial && initial != '%' {
+		return unlike
+	}
 	if p.name == want && strings.IndexByte(want, '%') < 0 && strings.IndexByte(want, '+') < 0 {
 		return same
 	}
@@ -116,28 +132,65 @@ func (p *parameter) like(want string) likeness {
 	return likeName(p.full, want, true)
 }
 
-// readings are the distinct values that servers find: as sent, decoded, decoded
-// with `+` as a space, and decoded as often as possible.
-func (p *parameter) readings() []string {
+// read finds the distinct values that servers find: as sent, decoded, decoded with
+// `+` as a space, and decoded as often as possible.
+func (p *parameter) read() {
 	if p.values != nil {
-		return p.values
+		return
 	}
 	plus := strings.IndexByte(p.value, '+') >= 0
-	if strings.IndexByte(p.value, '%') < 0 && !plus {
+	last := p.value
+	if !plus && strings.IndexByte(p.value, '%') < 0 {
 		p.values, p.raw = []string{p.value}, true
-		return p.values
-	}
-	spaced := p.value
-	if plus {
-		spaced = strings.ReplaceAll(spaced, "+", " ")
-	}
-	for _, s := range []string{p.value, string(decodeEvery(nil, p.value)), string(decodeEvery(nil, spaced)), decodeFully(spaced)} {
-		switch {
-		case !contains(p.values, s):
-			p.values = append(p.values, s)
-		case s == p.value:
-			p.raw = true
+	} else {
+		spaced := p.value
+		if plus {
+			spaced = strings.ReplaceAll(spaced, "+", " ")
+		}
+		last = decodeFully(spaced)
+		for _, s := range []string{p.value, string(decodeEvery(nil, p.value)), string(decodeEvery(nil, spaced)), last} {
+			switch {
+			case !contains(p.values, s):
+				p.values = append(p.values, s)
+			case s == p.value:
+				p.raw = true
+			}
 		}
 	}
-	return p.values
+	p.loose, _, _ = strings.Cut(last, "\x00")
+	p.loose = trimLoose(p.loose)
+	p.listed = strings.IndexByte(p.loose, ',') >= 0
+}
+
+func trimLoose(s string) string {
+	for s != "" && isLooseSpace(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && isLooseSpace(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// joined are the values of a name in the query itself, decoded, as ASP.NET joins
+// them. ok: there are several.
+func (q *parameters) joined(c *condition) (values string, ok bool) {
+	n, length := 0, 0
+	for i := range q.list {
+		if p := &q.list[i]; p.whole && p.like(c.name, c.initial) != unlike {
+			p.read()
+			n++
+			length += len(p.loose) + 1
+		}
+	}
+	if n < 2 || length > maxRegexInput {
+		return "", n > 1
+	}
+	joined := make([]byte, 0, length)
+	for i := range q.list {
+		if p := &q.list[i]; p.whole && p.like(c.name, c.initial) != unlike {
+			joined = append(append(joined, p.loose...), ',')
+		}
+	}
+	return string(joined[:len(joined)-1]), true
 }

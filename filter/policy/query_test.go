@@ -23,10 +23,11 @@ func TestLateQueriesLoseNothing(t *testing.T) {
 	for range 20_000 {
 		target := "/p" + text("%3f", "%253f", "a", "b", "=", "&", "%26", ";", "/", "#", "%23") + "?" + text("a", "b", "=", "&", "&", ";", "?", "#", "%61", "+")
 		v := viewOf(target)
-		c := condition{name: []string{"a", "b", "ab", "a?a"}[r.IntN(4)], kind: conditionKind(1 + r.IntN(2))}
-		if c.kind == conditionEqual {
-			c.value = []string{"", "a", "b", "a?b", "?a"}[r.IntN(5)]
+		name, value, kind := []string{"a", "b", "ab", "a?a"}[r.IntN(4)], "", conditionKind(1+r.IntN(2))
+		if kind == conditionEqual {
+			value = []string{"", "a", "b", "a?b", "?a"}[r.IntN(5)]
 		}
+		c := queryCondition(t, name, kind, value)
 		_, query, _ := strings.Cut(target, "?")
 		plain, _, _ := strings.Cut(query, "#")
 		all := []string{plain}
