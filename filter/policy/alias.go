@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // likeness is how the name of a cookie or of a query parameter is like one that
 // the configuration names. What is like it but not the same binds requirements
@@ -25,8 +28,10 @@ const (
 //   - Django and Starlette, which trim every space of Latin-1 off a cookie's name;
 //   - URLSearchParams, which drops a `?` in front;
 //   - decoders that drop a byte order mark, control bytes and what is no UTF-8.
+//
+// The name is one from trimName.
 func likeName(name, want string, parameter bool) likeness {
-	rest, ok := cutName(trimName(name, parameter), want)
+	rest, ok := cutName(name, want)
 	if !ok {
 		return unlike
 	}
@@ -43,59 +48,58 @@ func likeName(name, want string, parameter bool) likeness {
 	return aliased
 }
 
-// trimName drops what some upstream drops in front of a name.
-func trimName(name string, parameter bool) string {
-	for name != "" && (isLooseSpace(name[0]) || name[0] == '+' || parameter && strings.IndexByte(`?[]!'"`, name[0]) >= 0) {
+// trimName drops what some upstream drops in front of a name, up to the byte that
+// a wanted name begins with, where that is of this kind itself.
+func trimName(name string, parameter bool, upTo byte) string {
+	for name != "" {
+		switch c := name[0]; {
+		case upTo != 0 && foldName(c) == foldName(upTo):
+			return name
+		case isLooseSpace(c) || c == '+':
+		case parameter && (c == '?' || c == '[' || c == ']' || c == '!' || c == '\'' || c == '"'):
+		default:
+			return name
+		}
 		name = name[1:]
 	}
 	return name
 }
 
-// nameInitial tells most names apart: what is like a name has its initial, or
-// anyInitial.
-func nameInitial(name string, parameter bool) byte {
-	trimmed := trimName(name, parameter)
-	if trimmed == "" || len(trimmed) < len(name) {
-		return anyInitial
-	}
-	return foldName(trimmed[0])
-}
-
-const anyInitial = 0
-
 // cutName cuts off what some upstream takes for the wanted name.
 func cutName(name, want string) (rest string, ok bool) {
-	for want != "" {
-		switch {
-		case len(name) == 0:
-			return "", false
-		case foldName(name[0]) == foldName(want[0]):
-			want = want[1:]
-		case name[0] >= ' ' && name[0] < 0x7f: // others may be dropped
+	i := 0
+	for k := 0; k < len(want); i++ {
+		if i == len(name) {
 			return "", false
 		}
-		name = name[1:]
+		switch c := name[i]; {
+		case c == want[k] || foldName(c) == foldName(want[k]):
+			k++
+		case c >= ' ' && c < 0x7f: // others may be dropped
+			return "", false
+		}
 	}
-	return name, true
+	return name[i:], true
 }
 
 // like finds the locations of a kind that have a name, and those that have it to
 // some upstreams only.
 func (ls *locations) like(kind locationKind, name, pair string) (named, alias places) {
-	if strings.IndexByte(name, '%') < 0 {
-		return ls.likeDecoded(kind, name, name, name, pair)
+	full := name
+	if strings.IndexByte(name, '%') >= 0 {
+		var buffer [96]byte
+		full = borrow(appendDecoded(buffer[:0], name))
 	}
-	var once, full [96]byte
-	return ls.likeDecoded(kind, name, borrow(appendDecodedOnce(once[:0], name)), borrow(appendDecoded(full[:0], name)), pair)
-}
-
-func (ls *locations) likeDecoded(kind locationKind, name, once, full, pair string) (named, alias places) {
+	trimmed := trimName(full, kind == locationQuery, 0)
 	for i := range ls.list {
-		switch l := &ls.list[i]; {
-		case l.kind != kind:
-		case name == l.name || once == l.name: // PHP decodes the names of cookies, too
+		l := &ls.list[i]
+		if l.kind != kind || len(trimmed) < len(l.name) || foldName(trimmed[0]) != foldName(l.name[0]) {
+			continue
+		}
+		switch {
+		case full == l.name && decodesOnce(name): // PHP decodes the names of cookies, too
 			named |= 1 << i
-		case likeName(full, l.name, kind == locationQuery) >= aliased:
+		case likeName(trimmed, l.name, kind == locationQuery) >= aliased:
 			alias |= 1 << i
 		}
 	}
@@ -150,18 +154,6 @@ func foldName(c byte) byte {
 	return c
 }
 
-// decodeName decodes a name as often as possible, and once.
-func decodeName(s string) (full, once string) {
-	if strings.IndexByte(s, '%') < 0 {
-		return s, s
-	}
-	full = decodeFully(s)
-	if once = string(decodeEvery(nil, s)); once == full {
-		once = full
-	}
-	return full, once
-}
-
 // decodeFully decodes escapes and what they bring out, however often, and the
 // `%u0064` of ASP.NET.
 func decodeFully(s string) string {
@@ -171,55 +163,61 @@ func decodeFully(s string) string {
 	return string(appendDecoded(make([]byte, 0, len(s)), s))
 }
 
-func appendDecodedOnce(out []byte, s string) []byte {
+// decodesOnce says that decoding brings out no escape.
+func decodesOnce(s string) bool {
 	for i := 0; i < len(s); i++ {
-		c, ok := escapeAt(s, i)
-		if ok {
+		if s[i] == '%' {
+			if c, ok := escapeAt(s, i); !ok || c == '%' {
+				return false
+			}
 			i += 2
-		} else {
-			c = s[i]
 		}
-		out = append(out, c)
 	}
-	return out
+	return true
 }
 
+// appendDecoded takes an empty slice.
 func appendDecoded(out []byte, s string) []byte {
-	first := len(out)
+	percent := -1 // where the last one stands in out
 	for i := 0; i < len(s); i++ {
 		out = append(out, s[i])
-		for {
-			c, length := endingEscape(out[first:])
-			if length == 0 {
+		if s[i] == '%' {
+			percent = len(out) - 1
+			continue
+		}
+		for percent >= 0 && (len(out)-percent == 3 || len(out)-percent == 6) {
+			c, ok := wholeEscape(out[percent:])
+			if !ok {
 				break
 			}
-			out = append(out[:len(out)-length], c)
+			if out = append(out[:percent], c); c != '%' {
+				before := max(0, percent-5) // as far as an escape reaches
+				if percent = bytes.LastIndexByte(out[before:], '%'); percent >= 0 {
+					percent += before
+				}
+			}
 		}
 	}
 	return out
 }
 
-// endingEscape is the byte that the escape at the end of b stands for. Bytes that
-// are no ASCII are all the same here.
-func endingEscape(b []byte) (c byte, length int) {
-	if n := len(b) - 3; n >= 0 && b[n] == '%' {
-		if high, low := hexDigit(b[n+1]), hexDigit(b[n+2]); high >= 0 && low >= 0 {
-			return byte(high<<4 | low), 3
+// wholeEscape is the byte that `%64` or `%u0064` stands for. Bytes that are no
+// ASCII are all the same here.
+func wholeEscape(b []byte) (c byte, ok bool) {
+	digits := b[1:]
+	if len(b) == 6 {
+		if b[1]|0x20 != 'u' {
+			return 0, false
 		}
+		digits = b[2:]
 	}
-	if n := len(b) - 6; n >= 0 && b[n] == '%' && b[n+1]|0x20 == 'u' {
-		code := 0
-		for _, digit := range b[n+2:] {
-			value := hexDigit(digit)
-			if value < 0 {
-				return 0, 0
-			}
-			code = code<<4 | value
+	code := 0
+	for _, digit := range digits {
+		value := hexDigit(digit)
+		if value < 0 {
+			return 0, false
 		}
-		if code > 0x7f {
-			code = 0xff
-		}
-		return byte(code), 6
+		code = code<<4 | value
 	}
-	return 0, 0
+	return byte(min(code, 0xff)), true
 }

@@ -21,7 +21,6 @@ const (
 // all of them. The zero condition never opens and always binds.
 type condition struct {
 	name       string
-	initial    byte // of the name, as nameInitial has it
 	kind       conditionKind
 	value      string // to be equal to, or the text of the expression
 	expression *regexp.Regexp
@@ -58,7 +57,7 @@ func newQueryCondition(name string, kind conditionKind, value string) (condition
 }
 
 func newCondition(name string, kind conditionKind, value string) (condition, error) {
-	c := condition{name: name, initial: foldName((name + "_")[0]), kind: kind, value: value}
+	c := condition{name: name, kind: kind, value: value}
 	switch kind {
 	case conditionPresent:
 		if value != "" {
@@ -122,8 +121,10 @@ func (v *requestView) affords(n int) bool {
 	if !v.metered {
 		v.metered = true
 		length := len(v.request.Path) + len(v.request.Authority)
-		for i := range v.request.Headers {
-			length += len(v.request.Headers[i][0]) + len(v.request.Headers[i][1])
+		for _, pair := range v.request.Headers {
+			if !strings.HasPrefix(pair[0], ":") {
+				length += len(pair[0]) + len(pair[1])
+			}
 		}
 		v.allowance = min(shortAllowance+longFactor*max(0, length-shortRequest), maxAllowance)
 	}
@@ -148,7 +149,7 @@ func (c *condition) header(v *requestView) (binds, opens bool) {
 		}
 		value := pairs[i][1]
 		lines++
-		exact = exact || equalFoldASCII(pairs[i][0], c.name)
+		exact = exact || pairs[i][0] == c.name || equalFoldASCII(pairs[i][0], c.name)
 		a := c.ask(v, value)
 		opens = opens && a == yes
 		binds = binds || a != no || c.lists(v, value)
@@ -184,6 +185,9 @@ func (c *condition) lists(v *requestView, list string) bool {
 
 // holdsJoined asks about all lines of a header in one.
 func (c *condition) holdsJoined(v *requestView, separator string) bool {
+	if c.kind == conditionEqual && strings.IndexByte(c.value, ',') < 0 {
+		return false
+	}
 	pairs := v.request.Headers
 	length := -len(separator)
 	for i := range pairs {
@@ -216,15 +220,11 @@ func (c *condition) parameter(v *requestView) (binds, opens bool) {
 	}
 	whole, part := false, false
 	opens = true
-	for i := range q.list {
-		p := &q.list[i]
-		like := p.like(c.name, c.initial)
-		if like == unlike {
-			continue
-		}
+	for _, hit := range q.find(c) {
+		p := &q.list[hit.at]
 		some, every := c.holdsIn(v, p)
 		binds = binds || some
-		opens = opens && every && like == same && p.plain
+		opens = opens && every && hit.like == same && p.plain
 		whole, part = whole || p.whole, part || p.part
 		if binds && !opens {
 			return true, false

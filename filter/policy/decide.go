@@ -20,9 +20,9 @@ func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
 func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 	// Both are the state's, or each request would be two allocations in TinyGo.
 	view, q := &s.view, &s.inquiry
-	list := view.query.list[:0]
+	list, hits := view.query.list[:0], view.query.hits[:0]
 	*view = newRequestView(r)
-	view.query.list = list
+	view.query.list, view.query.hits = list, hits
 	view.forged = len(p.properties) > 0 && p.forged(r)
 	*q = inquiry{s: s, r: r, m: moment{now: now, since: r.Since}}
 	j := p.judge(s, view)

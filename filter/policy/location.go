@@ -176,7 +176,7 @@ func (s *search) cookie() (c credential) {
 // cutCookie splits one pair of a Cookie header (RFC 6265 section 4.2.1).
 func cutCookie(pair string) (name, value string) {
 	name, value, _ = strings.Cut(pair, "=")
-	return strings.Trim(name, " \t"), strings.Trim(value, " \t")
+	return trimOWS(name), trimOWS(value)
 }
 
 func (s *search) parameter() (c credential) {

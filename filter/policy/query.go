@@ -11,17 +11,28 @@ type parameters struct {
 	// crowded: there are more than are listed. What stands behind them an upstream
 	// may or may not see.
 	crowded bool
+	escaped int // bytes of names with escapes
+
+	sought string // the name that was looked for last
+	hits   []hit  // what was found
 }
 
 // maxParameters is about what upstreams read: PHP and qs ignore what stands behind
 // the 1000th, Django and Tomcat refuse it.
 const maxParameters = 1000
 
+// maxOddParameters is for what stands behind a fragment or an escaped `?`, which a
+// client can multiply.
+const maxOddParameters = 64
+
+// maxEscapedNames bounds what is decoded.
+const maxEscapedNames = 16 << 10
+
 // parameter is one of them, whose names and values are read as need be.
 type parameter struct {
 	name, value string // as sent
 	once, full  string // the name, decoded once and as often as possible
-	initial     byte   // of the full name, as nameInitial has it
+	trimmed     string // the full one by trimName
 
 	// plain: it stands in the query itself, where one begins in no doubt.
 	plain bool
@@ -45,13 +56,15 @@ func (v *requestView) parameters() *parameters {
 	p := v.requestPath()
 	query, _, _ := strings.Cut(p.query, "#")
 	q.add(query, !p.fragment && p.late == nil)
+	plain := len(q.list)
 	if p.fragment {
 		q.add(p.query, false)
 	}
 	for _, late := range p.late {
 		q.add(late.alone, false)
-		q.add(late.joined, false)
+		q.add(late.joined[strings.LastIndexAny(late.alone, "&;")+1:], false) // the others are those of late.alone
 	}
+	q.crowded = q.crowded || len(q.list)-plain > maxOddParameters
 	return q
 }
 
@@ -63,11 +76,11 @@ func (q *parameters) add(query string, plain bool) {
 		case i < len(query) && query[i] == ';':
 			semicolons = true
 		case i == len(query) || query[i] == '&':
-			if pair := query[start:i]; semicolons {
-				q.append(pair, parameter{plain: plain, whole: true})
-				q.addParts(pair, plain)
-			} else {
-				q.append(pair, parameter{plain: plain, whole: true, part: true})
+			if i > start {
+				q.append(query[start:i], plain, true, !semicolons)
+			}
+			if semicolons {
+				q.addParts(query[start:i], plain)
 			}
 			start, semicolons = i+1, false
 		}
@@ -78,23 +91,34 @@ func (q *parameters) addParts(pair string, plain bool) {
 	start := 0
 	for i := 0; i <= len(pair) && !q.crowded; i++ {
 		if i == len(pair) || pair[i] == ';' {
-			q.append(pair[start:i], parameter{plain: plain, part: true})
+			if i > start {
+				q.append(pair[start:i], plain, false, true)
+			}
 			start = i + 1
 		}
 	}
 }
 
-func (q *parameters) append(pair string, p parameter) {
-	switch {
-	case pair == "":
-		return
-	case len(q.list) == maxParameters:
+func (q *parameters) append(pair string, plain, whole, part bool) {
+	if len(q.list) == maxParameters {
 		q.crowded = true
 		return
 	}
+	p := parameter{plain: plain, whole: whole, part: part}
 	p.name, p.value, _ = strings.Cut(pair, "=")
-	p.full, p.once = decodeName(p.name)
-	p.initial = nameInitial(p.full, true)
+	p.once, p.full = p.name, p.name
+	if strings.IndexByte(p.name, '%') >= 0 {
+		if q.escaped += len(p.name); q.escaped > maxEscapedNames {
+			q.crowded = true
+			return
+		}
+		if p.full = decodeFully(p.name); decodesOnce(p.name) {
+			p.once = p.full
+		} else {
+			p.once = string(decodeEvery(nil, p.name))
+		}
+	}
+	p.trimmed = trimName(p.full, true, 0)
 	q.list = append(q.list, p)
 }
 
@@ -118,18 +142,39 @@ func (q *parameters) namesEscapedTwice() bool {
 	return false
 }
 
-// like compares the parameter's name with one that is wanted, as decoded.
-func (p *parameter) like(want string, initial byte) likeness {
-	if p.initial != initial && p.initial != anyInitial && initial != '%' {
-		return unlike
+// hit is a parameter that is like what a condition names.
+type hit struct {
+	at   int // in parameters.list
+	like likeness
+}
+
+// find looks for the parameters of a condition. Many rules ask for one name: what
+// was found last is kept.
+func (q *parameters) find(c *condition) []hit {
+	if q.sought == c.name {
+		return q.hits
 	}
-	if p.name == want && strings.IndexByte(want, '%') < 0 && strings.IndexByte(want, '+') < 0 {
+	q.sought, q.hits = c.name, q.hits[:0]
+	for i := range q.list {
+		if like := q.list[i].like(c); like != unlike {
+			q.hits = append(q.hits, hit{i, like})
+		}
+	}
+	return q.hits
+}
+
+// like compares the parameter's name with that of a condition, as decoded.
+func (p *parameter) like(c *condition) likeness {
+	switch {
+	case p.name == c.name && strings.IndexAny(c.name, "%+") < 0:
 		return same
-	}
-	if p.name == want || p.once == want || p.full == want {
+	case p.name == c.name || p.once == c.name || p.full == c.name:
 		return aliased
 	}
-	return likeName(p.full, want, true)
+	if trimName(c.name[:1], true, 0) == "" {
+		return likeName(trimName(p.full, true, c.name[0]), c.name, true)
+	}
+	return likeName(p.trimmed, c.name, true)
 }
 
 // read finds the distinct values that servers find: as sent, decoded, decoded with
@@ -175,9 +220,12 @@ func trimLoose(s string) string {
 // joined are the values of a name in the query itself, decoded, as ASP.NET joins
 // them. ok: there are several.
 func (q *parameters) joined(c *condition) (values string, ok bool) {
+	if c.kind == conditionEqual && strings.IndexByte(c.value, ',') < 0 {
+		return "", false
+	}
 	n, length := 0, 0
-	for i := range q.list {
-		if p := &q.list[i]; p.whole && p.like(c.name, c.initial) != unlike {
+	for _, hit := range q.find(c) {
+		if p := &q.list[hit.at]; p.whole {
 			p.read()
 			n++
 			length += len(p.loose) + 1
@@ -187,8 +235,8 @@ func (q *parameters) joined(c *condition) (values string, ok bool) {
 		return "", n > 1
 	}
 	joined := make([]byte, 0, length)
-	for i := range q.list {
-		if p := &q.list[i]; p.whole && p.like(c.name, c.initial) != unlike {
+	for _, hit := range q.find(c) {
+		if p := &q.list[hit.at]; p.whole {
 			joined = append(append(joined, p.loose...), ',')
 		}
 	}
