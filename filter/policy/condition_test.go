@@ -37,6 +37,10 @@ func TestHeaderCondition(t *testing.T) {
 	present := headerCondition(t, "X-Tier", conditionPresent, "")
 	equal := headerCondition(t, "x-tier", conditionEqual, "gold")
 	regex := headerCondition(t, "x-tier", conditionRegex, "g.*|silver")
+	joined := headerCondition(t, "x-tier", conditionRegex, "a, ?b")
+	list := headerCondition(t, "x-tier", conditionEqual, "a,b")
+	spaced := headerCondition(t, "x-tier", conditionEqual, "a, b")
+	empty := headerCondition(t, "x-tier", conditionEqual, "")
 	type pairs = [][2]string
 	for _, c := range []struct {
 		condition    condition
@@ -61,6 +65,27 @@ func TestHeaderCondition(t *testing.T) {
 		{equal, pairs{{"x-tier", "Gold"}}, false, false},
 		{equal, pairs{{"x-tier", "gold\x00"}}, false, false},
 		{equal, pairs{{"x-tier", "marigold"}}, false, false},
+		{joined, pairs{{"x-tier", "a"}, {"x-tier", "b"}}, false, true},
+		{joined, pairs{{"x-tier", "a"}, {"x_tier", "b"}}, false, true},
+		{joined, pairs{{"x-tier", "a"}, {"y", "x"}, {"x-tier", "b"}}, false, true},
+		{joined, pairs{{"x-tier", "b"}, {"x-tier", "a"}}, false, false},
+		{joined, pairs{{"x-tier", "a"}, {"x-tier", "b"}, {"x-tier", "c"}}, false, false},
+		{joined, pairs{{"x-tier", "a"}}, false, false},
+		{joined, pairs{{"x-tier", strings.Repeat("c", maxRegexInput)}, {"x-tier", "a"}}, false, true},
+		{joined, pairs{{"x-tier", "a, b"}}, true, true},
+		{list, pairs{{"x-tier", "a"}, {"x-tier", "b"}}, false, true},
+		{spaced, pairs{{"x-tier", "a"}, {"x-tier", "b"}}, false, true},
+		{list, pairs{{"x-tier", "b"}, {"x-tier", "a"}}, false, false},
+		{list, pairs{{"x-tier", "a,b"}}, true, true},
+		{list, pairs{{"x-tier", "a,b,c"}}, false, false},
+		{empty, pairs{{"x-tier", ""}}, true, true},
+		{empty, pairs{{"x-tier", "a,"}}, false, true},
+		{empty, pairs{{"x-tier", "a"}}, false, false},
+		{empty, pairs{{"x-tier", " "}}, false, true},
+		{equal, pairs{{"x-tier", "lead,gold,lead"}}, false, true},
+		{equal, pairs{{"x-tier", "lead,\tgold"}}, false, true},
+		{equal, pairs{{"x-tier", "golden,gol d"}}, false, false},
+		{equal, pairs{{"x-tier", strings.Repeat("lead,", 2*maxAllowance/5) + "golden"}}, false, true}, // not read
 		{regex, pairs{{"x-tier", "grey"}}, true, true},
 		{regex, pairs{{"x-tier", "silvery"}}, false, false},
 		{regex, pairs{{"x-tier", "lead,silver"}}, false, true},
