@@ -224,7 +224,7 @@ func (c *condition) parameter(v *requestView) (binds, opens bool) {
 		p := &q.list[hit.at]
 		some, every := c.holdsIn(v, p)
 		binds = binds || some
-		opens = opens && every && hit.like == same && p.plain
+		opens = opens && every && (p.inner || hit.like == same)
 		whole, part = whole || p.whole, part || p.part
 		if binds && !opens {
 			return true, false

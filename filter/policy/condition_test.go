@@ -86,6 +86,8 @@ func TestHeaderCondition(t *testing.T) {
 		{equal, pairs{{"x-tier", "lead,\tgold"}}, false, true},
 		{equal, pairs{{"x-tier", "golden,gol d"}}, false, false},
 		{equal, pairs{{"x-tier", strings.Repeat("lead,", 2*maxAllowance/5) + "golden"}}, false, true}, // not read
+		{equal, slices.Repeat(pairs{{"x-tier", strings.Repeat("lead,", 700) + "golden"}}, 3), false, false},
+		{equal, slices.Repeat(pairs{{"x-tier", strings.Repeat("lead,", 700) + "golden"}}, 6), false, true}, // not all of them
 		{regex, pairs{{"x-tier", "grey"}}, true, true},
 		{regex, pairs{{"x-tier", "silvery"}}, false, false},
 		{regex, pairs{{"x-tier", "lead,silver"}}, false, true},

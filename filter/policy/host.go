@@ -176,7 +176,7 @@ func canonicalIPv4(s string) string {
 		switch {
 		case len(part) > 1 && part[0] == '0' && part[1]|0x20 == 'x':
 			base, digits = 16, "0"+part[2:]
-		case strings.HasPrefix(part, "0") && strings.IndexAny(part, "89") < 0:
+		case strings.HasPrefix(part, "0") && !strings.ContainsAny(part, "89"):
 			base = 8
 		}
 		value, err := strconv.ParseUint(digits, base, 32)

@@ -34,8 +34,8 @@ type parameter struct {
 	once, full  string // the name, decoded once and as often as possible
 	trimmed     string // the full one by trimName
 
-	// plain: it stands in the query itself, where one begins in no doubt.
-	plain bool
+	// inner: it is one where the query is decoded before it is split, as `%26` has it.
+	inner bool
 	// To some servers `;` is a separator, to others it is part of a value: what
 	// holds one stands here as a whole and in its parts.
 	whole, part bool
@@ -55,21 +55,22 @@ func (v *requestView) parameters() *parameters {
 	q.read = true
 	p := v.requestPath()
 	query, _, _ := strings.Cut(p.query, "#")
-	q.add(query, !p.fragment && p.late == nil)
-	plain := len(q.list)
+	q.add(query)
+	q.addInner(query)
+	certain := len(q.list)
 	if p.fragment {
-		q.add(p.query, false)
+		q.add(p.query)
 	}
 	for _, late := range p.late {
-		q.add(late.alone, false)
-		q.add(late.joined[strings.LastIndexAny(late.alone, "&;")+1:], false) // the others are those of late.alone
+		q.add(late.alone)
+		q.add(late.joined[strings.LastIndexAny(late.alone, "&;")+1:]) // the others are those of late.alone
 	}
-	q.crowded = q.crowded || len(q.list)-plain > maxOddParameters
+	q.crowded = q.crowded || len(q.list)-certain > maxOddParameters
 	return q
 }
 
 // add reads one query. It is as long as a client likes: each byte is looked at once.
-func (q *parameters) add(query string, plain bool) {
+func (q *parameters) add(query string) {
 	start, semicolons := 0, false
 	for i := 0; i <= len(query) && !q.crowded; i++ {
 		switch {
@@ -77,34 +78,62 @@ func (q *parameters) add(query string, plain bool) {
 			semicolons = true
 		case i == len(query) || query[i] == '&':
 			if i > start {
-				q.append(query[start:i], plain, true, !semicolons)
+				q.append(query[start:i], parameter{whole: true, part: !semicolons})
 			}
 			if semicolons {
-				q.addParts(query[start:i], plain)
+				q.addParts(query[start:i])
 			}
 			start, semicolons = i+1, false
 		}
 	}
 }
 
-func (q *parameters) addParts(pair string, plain bool) {
+func (q *parameters) addParts(pair string) {
 	start := 0
 	for i := 0; i <= len(pair) && !q.crowded; i++ {
 		if i == len(pair) || pair[i] == ';' {
 			if i > start {
-				q.append(pair[start:i], plain, false, true)
+				q.append(pair[start:i], parameter{part: true})
 			}
 			start = i + 1
 		}
 	}
 }
 
-func (q *parameters) append(pair string, plain, whole, part bool) {
+// addInner reads what comes of a query that is decoded before it is split.
+func (q *parameters) addInner(query string) {
+	if strings.IndexByte(query, '%') < 0 {
+		return
+	}
+	for query != "" && !q.crowded {
+		var pair string
+		if pair, query, _ = strings.Cut(query, "&"); !escapesDelimiter(pair) {
+			continue
+		}
+		for decoded := decodeFully(pair); decoded != "" && !q.crowded; {
+			if pair, decoded = cutPair(decoded); pair != "" {
+				q.append(pair, parameter{inner: true})
+			}
+		}
+	}
+}
+
+// escapesDelimiter finds `%26`, `%3b` and `%3d`, and what can bring them out.
+func escapesDelimiter(pair string) bool {
+	for i := 0; i+2 < len(pair); i++ {
+		if pair[i] == '%' && (pair[i+1] == '2' && (pair[i+2] == '5' || pair[i+2] == '6') ||
+			pair[i+1] == '3' && (pair[i+2]|0x20 == 'b' || pair[i+2]|0x20 == 'd') || pair[i+1]|0x20 == 'u' || pair[i+1] == '%') {
+			return true
+		}
+	}
+	return false
+}
+
+func (q *parameters) append(pair string, p parameter) {
 	if len(q.list) == maxParameters {
 		q.crowded = true
 		return
 	}
-	p := parameter{plain: plain, whole: whole, part: part}
 	p.name, p.value, _ = strings.Cut(pair, "=")
 	p.once, p.full = p.name, p.name
 	if strings.IndexByte(p.name, '%') >= 0 {
@@ -166,7 +195,7 @@ func (q *parameters) find(c *condition) []hit {
 // like compares the parameter's name with that of a condition, as decoded.
 func (p *parameter) like(c *condition) likeness {
 	switch {
-	case p.name == c.name && strings.IndexAny(c.name, "%+") < 0:
+	case p.name == c.name && !strings.ContainsAny(c.name, "%+"):
 		return same
 	case p.name == c.name || p.once == c.name || p.full == c.name:
 		return aliased

@@ -21,6 +21,7 @@ var queryAliases = []string{
 	"!debug=1", "debug:int=1", "debug%3aint=1", "'debug'=1", "[%27debug%27]=1", // Spring, Zope, OGNL
 	"debug=0&debug=1", "debug=1&debug=0", "debug=0,1", "debug=1,0", "debug=0, 1", "debug=0&debug[]=1", // first, last, list
 	"debug=%31", "debug=%2531", "debug=%u0031", "debug=+1", "debug=1+", "debug=1%20", "debug=%091", "debug=1%00", "debug=1%00x", "debug=1%0a",
+	"x=1%26debug=1", "x=1%26debug%3D1", "debug%3D1", "debug%3d1", "x%3bdebug=1", "x%3Bdebug%3D1", "x=%2526debug%253d1", "x=1%u0026debug=1", "x=%2f%3fa%3d1%26debug%3d1", // decoded before they are split
 	"debug=1#x", "x#&debug=1",
 }
 
@@ -51,7 +52,7 @@ func TestQueryAliases(t *testing.T) {
 				t.Errorf("%s: %q opens: %s", asks, query, got)
 			}
 		}
-		for _, query := range []string{"", "debugger=1", "xdebug=1", "x-debug=1", "_debug=1", "de.bug=1", "de_bug=1", "de%20bug=1", "ebug=1", "x=debug", "x=debug=1", "debu=1", "d=1&ebug=1", "x[debug]=1", "x.debug=1", "debug-x=1", "x=1&y=2", "filter[name]=debug"} {
+		for _, query := range []string{"", "debugger=1", "xdebug=1", "x-debug=1", "_debug=1", "de.bug=1", "de_bug=1", "de%20bug=1", "ebug=1", "x=debug", "x=debug=1", "debu=1", "d=1&ebug=1", "x[debug]=1", "x.debug=1", "debug-x=1", "x=1&y=2", "filter[name]=debug", "x=%26", "x=%2f%3fdebug%3d1", "x=1%26debugger%3d1"} {
 			if got := decide(denies, query); got != "anonymous" {
 				t.Errorf("%s: %q is %s", asks, query, got)
 			}
@@ -65,7 +66,7 @@ func TestQueryAliases(t *testing.T) {
 				t.Errorf("%s: %q is %s", asks, query, got)
 			}
 		}
-		for _, query := range []string{"debug=1", "x=2&debug=1&y", "debug=%31"} {
+		for _, query := range []string{"debug=1", "x=2&debug=1&y", "debug=%31", "debug=1&next=%2fa%3fb%3d1%26c%3d2"} {
 			if got := decide(opens, query); got != "anonymous" {
 				t.Errorf("%s: %q does not open: %s", asks, query, got)
 			}

@@ -44,7 +44,7 @@ func TestLateQueriesLoseNothing(t *testing.T) {
 		for _, query := range all {
 			one := newRequestView(v.request)
 			one.query.read = true
-			one.query.add(query, true)
+			one.query.add(query)
 			binds, _ := c.parameter(&one)
 			want = want || binds
 		}
