@@ -218,14 +218,14 @@ func (c *condition) parameter(v *requestView) (binds, opens bool) {
 	if q.crowded || c.kind == 0 {
 		return true, false
 	}
-	whole, part := false, false
+	whole := false
 	opens = true
 	for _, hit := range q.find(c) {
 		p := &q.list[hit.at]
 		some, every := c.holdsIn(v, p)
 		binds = binds || some
 		opens = opens && every && (p.inner || hit.like == same)
-		whole, part = whole || p.whole, part || p.part
+		whole = whole || p.whole
 		if binds && !opens {
 			return true, false
 		}
@@ -235,7 +235,7 @@ func (c *condition) parameter(v *requestView) (binds, opens bool) {
 			binds = joined == "" || c.ask(v, joined) != no
 		}
 	}
-	return binds, opens && whole && part && !q.doubtful(v.requestPath())
+	return binds, opens && whole && !q.doubtful(v.requestPath())
 }
 
 // holdsIn asks about the readings of a parameter's value. some: one of them holds,

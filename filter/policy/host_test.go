@@ -70,6 +70,9 @@ func TestHost(t *testing.T) {
 		{"*.example.com", "evil.org:a.example.com", false, true},
 		{"127.0.0.1", "127.0.0.1:80", true, true},
 		{"127.0.0.1", "127.0.0.2", false, false},
+		{"127.0.0.1", "127.1", false, true},
+		{"[::1]", "127.1", false, true},
+		{"a.b", "127.1", false, false},
 		{"[::1]", "[::1]", true, true},
 		{"[::1]", "[::1]:8080", true, true},
 		{"[::]", "[0::0]", true, true},
@@ -109,7 +112,7 @@ func TestHost(t *testing.T) {
 func TestHostErrors(t *testing.T) {
 	for _, s := range []string{
 		"", "*", "*.", "*.*.a", "a*.com", "a.*.com", "**.a", "a..b", ".a", "a.", "*.a.", "a:80", "[::1]:80", "[::1", "[]", "[1.2.3.4]",
-		"::1", "[fe80::1%25eth0]", "xn--a-.com", "0x7f.1.1.1.1", "*.0.0.1", "1.2.3.4.5", "999.1.1.1", "256", "http://a", "a/b", "a b", "a@b", "é.com", "a\x00", strings.Repeat("a", 64), strings.Repeat("a.", 127) + "a",
+		"::1", "[fe80::1%25eth0]", "xn--a-.com", "0x7f.1.1.1.1", "*.0.0.1", "*.10.0.0.1", "1.2.3.4.5", "999.1.1.1", "256", "http://a", "a/b", "a b", "a@b", "é.com", "a\x00", strings.Repeat("a", 64), strings.Repeat("a.", 127) + "a",
 	} {
 		if h, err := parseHost(s); err == nil || h != (hostPattern{}) || !strings.HasPrefix(err.Error(), "want ") {
 			t.Errorf("%q: %v, %v", s, h, err)

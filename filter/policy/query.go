@@ -37,8 +37,8 @@ type parameter struct {
 	// inner: it is one where the query is decoded before it is split, as `%26` has it.
 	inner bool
 	// To some servers `;` is a separator, to others it is part of a value: what
-	// holds one stands here as a whole and in its parts.
-	whole, part bool
+	// holds one stands here as a whole, and in its parts.
+	whole bool
 
 	values []string // distinct readings of the value, once they are asked for
 	raw    bool     // the first of them is the value as sent, which no server decodes
@@ -78,7 +78,7 @@ func (q *parameters) add(query string) {
 			semicolons = true
 		case i == len(query) || query[i] == '&':
 			if i > start {
-				q.append(query[start:i], parameter{whole: true, part: !semicolons})
+				q.append(query[start:i], parameter{whole: true})
 			}
 			if semicolons {
 				q.addParts(query[start:i])
@@ -93,7 +93,7 @@ func (q *parameters) addParts(pair string) {
 	for i := 0; i <= len(pair) && !q.crowded; i++ {
 		if i == len(pair) || pair[i] == ';' {
 			if i > start {
-				q.append(pair[start:i], parameter{part: true})
+				q.append(pair[start:i], parameter{})
 			}
 			start = i + 1
 		}
