@@ -50,6 +50,8 @@ var parserOnly = map[string]string{
 	"headers_regex_quote":                          "the syntax of RE2",
 	"headers_regex_unbalanced":                     "the syntax of RE2",
 	"headers_regex_wrong":                          "the syntax of RE2",
+	"hosts_ipv4_mapped":                            "the syntax of IPv6 addresses",
+	"hosts_ipv4_mapped_hex":                        "the syntax of IPv6 addresses",
 	"hosts_ipv6_short":                             "the syntax of IPv6 addresses",
 	"hosts_ipv6_wrong":                             "the syntax of IPv6 addresses",
 	"jwt_algorithms_absent_rsa":                    "the algorithms and the keys are compared",

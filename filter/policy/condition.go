@@ -80,6 +80,7 @@ func (c *condition) same(other *condition) bool {
 	return c.name == other.name && c.kind == other.kind && c.value == other.value
 }
 
+// holds takes a value that is not the client's.
 func (c *condition) holds(value string) bool {
 	switch c.kind {
 	case conditionPresent:
@@ -92,156 +93,184 @@ func (c *condition) holds(value string) bool {
 	return false
 }
 
-// maxRegexInput bounds what an expression reads: RE2 takes linear time, but 60
-// KiB of it are a fifth of a second in Wasm. What is longer opens nothing and is
-// bound by every requirement.
-const maxRegexInput = 4096
+// Bounds on what conditions read: RE2 takes linear time, but 60 KiB of it are a
+// fifth of a second in Wasm. A value that is longer, or comes when the request has
+// used up its allowance, opens nothing and is bound by every requirement.
+const (
+	maxRegexInput  = 4096     // of one value
+	shortRequest   = 1 << 10  // whose expressions read
+	shortAllowance = 2 << 10  // in all; what a request is longer than that adds
+	longFactor     = 4        // times as much,
+	maxAllowance   = 16 << 10 // but no more than this
+	callCharge     = 16       // what a match costs besides its bytes
+)
 
-func (c *condition) binds(value string) bool {
-	return c.holds(value) || c.kind == conditionRegex && len(value) > maxRegexInput
-}
-
-// opensHeader wants every line of the header to hold. `x_tier` is not `x-tier`,
-// but where an upstream takes them for one, it must not say something else.
-func (c *condition) opensHeader(pairs [][2]string) bool {
-	found := false
-	for i := range pairs {
-		if sameHeader(pairs[i][0], c.name) {
-			if !c.holds(pairs[i][1]) {
-				return false
-			}
-			found = found || equalFoldASCII(pairs[i][0], c.name)
-		}
+// ask asks about a value that the client sent; unasked: it is not read.
+func (c *condition) ask(v *requestView, value string) answer {
+	switch {
+	case c.kind == conditionPresent:
+		return yes
+	case len(value) > maxRegexInput || c.kind == conditionRegex && !v.affords(len(value)):
+		return unasked
 	}
-	return found
+	return answerOf(c.holds(value))
 }
 
-// bindsHeader is content with one line, one element of a list in a line, or all
-// lines joined (RFC 9110 section 5.3), whichever the upstream may look at.
-func (c *condition) bindsHeader(pairs [][2]string) bool {
-	lines := 0
-	for i := range pairs {
-		if sameHeader(pairs[i][0], c.name) {
-			lines++
-			if c.binds(pairs[i][1]) {
-				return true
-			}
-			for element := range strings.SplitSeq(pairs[i][1], ",") {
-				if c.binds(trimOWS(element)) {
-					return true
-				}
+// affords charges what is about to be read.
+func (v *requestView) affords(n int) bool {
+	if !v.metered {
+		v.metered = true
+		length := len(v.request.Path) + len(v.request.Authority)
+		for _, pair := range v.request.Headers {
+			if !strings.HasPrefix(pair[0], ":") {
+				length += len(pair[0]) + len(pair[1])
 			}
 		}
+		v.allowance = min(shortAllowance+longFactor*max(0, length-shortRequest), maxAllowance)
 	}
-	return c.kind == 0 || lines > 1 && c.kind == conditionRegex && c.binds(joinLines(pairs, c.name))
+	v.allowance -= n + callCharge
+	return v.allowance >= 0
 }
 
-func joinLines(pairs [][2]string, name string) string {
-	var lines []string
+// header asks the lines of a header. binds: one line holds, one element of a list
+// in a line, or all lines joined (RFC 9110 section 5.3), whichever the upstream may
+// look at. opens: every line holds. `x_tier` is not `x-tier`, but where an upstream
+// takes them for one, it must not say something else.
+func (c *condition) header(v *requestView) (binds, opens bool) {
+	if c.kind == 0 {
+		return true, false
+	}
+	pairs := v.request.Headers
+	lines, exact := 0, false
+	opens = true
 	for i := range pairs {
-		if sameHeader(pairs[i][0], name) {
-			lines = append(lines, pairs[i][1])
-		}
-	}
-	return strings.Join(lines, ", ")
-}
-
-// opensQuery wants every parameter of the name to hold in every reading. The
-// name is not escaped (`%61dmin` is not everywhere `admin`), and what a
-// fragment, an escaped `?`, a broken escape or odd bytes do to a query nobody
-// knows.
-func (c *condition) opensQuery(p *requestPath) bool {
-	if p.fragment || p.late != nil || hasOddBytes(p.query) || hasBrokenEscape(p.query) {
-		return false
-	}
-	if strings.IndexByte(p.query, '%') >= 0 && hasOddBytes(string(decodeEvery(nil, p.query))) {
-		return false
-	}
-	return c.opensPairs(p.query, "&") &&
-		(strings.IndexByte(p.query, ';') < 0 || c.opensPairs(p.query, "&;"))
-}
-
-func (c *condition) opensPairs(query, separators string) bool {
-	found := false
-	for query != "" {
-		var pair string
-		pair, query = cutAny(query, separators)
-		if pair == "" {
+		if !sameHeader(pairs[i][0], c.name) {
 			continue
 		}
-		name, value, _ := strings.Cut(pair, "=")
-		names := queryReadings(name)
-		if strings.IndexByte(names[1], '%') >= 0 {
-			return false // decoded twice it can be any name
+		value := pairs[i][1]
+		lines++
+		exact = exact || pairs[i][0] == c.name || equalFoldASCII(pairs[i][0], c.name)
+		a := c.ask(v, value)
+		opens = opens && a == yes
+		binds = binds || a != no || c.lists(v, value)
+		if binds && !opens {
+			return true, false
 		}
-		if names[0] != c.name && names[1] != c.name && names[2] != c.name {
-			continue
-		}
-		values := queryReadings(value)
-		if names[0] != c.name || names[1] != c.name || names[2] != c.name ||
-			!c.holds(values[1]) || !c.holds(values[2]) {
-			return false
-		}
-		found = true
 	}
-	return found
+	return binds || lines > 1 && (c.holdsJoined(v, ", ") || c.holdsJoined(v, ",")), opens && exact
 }
 
-// bindsQuery is content with one parameter in one reading.
-func (c *condition) bindsQuery(p *requestPath) bool {
-	for _, query := range p.late {
-		if c.bindsPairs(query.alone) || c.bindsPairs(query.joined) {
+// lists asks about the elements of a list, and about a value without the spaces at
+// its ends.
+func (c *condition) lists(v *requestView, list string) bool {
+	if strings.IndexByte(list, ',') < 0 {
+		trimmed := trimOWS(list)
+		return len(trimmed) < len(list) && c.ask(v, trimmed) != no
+	}
+	if c.kind == conditionEqual && (!strings.Contains(list, c.value) || strings.IndexByte(c.value, ',') >= 0) {
+		return false
+	}
+	if c.kind == conditionEqual && !v.affords(len(list)) {
+		return true
+	}
+	for list != "" {
+		var element string
+		element, list, _ = strings.Cut(list, ",")
+		if c.ask(v, trimOWS(element)) != no {
 			return true
 		}
 	}
-	query, _, _ := strings.Cut(p.query, "#")
-	return c.kind == 0 || c.bindsPairs(query) || p.fragment && c.bindsPairs(p.query)
+	return c.ask(v, "") != no // behind the last comma, or where two of them meet
 }
 
-// bindsPairs takes `;` for a separator, too, as some servers do.
-func (c *condition) bindsPairs(query string) bool {
-	return c.bindsPair(query, "&") || strings.IndexByte(query, ';') >= 0 && c.bindsPair(query, "&;")
+// holdsJoined asks about all lines of a header in one.
+func (c *condition) holdsJoined(v *requestView, separator string) bool {
+	if c.kind == conditionEqual && strings.IndexByte(c.value, ',') < 0 {
+		return false
+	}
+	pairs := v.request.Headers
+	length := -len(separator)
+	for i := range pairs {
+		if sameHeader(pairs[i][0], c.name) {
+			length += len(pairs[i][1]) + len(separator)
+		}
+	}
+	if c.kind == conditionEqual && length != len(c.value) {
+		return false
+	}
+	if length > maxRegexInput || !v.affords(length) {
+		return true
+	}
+	joined := make([]byte, 0, length+len(separator))
+	for i := range pairs {
+		if sameHeader(pairs[i][0], c.name) {
+			joined = append(append(joined, pairs[i][1]...), separator...)
+		}
+	}
+	return c.holds(string(joined[:length]))
 }
 
-func (c *condition) bindsPair(query, separators string) bool {
-	for query != "" {
-		var pair string
-		pair, query = cutAny(query, separators)
-		if pair == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(pair, "=")
-		names, values := queryReadings(name), queryReadings(value)
-		if names[0] != c.name && names[1] != c.name && names[2] != c.name {
-			continue
-		}
-		if c.binds(values[0]) || c.binds(values[1]) || c.binds(values[2]) {
-			return true
+// parameter asks the parameters of a name. binds: one holds in one reading, or
+// all do joined. opens: there is one, and each holds in every reading and has the
+// name to every upstream.
+func (c *condition) parameter(v *requestView) (binds, opens bool) {
+	q := v.parameters()
+	if q.crowded || c.kind == 0 {
+		return true, false
+	}
+	whole := false
+	opens = true
+	for _, hit := range q.find(c) {
+		p := &q.list[hit.at]
+		some, every := c.holdsIn(v, p)
+		binds = binds || some
+		opens = opens && every && (p.inner || hit.like == same)
+		whole = whole || p.whole
+		if binds && !opens {
+			return true, false
 		}
 	}
-	return false
+	if !binds && whole {
+		if joined, several := q.joined(c); several {
+			binds = joined == "" || c.ask(v, joined) != no
+		}
+	}
+	return binds, opens && whole && !q.doubtful(v.requestPath())
 }
 
-// cutAny cuts at the first of some ASCII separators.
-func cutAny(s, separators string) (before, after string) {
-	for i := 0; i < len(s); i++ {
-		if strings.IndexByte(separators, s[i]) >= 0 {
-			return s[:i], s[i+1:]
+// holdsIn asks about the readings of a parameter's value. some: one of them holds,
+// or what some servers trim or take out of a list. every: all hold that decoding
+// brings about.
+func (c *condition) holdsIn(v *requestView, p *parameter) (some, every bool) {
+	if c.kind == conditionPresent {
+		return true, true
+	}
+	if len(p.value) > maxRegexInput {
+		return true, false // not decoded either
+	}
+	p.read()
+	every = true
+	for i, s := range p.values {
+		a := c.ask(v, s)
+		some = some || a != no
+		every = every && (a == yes || i == 0 && !p.raw)
+		if some && !every {
+			return true, false
 		}
 	}
-	return s, ""
+	if !some {
+		last := p.values[len(p.values)-1]
+		some = len(p.loose) < len(last) && c.ask(v, p.loose) != no || p.listed && c.lists(v, p.loose)
+	}
+	return some, every
 }
 
-// queryReadings are s raw, decoded, and decoded with `+` as a space.
-func queryReadings(s string) [3]string {
-	readings := [3]string{s, s, s}
-	if strings.IndexByte(s, '%') >= 0 {
-		readings[1] = string(decodeEvery(nil, s))
+// cutPair cuts a query at the first `&`, or `;`, which some take for it.
+func cutPair(query string) (pair, rest string) {
+	for i := 0; i < len(query); i++ {
+		if query[i] == '&' || query[i] == ';' {
+			return query[:i], query[i+1:]
+		}
 	}
-	if strings.IndexByte(s, '+') >= 0 {
-		readings[2] = string(decodeEvery(nil, strings.ReplaceAll(s, "+", " ")))
-	} else {
-		readings[2] = readings[1]
-	}
-	return readings
+	return query, ""
 }

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -83,74 +82,6 @@ func TestCostOfOneRequest(t *testing.T) {
 			t.Errorf("%s: %s in %v, want %s", c.name, got, took, c.want)
 		} else {
 			t.Log(c.name, took)
-		}
-	}
-}
-
-// TestLateQueriesLoseNothing: of a query behind an escaped `?` only what is new is
-// read for each reading of the path, and yet a condition binds as if each reading
-// had all of it.
-func TestLateQueriesLoseNothing(t *testing.T) {
-	t.Parallel()
-	r := rand.New(rand.NewPCG(8, 8))
-	text := func(pieces ...string) string {
-		var b strings.Builder
-		for range r.IntN(7) {
-			b.WriteString(pieces[r.IntN(len(pieces))])
-		}
-		return b.String()
-	}
-	bound, late := 0, 0
-	for range 20_000 {
-		target := "/p" + text("%3f", "%253f", "a", "b", "=", "&", "%26", ";", "/", "#", "%23") + "?" + text("a", "b", "=", "&", "&", ";", "?", "#", "%61", "+")
-		p := parsePath(target)
-		c := condition{name: []string{"a", "b", "ab", "a?a"}[r.IntN(4)], kind: conditionKind(1 + r.IntN(2))}
-		if c.kind == conditionEqual {
-			c.value = []string{"", "a", "b", "a?b", "?a"}[r.IntN(5)]
-		}
-		_, query, _ := strings.Cut(target, "?")
-		plain, _, _ := strings.Cut(query, "#")
-		all := []string{plain, query}
-		for _, reading := range p.readings() {
-			if _, behind, ok := strings.Cut(reading, "?"); ok {
-				all = append(all, behind, behind+"?"+query)
-				late++
-			}
-		}
-		want := false
-		for i, query := range all {
-			want = want || (i != 1 || p.fragment) && (c.bindsPair(query, "&") || c.bindsPair(query, "&;"))
-		}
-		if got := c.bindsQuery(&p); got != want {
-			t.Fatalf("%q: %+v binds %v, want %v", target, c, got, want)
-		}
-		if want {
-			bound++
-		}
-	}
-	if bound < 1000 || late < 1000 {
-		t.Errorf("%d bound, %d late queries: the property says nothing", bound, late)
-	}
-}
-
-// TestOddAuthority: what is too long to be searched for hosts may hold any of them.
-func TestOddAuthority(t *testing.T) {
-	t.Parallel()
-	m := match{hosts: []hostPattern{host(t, "e.com")}}
-	for authority, want := range map[string]bool{
-		strings.Repeat("a.", 200) + "com":                                false,
-		strings.Repeat("a:", maxOddAuthority/2):                          false,
-		strings.Repeat("a:", maxOddAuthority/2) + ":":                    true,
-		strings.Repeat("a:", maxOddAuthority/2) + "e.com":                true,
-		strings.Repeat("a:", maxOddAuthority/2-5) + "e.com":              true,
-		strings.Repeat("a.", maxOddAuthority) + "com":                    true,
-		"[" + strings.Repeat("0", maxOddAuthority) + "]":                 true,
-		"[0000:0000:0000:0000:0000:0000:255.255.255.255]:65535":          false,
-		"[" + strings.Repeat("0000:", 6) + "255.255.255.255]" + "@":      false,
-		"[" + strings.Repeat("0000:", 6) + "255.255.255.255]" + "@e.com": true,
-	} {
-		if v := matchView("GET", authority, "/"); m.binds(v, "/") != want || m.opens(v) {
-			t.Errorf("%.60q: binds %v, opens %v", authority, m.binds(v, "/"), m.opens(v))
 		}
 	}
 }

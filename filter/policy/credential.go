@@ -134,6 +134,7 @@ func hasStrayBytes(s string) bool {
 // hasQueryToken reports an access_token parameter: beside the header it is a
 // second method (RFC 6750 section 2).
 func hasQueryToken(path string) bool {
+	const accessToken = "access_token"
 	_, query, ok := strings.Cut(path, "?")
 	if !ok {
 		return false
@@ -141,9 +142,13 @@ func hasQueryToken(path string) bool {
 	query, _, _ = strings.Cut(query, "#")
 	for query != "" {
 		var pair string
-		pair, query = cutAny(query, "&;") // some take `;` for `&`
+		pair, query = cutPair(query)
+		if len(pair) < len(accessToken) {
+			continue
+		}
 		name, _, _ := strings.Cut(pair, "=")
-		if name == "access_token" || (strings.IndexByte(name, '%') >= 0 && string(decodeEvery(nil, name)) == "access_token") {
+		if name == accessToken || len(name) > len(accessToken) && len(name) <= 3*len(accessToken) &&
+			strings.IndexByte(name, '%') >= 0 && string(decodeEvery(nil, name)) == accessToken {
 			return true
 		}
 	}

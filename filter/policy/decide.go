@@ -20,8 +20,10 @@ func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
 func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 	// Both are the state's, or each request would be two allocations in TinyGo.
 	view, q := &s.view, &s.inquiry
+	list, hits := view.query.list[:0], view.query.hits[:0]
 	*view = newRequestView(r)
-	view.walk, view.pathless = &s.walk, p.index.pathless
+	view.walk, view.pathless, view.readable = &s.walk, p.index.pathless, p.index.readable
+	view.query.list, view.query.hits = list, hits
 	view.forged = len(p.properties) > 0 && p.forged(r)
 	*q = inquiry{s: s, r: r, m: moment{now: now, since: r.Since, failed: &r.Failed}}
 	// Asked first: to list the readings of a path and to judge each costs more.

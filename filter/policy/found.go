@@ -26,12 +26,14 @@ type verification struct {
 // credentials reads what stands at each location.
 func (s *State) credentials(p *Policy, r *Request) {
 	s.found = s.found[:0]
+	var searched [maxLocations]search
+	p.locations.search(&searched, r)
 	for i := range p.locations.list {
 		f := found{location: i}
 		if p.locations.list[i].kind == locationAuthorization {
 			s.authorization(p, r, &f)
 		} else {
-			f.credential = p.locations.list[i].read(r)
+			f.credential = p.locations.list[i].read(r, &searched[i])
 		}
 		s.found = append(s.found, f)
 	}

@@ -10,6 +10,7 @@ import (
 // counts. The zero pattern matches nothing.
 type hostPattern struct {
 	name    string // in lower case; of a wildcard the part behind the asterisk, `.example.com`
+	ipv4    bool   // the name is an IPv4 address
 	literal bool   // an IPv6 literal, which has many spellings
 	address [16]byte
 }
@@ -18,15 +19,21 @@ type hostPattern struct {
 // any depth (not the name itself), an IPv4 address, or an IPv6 address in
 // brackets.
 func parseHost(s string) (hostPattern, error) {
-	if strings.HasPrefix(s, "[") {
-		address, ok := parseIPv6Literal(s)
-		if !ok {
-			return hostPattern{}, errors.New("want an IPv6 address in brackets and nothing else, as in [::1]")
-		}
+	address, ok := parseIPv6Literal(s)
+	if ok && !carriesIPv4(address) {
 		return hostPattern{literal: true, address: address}, nil
+	}
+	brackets := strings.HasPrefix(s, "[")
+	if canonical := canonicalAddress(s); canonical != "" && canonical != s {
+		if brackets {
+			return hostPattern{}, errors.New("want an IPv6 address in brackets and nothing else; this address is written " + quote(canonical))
+		}
+		return hostPattern{}, errors.New("want this address as " + quote(canonical) + ", the spelling that every server reads the same")
 	}
 	name, wildcard := strings.CutPrefix(s, "*.")
 	switch {
+	case brackets:
+		return hostPattern{}, errors.New("want an IPv6 address in brackets and nothing else, as in [::1]")
 	case s == "":
 		return hostPattern{}, errors.New("want a host name, have an empty string")
 	case s == "*":
@@ -37,14 +44,16 @@ func parseHost(s string) (hostPattern, error) {
 		return hostPattern{}, errors.New("want a host name without scheme and port, or an IPv6 address in brackets; ports do not count")
 	case strings.HasSuffix(name, "."):
 		return hostPattern{}, errors.New("want a host name without a dot at the end")
-	case !isHostName(name):
+	case !isHostName(name) || hasEmptyPunycode(name):
 		return hostPattern{}, errors.New("want a host name of letters, digits, - and _ in labels of 1 to 63, others as punycode (xn--)")
+	case isNumeric(name) && (wildcard || !isIPv4(name)):
+		return hostPattern{}, errors.New("want an IPv4 address as four decimal numbers of 0 to 255 without leading zeros, as in 192.0.2.1")
 	}
 	name = strings.ToLower(name)
 	if wildcard {
-		name = "." + name
+		return hostPattern{name: "." + name}, nil
 	}
-	return hostPattern{name: name}, nil
+	return hostPattern{name: name, ipv4: isIPv4(name)}, nil
 }
 
 func isHostName(s string) bool {
@@ -68,67 +77,18 @@ func isHostName(s string) bool {
 	return label > 0
 }
 
-// parseIPv6Literal takes an address in brackets and no zone, which means
-// something to one machine only. (net/netip would add 180 KB to the module; the
-// tests compare the two.)
-func parseIPv6Literal(s string) (address [16]byte, ok bool) {
-	if len(s) < 4 || len(s) > 47 || s[0] != '[' || s[len(s)-1] != ']' {
-		return address, false
+// hasEmptyPunycode finds a label as `xn--example-`, which encodes nothing: a
+// lenient decoder takes it for `example` (CVE-2024-12224).
+func hasEmptyPunycode(s string) bool {
+	if !strings.Contains(s, "--") {
+		return false
 	}
-	s = s[1 : len(s)-1]
-	n, gap := 0, -1
-	if strings.HasPrefix(s, "::") {
-		s, gap = s[2:], 0
+	for label := range strings.SplitSeq(s, ".") {
+		if len(label) >= 4 && equalFoldASCII(label[:4], "xn--") && label[len(label)-1] == '-' {
+			return true
+		}
 	}
-	for s != "" {
-		group, rest, more := strings.Cut(s, ":")
-		if strings.IndexByte(group, '.') >= 0 {
-			if more || n > 12 || !parseIPv4(group, address[n:]) {
-				return address, false
-			}
-			n += 4
-			break
-		}
-		value := 0
-		for i := 0; i < len(group); i++ {
-			digit := hexDigit(group[i])
-			if digit < 0 {
-				return address, false
-			}
-			value = value<<4 | digit
-		}
-		if group == "" || len(group) > 4 || n == 16 || more && rest == "" {
-			return address, false
-		}
-		address[n], address[n+1] = byte(value>>8), byte(value)
-		n += 2
-		if more && rest[0] == ':' {
-			if gap >= 0 {
-				return address, false
-			}
-			rest, gap = rest[1:], n
-		}
-		s = rest
-	}
-	if gap < 0 || n == 16 {
-		return address, gap < 0 && n == 16
-	}
-	behind := n - gap
-	copy(address[16-behind:], address[gap:n])
-	clear(address[gap : 16-behind])
-	return address, true
-}
-
-func parseIPv4(s string, address []byte) bool {
-	for i := range 4 {
-		part, rest, more := strings.Cut(s, ".")
-		value, err := strconv.ParseUint(part, 10, 8)
-		if err != nil || len(part) > 1 && part[0] == '0' || more != (i < 3) {
-			return false
-		}
-		address[i], s = byte(value), rest
-	}
-	return true
+	return false
 }
 
 // match compares a host without its port.
@@ -147,6 +107,23 @@ func (h *hostPattern) match(host string) bool {
 	return equalFoldASCII(host, h.name)
 }
 
+// binds says that some reading of the authority is a host that the pattern
+// matches.
+func (h *hostPattern) binds(a *authority) bool {
+	if a.plain {
+		return h.match(a.host)
+	}
+	if a.anyHost || a.anyAddress && (h.ipv4 || h.literal) {
+		return true
+	}
+	for _, name := range a.names[:a.count] {
+		if h.match(name) {
+			return true
+		}
+	}
+	return false
+}
+
 func (h *hostPattern) covers(other *hostPattern) bool {
 	if h.literal || other.literal || h.name == "" || h.name == other.name {
 		return *h == *other
@@ -154,69 +131,83 @@ func (h *hostPattern) covers(other *hostPattern) bool {
 	return h.name[0] == '.' && strings.HasSuffix(other.name, h.name)
 }
 
-// plainHost is the host of an authority about which all agree: a name or an
-// address, and perhaps a port. Userinfo, a dot at the end, several colons and
-// whatever else a server may cut or not make it odd, and no opening applies.
-func plainHost(authority string) (host string, ok bool) {
-	host, port := authority, ""
-	if end := strings.IndexByte(authority, ']'); end >= 0 {
-		if host, port = authority[:end+1], authority[end+1:]; port != "" && port[0] != ':' {
-			return "", false
-		}
-		if _, ok := parseIPv6Literal(host); !ok {
-			return "", false
-		}
-	} else {
-		if colon := strings.IndexByte(authority, ':'); colon >= 0 {
-			host, port = authority[:colon], authority[colon:]
-		}
-		if !isHostName(host) {
-			return "", false
-		}
+// canonicalAddress is the one spelling of an address that all parsers agree
+// about, where s is one that at least some of them read; else it is empty.
+func canonicalAddress(s string) string {
+	bare := strings.Trim(foldWidth(string(decodeEvery(nil, s))), " \t[]")
+	if strings.IndexByte(bare, ':') < 0 {
+		return canonicalIPv4(strings.TrimRight(bare, "."))
 	}
-	if port == "" {
-		return host, true
+	bare, _, _ = strings.Cut(bare, "%") // a zone means something to one machine only
+	literal := "[" + strings.ToLower(bare) + "]"
+	address, ok := parseIPv6Literal(literal)
+	switch {
+	case !ok:
+		return ""
+	case carriesIPv4(address):
+		return formatIPv4([4]byte(address[12:]))
 	}
-	for i := 1; i < len(port); i++ {
-		if !isDigit(port[i]) {
-			return "", false
-		}
-	}
-	return host, 1 < len(port) && len(port) <= 6
+	return literal
 }
 
-// maxOddAuthority bounds what is searched for hosts, once for each pattern. What
-// is longer may hold any host.
-const maxOddAuthority = 512
-
-// bindsHost says that some reading of the authority is a host that the pattern
-// matches: any part between the bytes that servers cut at, as it stands and
-// decoded, without port and dots at the end.
-func (h *hostPattern) bindsHost(authority string) bool {
-	if host, ok := plainHost(authority); ok {
-		return h.match(host)
-	}
-	if len(authority) > maxOddAuthority || h.bindsPart(authority) {
-		return true
-	}
-	return strings.IndexByte(authority, '%') >= 0 && h.bindsPart(string(decodeEvery(nil, authority)))
+// foldWidth replaces the digits and dots that IDNA takes for ASCII (UTS 46).
+func foldWidth(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\u3002' || r == '\uff61':
+			return '.'
+		case r > '\uff00' && r < '\uff5f':
+			return r - '\uff00' + ' '
+		}
+		return r
+	}, s)
 }
 
-func (h *hostPattern) bindsPart(authority string) bool {
-	cut := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`@,;/\?#`, r) }
-	for part := range strings.FieldsFuncSeq(authority, cut) {
-		if strings.HasPrefix(part, "[") {
-			if end := strings.IndexByte(part, ']'); end >= 0 && h.match(part[:end+1]) {
-				return true
+// canonicalIPv4 reads numbers as inet_aton(3) and URL parsers do: one to four of
+// them, octal and hexadecimal ones too, the last of which fills what is left.
+func canonicalIPv4(s string) string {
+	parts := strings.Split(s, ".")
+	if len(parts) > 4 {
+		return ""
+	}
+	var address [4]byte
+	for i, part := range parts {
+		base, digits := 10, part
+		switch {
+		case len(part) > 1 && part[0] == '0' && part[1]|0x20 == 'x':
+			base, digits = 16, "0"+part[2:]
+		case strings.HasPrefix(part, "0") && !strings.ContainsAny(part, "89"):
+			base = 8
+		}
+		value, err := strconv.ParseUint(digits, base, 32)
+		if err != nil {
+			return ""
+		}
+		if i < len(parts)-1 {
+			if value > 255 {
+				return ""
 			}
+			address[i] = byte(value)
 			continue
 		}
-		// `name:80:90`, `x:name`: cut at the first colon, at the last, or at both.
-		for host := range strings.SplitSeq(part, ":") {
-			if h.match(strings.TrimRight(host, ".")) {
-				return true
-			}
+		if value>>(8*(4-i)) != 0 {
+			return ""
+		}
+		for k := 3; k >= i; k-- {
+			address[k] = byte(value)
+			value >>= 8
 		}
 	}
-	return false
+	return formatIPv4(address)
+}
+
+func formatIPv4(address [4]byte) string {
+	s := make([]byte, 0, 15)
+	for i, b := range address {
+		if i > 0 {
+			s = append(s, '.')
+		}
+		s = strconv.AppendUint(s, uint64(b), 10)
+	}
+	return string(s)
 }

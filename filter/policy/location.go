@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"math/bits"
+	"strings"
+)
 
 // location is a place in a request where a token may stand.
 type location struct {
@@ -21,7 +24,8 @@ const (
 // locations are all those at which some provider's tokens may stand.
 type locations struct {
 	list             []location
-	readsAccessToken bool // one of them is the parameter access_token
+	kinds            uint8 // of them, a bit for each
+	readsAccessToken bool  // one of them is the parameter access_token
 }
 
 // places is a set of locations: bit i stands for the one at i.
@@ -37,14 +41,73 @@ func (p places) has(i int) bool { return p>>i&1 == 1 }
 // read finds what stands at a location other than Authorization, which
 // State.credential reads. Several of a kind are never resolved to
 // the first or the last: the upstream may read the other.
-func (l *location) read(r *Request) credential {
+func (l *location) read(r *Request, found *search) credential {
 	switch l.kind {
 	case locationHeader:
 		return l.readHeader(r)
 	case locationCookie:
-		return l.readCookie(r)
+		return found.cookie()
 	}
-	return l.readParameter(r)
+	return found.parameter()
+}
+
+// search is what was found under the name of a cookie or of a parameter.
+type search struct {
+	value   string
+	found   int
+	aliased bool
+}
+
+// search looks for all cookies and parameters at once: how long they are the
+// client chooses.
+func (ls *locations) search(at *[maxLocations]search, r *Request) {
+	if ls.kinds&(1<<locationCookie) != 0 {
+		for i := range r.Headers {
+			if r.Headers[i][0] == "cookie" {
+				ls.searchCookies(at, r.Headers[i][1])
+			}
+		}
+	}
+	if ls.kinds&(1<<locationQuery) != 0 {
+		ls.searchParameters(at, r.Path)
+	}
+}
+
+func (ls *locations) searchCookies(at *[maxLocations]search, cookies string) {
+	for cookies != "" {
+		var pair string
+		if pair, cookies, _ = strings.Cut(cookies, ";"); pair == "" {
+			continue
+		}
+		name, value := cutCookie(pair)
+		named, alias := ls.like(locationCookie, name, pair)
+		note(at, named, alias, value)
+	}
+}
+
+func (ls *locations) searchParameters(at *[maxLocations]search, target string) {
+	_, query := cutQuery(target)
+	for query != "" {
+		var pair string
+		if pair, query = cutPair(query); pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		named, alias := ls.like(locationQuery, name, name)
+		note(at, named, alias, value)
+	}
+}
+
+func note(at *[maxLocations]search, named, alias places, value string) {
+	for all := named | alias; all != 0; all &= all - 1 {
+		found := &at[bits.TrailingZeros32(uint32(all))]
+		if named&all&-all != 0 {
+			found.value = value
+			found.found++
+		} else {
+			found.aliased = true
+		}
+	}
 }
 
 func (l *location) readHeader(r *Request) credential {
@@ -97,75 +160,40 @@ func wholeToken(token string) credential {
 	return credential{kind: credentialBearer, token: token, named: true}
 }
 
-func (l *location) readCookie(r *Request) (c credential) {
-	value, found, aliased := "", 0, false
-	for i := range r.Headers {
-		if r.Headers[i][0] != "cookie" {
-			continue
-		}
-		for pair := range strings.SplitSeq(r.Headers[i][1], ";") {
-			switch name, v := cutCookie(pair); {
-			case l.named(name):
-				value = v
-				found++
-			case l.hasAlias(name, pair):
-				aliased = true
-			}
-		}
-	}
-	switch found {
+func (s *search) cookie() (c credential) {
+	switch s.found {
 	case 0:
 		c = credential{kind: credentialNone}
 	case 1:
-		c = wholeToken(value)
+		c = wholeToken(s.value)
 	default:
 		c = credential{kind: credentialSeveral, named: true}
 	}
-	c.aliased = aliased
+	c.aliased = s.aliased
 	return c
 }
 
 // cutCookie splits one pair of a Cookie header (RFC 6265 section 4.2.1).
 func cutCookie(pair string) (name, value string) {
 	name, value, _ = strings.Cut(pair, "=")
-	return strings.Trim(name, " \t"), strings.Trim(value, " \t")
+	return trimOWS(name), trimOWS(value)
 }
 
-// named reports whether a cookie or a parameter has the location's name, also
-// to those who decode names (PHP does for cookies).
-func (l *location) named(name string) bool {
-	return name == l.name || len(name) > len(l.name) && len(name) <= 3*len(l.name) &&
-		strings.IndexByte(name, '%') >= 0 && string(decodeEvery(nil, name)) == l.name
-}
-
-func (l *location) readParameter(r *Request) (c credential) {
-	value, found, aliased := "", 0, false
-	_, query := cutQuery(r.Path)
-	for query != "" {
-		var pair string
-		pair, query = cutAny(query, "&;") // some take `;` for `&`
-		switch name, v, _ := strings.Cut(pair, "="); {
-		case l.named(name):
-			value = v
-			found++
-		case l.hasAlias(name, name):
-			aliased = true
-		}
-	}
+func (s *search) parameter() (c credential) {
 	switch {
-	case found == 0:
+	case s.found == 0:
 		c = credential{kind: credentialNone}
-	case found > 1:
+	case s.found > 1:
 		c = credential{kind: credentialSeveral, named: true}
-	case strings.IndexByte(value, '+') >= 0:
+	case strings.IndexByte(s.value, '+') >= 0:
 		// A space in a form, a plus to others.
 		c = credential{kind: credentialMalformed, named: true}
-	case strings.IndexByte(value, '%') >= 0:
-		c = wholeToken(string(decodeEvery(nil, value)))
+	case strings.IndexByte(s.value, '%') >= 0:
+		c = wholeToken(string(decodeEvery(nil, s.value)))
 	default:
-		c = wholeToken(value)
+		c = wholeToken(s.value)
 	}
-	c.aliased = aliased
+	c.aliased = s.aliased
 	return c
 }
 

@@ -90,6 +90,7 @@ func (ls *locations) place(l location, o *object) places {
 		return 0
 	}
 	ls.list = append(ls.list, l)
+	ls.kinds |= 1 << l.kind
 	ls.readsAccessToken = ls.readsAccessToken || l.kind == locationQuery && l.name == "access_token"
 	return 1 << (len(ls.list) - 1)
 }

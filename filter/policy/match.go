@@ -6,7 +6,7 @@ import "strings"
 // methods and of the hosts one must be met, of the conditions all.
 //
 // A request can be ambiguous: its path, its authority, several lines of one
-// header. A rule that opens asks opens: every reading matches. A rule that
+// header. A rule that opens wants every reading to match. A rule that
 // requires something binds a reading of the path if some reading of the rest
 // matches with it, and settles it if every one does. A rule that binds but does
 // not settle has been met by one reading of a host, header or query only, and
@@ -34,10 +34,16 @@ type requestView struct {
 	// judged as the raw one is.
 	pathless bool
 	read     int // bytes of readings that expressions have taken
+	readable int // how many they may take
 	// forged: the client sent a header that the filter will remove and no honest one
 	// sends. Tokens are removed, too, but clients send them to open doors as well: no
 	// route may match on them.
 	forged bool
+
+	host      authority
+	query     parameters
+	metered   bool
+	allowance int // bytes that expressions may still read
 }
 
 func newRequestView(r *Request) requestView { return requestView{request: r} }
@@ -55,6 +61,14 @@ func (v *requestView) requestPath() *requestPath {
 	return &v.path
 }
 
+// authority reads the :authority, once a request.
+func (v *requestView) authority() *authority {
+	if !v.host.read {
+		v.host = readAuthority(v.request.Authority)
+	}
+	return &v.host
+}
+
 // readings are the readings of the path to ask about, one at least: noPath
 // stands for a request without a path.
 func (v *requestView) readings() []string { return v.requestPath().readings() }
@@ -70,28 +84,32 @@ func (v *requestView) canonicalPath() bool {
 // expressions have looked at: a requirement may bind one of those, so refuse the
 // request.
 func (v *requestView) crowdedPath() bool {
-	return v.requestPath().crowded || v.read > maxExpressionBytes
+	return v.requestPath().crowded || v.read > v.readable
 }
 
-// maxExpressionBytes bounds what expressions look at for one path with several
-// readings. Each of many expressions could be asked about each reading, and costs
-// more for a byte than all that lists the readings.
-const maxExpressionBytes = 24 << 10
+// What path expressions read is bounded: each of many could be asked about each
+// reading, and costs more for a byte than all that lists the readings. A path with
+// several readings is read up to maxPathExpression bytes for each expression, and up
+// to maxPathExpressions bytes for all.
+const (
+	maxPathExpression  = 2560
+	maxPathExpressions = 24 << 10
+)
 
 // takes asks a pattern about a reading.
 func (v *requestView) takes(p *pathPattern, reading string) bool {
 	if p.expression != nil && !v.path.plain {
-		if v.read += len(reading); v.read > maxExpressionBytes {
+		if v.read += len(reading); v.read > v.readable {
 			return false
 		}
 	}
 	return p.match(reading)
 }
 
-// opens says that the match holds under every reading of the request. No
-// opening applies to a request without a path or with a suspect one.
-func (m *match) opens(v *requestView) bool {
-	if !v.request.HasPath || v.requestPath().suspect() || !m.certain(v) {
+// opensPath judges the path. No opening applies to a request without one or with a
+// suspect one.
+func (m *match) opensPath(v *requestView) bool {
+	if !v.request.HasPath || v.requestPath().suspect() {
 		return false
 	}
 	if m.path != nil {
@@ -117,78 +135,49 @@ func (m *match) takesPath(v *requestView, reading string) (binds, settles bool) 
 	return takes, takes
 }
 
-// possible judges all but the path, under some reading.
-func (m *match) possible(v *requestView) bool {
+// concerns judges all but the path: possible under some reading, certain under
+// every one.
+func (m *match) concerns(v *requestView) (possible, certain bool) {
 	if !m.takesMethod(v.request.Method) {
-		return false
+		return false, false
 	}
-	if len(m.hosts) > 0 && !m.bindsHost(v.request.Authority) {
-		return false
+	certain = true
+	if len(m.hosts) > 0 {
+		if !m.bindsHost(v.authority()) {
+			return false, false
+		}
+		certain = v.authority().plain
 	}
 	for i := range m.headers {
-		if !m.headers[i].bindsHeader(v.request.Headers) {
-			return false
+		binds, opens := m.headers[i].header(v)
+		if !binds {
+			return false, false
 		}
+		certain = certain && opens
 	}
 	for i := range m.query {
-		if !m.query[i].bindsQuery(v.requestPath()) {
-			return false
+		binds, opens := m.query[i].parameter(v)
+		if !binds {
+			return false, false
 		}
+		certain = certain && opens
 	}
 	for i := range m.routes {
 		if !m.routes[i].binds(v) {
-			return false
+			return false, false
 		}
+		certain = certain && m.routes[i].opens(v)
 	}
-	return true
-}
-
-// certain judges all but the path, under every reading.
-func (m *match) certain(v *requestView) bool {
-	if !m.takesMethod(v.request.Method) {
-		return false
-	}
-	if len(m.hosts) > 0 && !m.opensHost(v.request.Authority) {
-		return false
-	}
-	for i := range m.headers {
-		if !m.headers[i].opensHeader(v.request.Headers) {
-			return false
-		}
-	}
-	for i := range m.query {
-		if !m.query[i].opensQuery(v.requestPath()) {
-			return false
-		}
-	}
-	for i := range m.routes {
-		if !m.routes[i].opens(v) {
-			return false
-		}
-	}
-	return true
+	return true, certain
 }
 
 func (m *match) takesMethod(method string) bool {
 	return len(m.methods) == 0 || contains(m.methods, method)
 }
 
-func (m *match) opensHost(authority string) bool {
-	host, ok := plainHost(authority)
-	if !ok {
-		return false
-	}
+func (m *match) bindsHost(a *authority) bool {
 	for i := range m.hosts {
-		if m.hosts[i].match(host) {
-			return true
-		}
-	}
-	return false
-}
-
-func (m *match) bindsHost(authority string) bool {
-	for i := range m.hosts {
-		if m.hosts[i].bindsHost(authority) {
+		if m.hosts[i].binds(a) {
 			return true
 		}
 	}

@@ -12,6 +12,19 @@ func matchView(method, authority, path string, pairs ...[2]string) *requestView 
 	return &v
 }
 
+// opens says that the match holds under every reading of the request.
+func (m *match) opens(v *requestView) bool { return m.certain(v) && m.opensPath(v) }
+
+func (m *match) possible(v *requestView) bool {
+	possible, _ := m.concerns(v)
+	return possible
+}
+
+func (m *match) certain(v *requestView) bool {
+	_, certain := m.concerns(v)
+	return certain
+}
+
 func TestMatchIsAConjunction(t *testing.T) {
 	m := match{
 		path:    pattern(t, "prefix", "/a"),

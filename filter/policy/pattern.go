@@ -176,7 +176,7 @@ func parseLiteral(s string) (string, error) {
 
 // tooLong says that nobody knows whether the expression would match.
 func (p *pathPattern) tooLong(reading string) bool {
-	return p.expression != nil && len(reading) > maxRegexInput
+	return p.expression != nil && len(reading) > maxPathExpression
 }
 
 // match judges one reading.
@@ -185,7 +185,7 @@ func (p *pathPattern) match(reading string) bool {
 		return false
 	}
 	if p.expression != nil {
-		return len(reading) <= maxRegexInput && p.expression.MatchString(reading)
+		return len(reading) <= maxPathExpression && p.expression.MatchString(reading)
 	}
 	rest, more := reading[1:], true
 	for _, want := range p.segments {

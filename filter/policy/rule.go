@@ -85,6 +85,8 @@ func (r *rule) insufficient(reason Reason, id *verifiedIdentity, format bodyForm
 type judgement struct {
 	opening *rule   // nil, or the one rule by which the request may pass unverified
 	bind    []*rule // requirements, all of which must hold
+	// fallen: some reading meets no rule that decides, and so the fallback.
+	fallen bool
 	// withhold: some reading meets an anonymous rule that keeps unverified
 	// credentials from the upstream, whatever the opening says.
 	withhold bool
@@ -107,6 +109,9 @@ func (p *Policy) judge(s *State, v *requestView) judgement {
 	for _, reading := range v.readings() {
 		s.concerned = p.index.find(s.concerned[:0], v, reading)
 		p.judgeReading(&j, s, v, reading)
+	}
+	if j.fallen {
+		j.bind = append(j.bind, p.fallback)
 	}
 	s.bind = j.bind
 	return j
@@ -133,12 +138,15 @@ func (p *Policy) judgeReading(j *judgement, s *State, v *requestView, reading st
 			j.withhold = true
 			continue
 		}
-		j.add(r)
+		if !a.bound {
+			a.bound = true
+			j.bind = append(j.bind, r)
+		}
 		if settles && a.certain(&r.match, v) {
 			return
 		}
 	}
-	j.add(p.fallback)
+	j.fallen = true
 }
 
 // answers are what a rule's match says of one request whatever the reading of its
@@ -147,6 +155,7 @@ func (p *Policy) judgeReading(j *judgement, s *State, v *requestView, reading st
 type answers struct {
 	round                          uint64 // of the State: answers about another request are none
 	opensIs, possibleIs, certainIs answer
+	bound                          bool // it is in the judgement
 }
 
 type answer uint8
@@ -161,23 +170,26 @@ func answerOf(b bool) answer { return no + answer(indexOf(b)) }
 
 func (a *answers) opens(m *match, v *requestView) bool {
 	if a.opensIs == unasked {
-		a.opensIs = answerOf(m.opens(v))
+		a.opensIs = answerOf(a.certain(m, v) && m.opensPath(v))
 	}
 	return a.opensIs == yes
 }
 
 func (a *answers) possible(m *match, v *requestView) bool {
-	if a.possibleIs == unasked {
-		a.possibleIs = answerOf(m.possible(v))
-	}
+	a.ask(m, v)
 	return a.possibleIs == yes
 }
 
 func (a *answers) certain(m *match, v *requestView) bool {
-	if a.certainIs == unasked {
-		a.certainIs = answerOf(m.certain(v))
-	}
+	a.ask(m, v)
 	return a.certainIs == yes
+}
+
+func (a *answers) ask(m *match, v *requestView) {
+	if a.possibleIs == unasked {
+		possible, certain := m.concerns(v)
+		a.possibleIs, a.certainIs = answerOf(possible), answerOf(certain)
+	}
 }
 
 func (j *judgement) add(r *rule) {

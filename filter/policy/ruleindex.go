@@ -19,6 +19,7 @@ type ruleIndex struct {
 	depth       int              // of the longest key in paths, in segments
 	length      int              // and in bytes
 	pathless    bool             // no rule asks for the path or the query
+	readable    int              // bytes that expressions may read of one path's readings
 }
 
 // fewRules are asked one by one faster than they are looked up.
@@ -29,6 +30,9 @@ func newRuleIndex(matches []*match) *ruleIndex {
 	byPath, byHost := map[string]int{}, map[string]int{}
 	for _, m := range matches {
 		x.pathless = x.pathless && m.path == nil && len(m.query) == 0
+		if m.path != nil && m.path.expression != nil {
+			x.readable = min(x.readable+maxPathExpression, maxPathExpressions)
+		}
 		byPath[m.pathKey()]++
 		for _, key := range m.hostKeys() {
 			byHost[key]++
@@ -68,7 +72,7 @@ func (x *ruleIndex) filePath(i int, key string, p *pathPattern) {
 func (x *ruleIndex) find(found []int, v *requestView, reading string) []int {
 	found = append(found, x.always...)
 	found = x.byPath(found, reading)
-	if len(reading) > maxRegexInput {
+	if len(reading) > maxPathExpression {
 		found = append(found, x.expressions...) // each of them binds it
 	}
 	found = x.byHost(found, v.request.Authority)

@@ -72,8 +72,11 @@ func (ls *locations) stripCookies(remove []string, set [][2]string, r *Request, 
 			continue
 		}
 		for pair := range strings.SplitSeq(r.Headers[i][1], ";") {
-			if name, _ := cutCookie(pair); !ls.goes(name, pair, which) && trimOWS(pair) != "" {
-				kept = append(kept, trimOWS(pair))
+			if pair = trimOWS(pair); pair == "" {
+				continue
+			}
+			if name, _ := cutCookie(pair); !ls.goes(locationCookie, name, pair, which) {
+				kept = append(kept, pair)
 			}
 		}
 	}
@@ -90,9 +93,9 @@ func (ls *locations) stripParameters(target string, which gone) string {
 	query, fragment, hasFragment := strings.Cut(rest, "#")
 	kept := make([]byte, 0, len(target))
 	for query != "" {
-		pair, behind := cutAny(query, "&;")
+		pair, behind := cutPair(query)
 		name, _, _ := strings.Cut(pair, "=")
-		if !ls.goes(name, name, which) {
+		if pair == "" || !ls.goes(locationQuery, name, name, which) {
 			kept = append(kept, query[:len(query)-len(behind)]...)
 		}
 		query = behind
@@ -107,15 +110,9 @@ func (ls *locations) stripParameters(target string, which gone) string {
 	return path
 }
 
-func (ls *locations) goes(name, pair string, which gone) bool {
-	for i := range ls.list {
-		l := &ls.list[i]
-		if which.named.has(i) && l.named(name) ||
-			which.aliased.has(i) && !l.named(name) && l.hasAlias(name, pair) {
-			return true
-		}
-	}
-	return false
+func (ls *locations) goes(kind locationKind, name, pair string, which gone) bool {
+	named, alias := ls.like(kind, name, pair)
+	return named&which.named != 0 || alias&which.aliased != 0
 }
 
 // appendTrailers appends the names of trailers that look like credentials: no

@@ -1,0 +1,57 @@
+package policy
+
+import (
+	"slices"
+	"testing"
+)
+
+// TestTrailers: no credential goes on in trailers, of which no rule takes notice.
+func TestTrailers(t *testing.T) {
+	t.Parallel()
+	trailers := [][2]string{
+		{"grpc-status", "0"}, {"authorization", "Bearer x"}, {"cookie", "session=forged"}, {"x-token", "forged"}, {"x_token", "forged"}, {"cookie", "a=b"}, {"cookies", "a"},
+	}
+	for location, want := range map[string][]string{
+		`{"header": "authorization"}`:                {"authorization"},
+		`{"header": "x-token"}`:                      {"x-token", "x_token"},
+		`{"cookie": "session"}`:                      {"cookie"},
+		`{"insecure_query_parameter": "a"}`:          nil,
+		`{"header": "x-token"}, {"cookie": "other"}`: {"x-token", "x_token", "cookie"},
+	} {
+		p := mustParse(t, `{"providers": {"a": {"type": "static", "token_locations": [`+location+`], "tokens": [{"sha256": "`+digestOf("fake-token")+`"}]}}}`)
+		if got := p.AppendCredentials([]string{"kept"}, trailers); got[0] != "kept" || !slices.Equal(got[1:], want) {
+			t.Errorf("%s: %q go, want %q", location, got, want)
+		}
+	}
+}
+
+// TestStripOnly: what is taken out of a request leaves the rest as it is.
+func TestStripOnly(t *testing.T) {
+	t.Parallel()
+	p := mustParse(t, `{"providers": {"a": {"type": "static",
+		"token_locations": [{"header": "authorization"}, {"cookie": "session"}, {"cookie": "other"}, {"insecure_query_parameter": "token"}],
+		"tokens": [{"sha256": "`+digestOf("fake-token")+`"}]}}, "rules": [{"access": "anonymous"}]}`)
+	for _, c := range []struct{ path, cookie, wantPath, wantCookie string }{
+		{"/?a&token=x&b", "a=1; session=x; b=2", "/?a&b", "a=1; b=2"},
+		{"/?token=x", "session=x", "/", ""},
+		{"/?a=1;token=x;b=2#f", "session=x;;a=1; ", "/?a=1;b=2#f", "a=1"},
+		{"/?&&a&&token=x&&", "other=y;a", "/?&&a", "a"},
+		{"/?token=x&a#token=x", "session=x; session=y;a=1", "/?a#token=x", "a=1"},
+		{"/?a&token[]=x", "a=1;SESSION=x", "/?a", "a=1"},
+		{"/?a&b", "a=1;;b", "", ""}, // not touched
+		{"/?a&toke=x", "sessions=1", "", ""},
+	} {
+		r := NewRequest([][2]string{{":method", "GET"}, {":path", c.path}, {"cookie", c.cookie}})
+		v := p.Decide(p.NewState(Host{}), testNow, &r)
+		a, ok := v.(*Allow)
+		if !ok {
+			t.Fatalf("%+v: %s", c, decided(v))
+		}
+		if got := setHeader(v, ":path"); got != c.wantPath {
+			t.Errorf("%q becomes %q, want %q", c.path, got, c.wantPath)
+		}
+		if got := setHeader(v, "cookie"); got != c.wantCookie || slices.Contains(a.Remove, "cookie") != (c.wantPath != "") {
+			t.Errorf("%q becomes %q, want %q; removed: %q", c.cookie, got, c.wantCookie, a.Remove)
+		}
+	}
+}
