@@ -92,7 +92,7 @@ func (v *requestView) crowdedPath() bool {
 // several readings is read up to maxPathExpression bytes for each expression, and up
 // to maxPathExpressions bytes for all.
 const (
-	maxPathExpression  = 2560
+	maxPathExpression  = 2048
 	maxPathExpressions = 24 << 10
 )
 

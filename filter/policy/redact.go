@@ -6,12 +6,21 @@ import "strings"
 // no provider reads it.
 var accessTokenParameter = location{kind: locationQuery, name: "access_token"}
 
+// maxRedacted bounds what is searched for parameters. Of a longer path the access
+// log shows no query.
+const maxRedacted = 4096
+
 // Redacted is a :path without the parameters that may hold a token, in whatever
 // spelling, and reports whether it had any. A refused request goes nowhere, but
 // access logs show its path.
 func (p *Policy) Redacted(target string) (string, bool) {
 	if strings.IndexByte(target, '?') < 0 && strings.IndexByte(target, '#') < 0 {
 		return target, false
+	}
+	if len(target) > maxRedacted {
+		path, _, _ := strings.Cut(target, "?")
+		path, _, _ = strings.Cut(path, "#")
+		return path, true
 	}
 	parameters := locations{list: []location{accessTokenParameter}}
 	for _, l := range p.locations.list {

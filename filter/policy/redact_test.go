@@ -1,6 +1,9 @@
 package policy
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestRedacted(t *testing.T) {
 	p := mustParse(t, `{"providers": {"clients": {"type": "static", "tokens": [{"sha256": "0000000000000000000000000000000000000000000000000000000000000000"}],
@@ -26,6 +29,7 @@ func TestRedacted(t *testing.T) {
 		"/a?b=c#part":                      "/a?b=c#part",
 		"*":                                "*",
 		"//a//?access_token=x":             "//a//",
+		"/a?" + strings.Repeat("b&", 3000): "/a",
 	} {
 		got, had := p.Redacted(target)
 		if got != want || had != (want != target) {
