@@ -5,6 +5,7 @@ import "time"
 // Decide says whether a request passes. The verdict holds until the next Decide
 // with the same state.
 func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
+	s.keys.begin()
 	if len(p.tells.own) > 0 && p.oneDoor() {
 		if a := p.quickRequest(s, now, r); a != nil {
 			return a

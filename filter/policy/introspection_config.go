@@ -112,7 +112,7 @@ func readSignedResponse(o *object, i *introspector, sources *keySources) {
 		m.wrong("audience", "want the aud of the answers: without a client_id nothing else says it")
 	}
 	r.maxAge = m.duration("max_age", 0, 0, 10*time.Minute).Seconds()
-	r.keyring = sources.readKeys(m, i.name, issuers)
+	r.keyring = sources.readKeys(m, i.name, issuers, nil)
 	m.done()
 	i.signed = r
 }

@@ -13,7 +13,8 @@ import (
 var symmetric = jose.Algorithms(0).With(jose.HS256).With(jose.HS384).With(jose.HS512)
 
 // readKeys reads where a provider's keys come from: exactly one source.
-func (ks *keySources) readKeys(o *object, provider string, issuers []string) (ring keyring) {
+func (ks *keySources) readKeys(o *object, provider string, issuers, keyIDs []string) (ring keyring) {
+	ring.keyIDs = keyIDs
 	algorithms := readAlgorithms(o)
 	before := len(o.problems.list)
 	var inline []*jose.Key
@@ -57,6 +58,7 @@ func (ks *keySources) readKeys(o *object, provider string, issuers []string) (ri
 			o.wrong("algorithms", "want no HS algorithm for keys that are fetched: a secret is not for a network")
 		}
 		ring.algorithms = algorithms
+		ring.source.ring = ring
 		return ring
 	}
 	if len(o.problems.list) > before {
@@ -65,6 +67,9 @@ func (ks *keySources) readKeys(o *object, provider string, issuers []string) (ri
 	}
 	ring.keys = &jose.KeySet{Keys: inline}
 	ring.algorithms = deriveAlgorithms(o, inline, algorithms)
+	if why := ring.tooDear(ring.keys); why != "" {
+		o.problems.add(o.path, why+": want fewer keys, or key_ids, with which tokens without a kid are refused")
+	}
 	return ring
 }
 

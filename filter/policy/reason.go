@@ -24,6 +24,7 @@ const (
 	ReasonMalformedToken
 	ReasonAlgorithm
 	ReasonUnknownKey
+	ReasonTooManyKeys
 	ReasonBadSignature
 	ReasonWrongIssuer
 	ReasonWrongAudience
@@ -121,6 +122,7 @@ var outcomes = [NumReasons]outcome{
 	ReasonMalformedToken:    invalid("malformed_token"),
 	ReasonAlgorithm:         invalid("algorithm"),
 	ReasonUnknownKey:        invalid("unknown_key"),
+	ReasonTooManyKeys:       invalid("too_many_keys"),
 	ReasonBadSignature:      invalid("bad_signature"),
 	ReasonWrongIssuer:       invalid("wrong_issuer"),
 	ReasonWrongAudience:     invalid("wrong_audience"),

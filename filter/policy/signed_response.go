@@ -40,10 +40,11 @@ func (i *introspector) open(s *introspectionState, started time.Time, body []byt
 	case !r.algorithms.Has(m.Algorithm):
 		return nil, "want a JWT with an alg of " + r.algorithms.String()
 	}
-	signer, noSuchKey, _ := s.keys.signer(m, s.keys.of(&r.keyring))
-	if signer == nil {
-		if noSuchKey && r.source != nil {
-			// Nobody keeps this answer for the keys: the next one finds them.
+	s.keys.begin()
+	found := s.keys.signer(m, s.keys.of(&r.keyring))
+	if found.key == nil {
+		if found.mayBeNewer && r.source != nil {
+			// This answer is refused. The fetched keys serve the next one.
 			s.keys.ask(r.source, m.KeyID, now, true)
 			return nil, "want a signature by a key of the server's that has been fetched"
 		}
