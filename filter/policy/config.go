@@ -20,6 +20,7 @@ func ParseWith(config []byte, environment func(name string) (string, bool)) (*Po
 	if err := problems.err(); err != nil {
 		return nil, err
 	}
+	p.warnings = problems.warnings
 	return p, nil
 }
 

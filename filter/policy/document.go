@@ -66,11 +66,16 @@ func (e *ConfigError) Error() string {
 // environment, too, where a configuration can leave its secrets.
 type problems struct {
 	list        []Problem
+	warnings    []string // what does not keep the configuration from coming into force
 	environment func(name string) (string, bool)
 }
 
 func (p *problems) add(path, message string) {
 	p.list = append(p.list, Problem{path, message})
+}
+
+func (p *problems) warn(path, message string) {
+	p.warnings = append(p.warnings, path+": "+message)
 }
 
 func (p *problems) err() error {

@@ -136,16 +136,25 @@ func readInlineSet(n *node, p *problems) []*jose.Key {
 		p.add(n.path, err.Error())
 		return nil
 	}
-	// A set from the network skips what it cannot use; in a configuration each
-	// key is there on purpose.
+	// A set that was copied from an issuer has keys for encryption and of types to
+	// come: they are left out as those of a fetched set are (RFC 7517 section 5).
 	for _, skipped := range set.Skipped {
-		p.add(n.path, "want usable keys: keys["+strconv.Itoa(skipped.Index)+"]: "+skipped.Why)
+		p.warn(n.path, notUsed(skipped))
 	}
 	if set.Private > 0 {
 		// Whoever can read the configuration could sign tokens.
 		p.add(n.path, "want public keys only: take the members d, p, q, dp, dq, qi and oth out, and replace the keys that they were in")
 	}
 	return set.Keys
+}
+
+// notUsed is a warning about a key.
+func notUsed(s jose.Skipped) string {
+	name := "keys[" + strconv.Itoa(s.Index) + "]"
+	if s.KeyID != "" {
+		name += ", kid " + quote(s.KeyID) + ","
+	}
+	return name + " is not used: " + s.Why
 }
 
 // readSecret returns a secret and the member that it came from.

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -148,7 +147,7 @@ func (st *sourceState) learn(now time.Time, answer Answer) Learned {
 // oddities are what an issuer should know of its key set.
 func (k *keySource) oddities(set *jose.KeySet) (list []string) {
 	for _, skipped := range set.Skipped {
-		list = append(list, "key "+strconv.Itoa(skipped.Index)+" is not used: "+skipped.Why)
+		list = append(list, notUsed(skipped))
 	}
 	if set.Private > 0 {
 		list = append(list, "private keys are published there")
