@@ -119,7 +119,7 @@ func (p *Policy) require(q *inquiry, bind []*rule, how patience) Verdict {
 	q.id = id
 	for _, rule := range bind {
 		if !rule.accepts(id.provider) {
-			return rule.refusals.get(ReasonOtherProvider, q.format())
+			return rule.insufficient(ReasonOtherProvider, id, q.format())
 		}
 	}
 	for _, rule := range bind {

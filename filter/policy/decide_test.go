@@ -165,7 +165,7 @@ func checkRefusal(t *testing.T, c *modelConfig, r *Request, v *Deny) {
 		}
 		seen[part[1]] = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(part[2])
 	}
-	code := map[string]string{"missing": "", "insufficient_scope": "insufficient_scope", "insufficient_claims": "insufficient_scope"}[v.Reason.String()]
+	code := map[string]string{"missing": "", "insufficient_scope": "insufficient_scope", "insufficient_claims": "insufficient_scope", "other_provider": "insufficient_scope"}[v.Reason.String()]
 	if v.Reason != ReasonMissing && v.Status != 403 {
 		code = map[uint32]string{400: "invalid_request", 401: "invalid_token"}[v.Status]
 	}

@@ -187,7 +187,7 @@ func (c *modelConfig) says(r *modelRule, kind, text string, now time.Time) (stat
 	case token.expires != 0 && now.Unix() >= token.expires:
 		return 401, "expired", nil
 	case len(r.providers) > 0 && !slices.Contains(r.providers, token.provider):
-		return 401, "other_provider", nil
+		return 403, "other_provider", token
 	}
 	for _, scope := range r.scopes {
 		if !slices.Contains(token.scopes, scope) {
