@@ -39,7 +39,7 @@ var parserOnlyMessages = []string{
 	"want at least as long as refresh",
 	"want the algorithms to accept: the keys do not say which",
 	"want only what the keys can serve, ",
-	"the VM has no environment variable ",
+	"want the name of an environment variable that the VM has",
 	"want a prefix that tells these tokens from those of the provider ",
 	"want issuers that no provider of type jwt has: ",
 	"want at least token_min_length",

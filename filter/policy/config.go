@@ -94,6 +94,7 @@ func (p *Policy) readProviders(o *object) {
 			p.places = append(p.places, 0)
 			continue
 		}
+		provider.secretive = true
 		if !provider.has("type") {
 			provider.wrong("type", "want one of static, jwt, introspection")
 		}

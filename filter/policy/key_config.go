@@ -178,7 +178,7 @@ func readSecret(o *object) (secret []byte, where string) {
 		checkedString(n, o.problems, "", func(s string) string {
 			value, ok := o.problems.environment(s)
 			if !ok {
-				return "the VM has no environment variable " + quote(s)
+				return errNoVariable
 			}
 			secret = []byte(value)
 			return ""

@@ -45,7 +45,7 @@ func ecSet(t testing.TB, keys []*ecdsa.PrivateKey, kid func(int) string) string 
 	return jwkSet(all...)
 }
 
-func unnamed(int) string     { return "" }
+func noKid(int) string       { return "" }
 func numbered(i int) string  { return fmt.Sprint("k", i) }
 func sameForAll(int) string  { return "k" }
 func fakeKid(kid string) any { return map[bool]any{true: nil, false: kid}[kid == ""] }
@@ -77,7 +77,7 @@ func counted(checks *int) Host {
 // most is the largest number of keys that a configuration may have.
 func most(t *testing.T, alg string, keys []*ecdsa.PrivateKey) int {
 	for n := 1; n <= len(keys); n++ {
-		_, err := Parse([]byte(jwtConfig(t, map[string]any{"algorithms": []string{alg}, "jwks": json.RawMessage(ecSet(t, keys[:n], unnamed))})))
+		_, err := Parse([]byte(jwtConfig(t, map[string]any{"algorithms": []string{alg}, "jwks": json.RawMessage(ecSet(t, keys[:n], noKid))})))
 		if err == nil {
 			continue
 		}
@@ -110,7 +110,7 @@ func TestTokensWithoutKid(t *testing.T) {
 				t.Errorf("%d keys are accepted, want %d", n, c.want)
 			}
 			stranger := keys[len(keys)-1]
-			for name, kid := range map[string]func(int) string{"no kids": unnamed, "kids in the set": numbered, "one kid": sameForAll} {
+			for name, kid := range map[string]func(int) string{"no kids": noKid, "kids in the set": numbered, "one kid": sameForAll} {
 				checks := 0
 				p := mustParse(t, jwtConfig(t, map[string]any{"algorithms": []string{c.alg}, "jwks": json.RawMessage(ecSet(t, keys[:n], kid))}))
 				s := p.NewState(counted(&checks))
@@ -169,7 +169,7 @@ func TestKeyIDsBoundTheCost(t *testing.T) {
 	if checks != 2 {
 		t.Errorf("%d checks, want 2", checks)
 	}
-	for name, kid := range map[string]func(int) string{"no kids": unnamed, "one kid": sameForAll} {
+	for name, kid := range map[string]func(int) string{"no kids": noKid, "one kid": sameForAll} {
 		if _, err := Parse([]byte(config(kid))); err == nil || !strings.Contains(err.Error(), "any of 12 keys for ES512") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -184,7 +184,7 @@ func TestTooManyFetchedKeys(t *testing.T) {
 	w := newKeysWorld(t, map[string]any{"algorithms": []string{"ES256", "ES512"}})
 	fetch := func(n int) (warnings []string) {
 		w.now = w.now.Add(time.Hour)
-		w.served = ecSet(t, keys[6-n:], unnamed)
+		w.served = ecSet(t, keys[6-n:], noKid)
 		for _, call := range w.begin() {
 			learned := w.state.Learn(w.now, call, Answer{OK: true, Headers: [][2]string{{":status", "200"}}, Body: []byte(w.served)})
 			warnings = append(warnings, learned.Warnings...)
@@ -304,7 +304,7 @@ func TestCostOfSeveralTokens(t *testing.T) {
 		if i == 0 {
 			provider["jwks_uri"], provider["cluster"] = "https://issuer.example/keys", "issuer"
 		} else {
-			provider["jwks"] = json.RawMessage(ecSet(t, keys[:5], unnamed))
+			provider["jwks"] = json.RawMessage(ecSet(t, keys[:5], noKid))
 		}
 	}
 	config, err := json.Marshal(map[string]any{"providers": providers, "rules": []any{map[string]any{"all_of": names}}})
@@ -338,7 +338,7 @@ func TestCostOfSeveralTokens(t *testing.T) {
 			s.Learn(testNow, call, Answer{OK: true, Headers: [][2]string{{":status", "200"}}, Body: []byte(set)})
 		}
 	}
-	learn(ecSet(t, keys[:1], unnamed))
+	learn(ecSet(t, keys[:1], noKid))
 	// The first waits for a key that may be newer, and the others are looked at meanwhile.
 	late := token(keys[5], "a", "")
 	if got := ask(late, token(keys[5], "b", "forged"), token(keys[5], "c", "forged"), token(keys[4], "d", "good")); got != "wait" {
@@ -348,7 +348,7 @@ func TestCostOfSeveralTokens(t *testing.T) {
 		t.Errorf("the tokens of one request cost %d us", s.keys.spent)
 	}
 	t.Logf("four tokens: %d checks", checks)
-	learn(ecSet(t, keys[5:], unnamed))
+	learn(ecSet(t, keys[5:], noKid))
 	if got := ask(late, token(keys[4], "b", ""), token(keys[4], "c", ""), token(keys[4], "d", "good")); got != "token_valid" {
 		t.Errorf("four good tokens, each of its last key: %s", got)
 	}
