@@ -106,7 +106,7 @@ func (ks *keyStates) signer(m *jose.Message, keys *jose.KeySet) (found signer) {
 	for _, k := range ks.tries {
 		found.tried = true
 		cost := k.Cost(m.Algorithm, m.Signature)
-		if ks.spent > 0 && ks.spent+cost > jose.MaxCost {
+		if ks.spent+cost > jose.MaxCost {
 			found.tooMany = true
 			return found
 		}
