@@ -108,3 +108,19 @@ func TestShadowForgetsWhatItVerified(t *testing.T) {
 		}
 	}
 }
+
+// TestShadowDenyBeside: a deny rule on trial that only some readings of a path meet
+// forbids nothing either. It asks for a token there, as any rule does.
+func TestShadowDenyBeside(t *testing.T) {
+	t.Parallel()
+	p := severalTokens(t, `{"match":{"path_prefix":"/left"},"access":"deny","shadow":true},{"match":{"path_prefix":"/right"},"access":"anonymous"}`)
+	for path, want := range map[string][2]string{
+		"/left/%2e%2e/right/x": {"token_valid", "missing"}, "/left/x": {"shadow", "shadow"}, "/right/x": {"anonymous", "anonymous"},
+	} {
+		for i, tokens := range []string{"authorization=a", ""} {
+			if got := decided(p.Decide(p.NewState(Host{}), testNow, severalRequest(path, tokens))); got != want[i] {
+				t.Errorf("%s, %q: %s, want %s", path, tokens, got, want[i])
+			}
+		}
+	}
+}
