@@ -274,3 +274,25 @@ func TestFloodOfForgedTokens(t *testing.T) {
 }
 
 var goodPayload = b64([]byte(fmt.Sprintf(`{"iss":"https://issuer.example","aud":"api","exp":%d}`, testNow.Unix()+600)))
+
+// TestBordersOfValidity: a token is valid from nbf on, that moment included, until
+// exp, that moment excluded (RFC 7519 sections 4.1.4 and 4.1.5).
+func TestBordersOfValidity(t *testing.T) {
+	t.Parallel()
+	p := mustParse(t, jwtConfig(t, map[string]any{"leeway": "0s"}))
+	at := testNow.Truncate(time.Second)
+	token := issuerOnce().sign(nil, map[string]any{"iat": nil, "nbf": at.Unix(), "exp": at.Unix() + 10})
+	issued := issuerOnce().sign(nil, map[string]any{"iat": at.Unix(), "exp": at.Unix() + 10})
+	for after, want := range map[time.Duration]string{
+		-time.Millisecond: "not_yet_valid", 0: "token_valid", 10*time.Second - time.Millisecond: "token_valid", 10 * time.Second: "expired",
+	} {
+		for _, token := range []string{token, issued} {
+			s := p.NewState(Host{})
+			for range 2 {
+				if got := decided(p.Decide(s, at.Add(after), bearerRequest(token))); got != want {
+					t.Errorf("after %v: %s, want %s", after, got, want)
+				}
+			}
+		}
+	}
+}

@@ -65,7 +65,7 @@ func TestAllOfWantsEachProvider(t *testing.T) {
 }
 
 // TestTwoReadingsTwoIdentities: where the readings of one path meet two rules, and
-// each has verified another sender, the upstream is told of neither.
+// each has verified another sender, the request is refused: the upstream could be given only one.
 func TestTwoReadingsTwoIdentities(t *testing.T) {
 	t.Parallel()
 	const path = "/left/%2e%2e/right/x"
