@@ -25,13 +25,13 @@ func (r *keyring) takesKey(m *jose.Message) bool {
 func (r *keyring) tooDear(keys *jose.KeySet) string {
 	for _, a := range r.algorithms.List() {
 		if len(r.keyIDs) == 0 {
-			if cost, n := keys.WorstCost("", false, a); cost > jose.MaxCost && n > 1 {
+			if cost, n := keys.WorstCost("", false, a); cost > jose.MaxCost {
 				return "a token without a kid may be signed by any of " + strconv.Itoa(n) + " keys for " + a.String() + overBudget(cost)
 			}
 			continue
 		}
 		for _, id := range r.keyIDs {
-			if cost, n := keys.WorstCost(id, true, a); cost > jose.MaxCost && n > 1 {
+			if cost, n := keys.WorstCost(id, true, a); cost > jose.MaxCost {
 				return "a token with the kid " + quote(id) + " may be signed by any of " + strconv.Itoa(n) + " keys for " + a.String() + overBudget(cost)
 			}
 		}

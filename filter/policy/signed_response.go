@@ -35,7 +35,7 @@ func (i *introspector) open(s *introspectionState, started time.Time, body []byt
 	switch {
 	case err != nil:
 		return nil, "want a signed JWT: " + err.Error()
-	case !m.HasType || mediaType(m.Type) != signedType:
+	case mediaType(m.Type) != signedType:
 		return nil, "want a JWT with the typ " + signedType
 	case !r.algorithms.Has(m.Algorithm):
 		return nil, "want a JWT with an alg of " + r.algorithms.String()
