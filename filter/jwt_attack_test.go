@@ -78,3 +78,48 @@ func TestClockGoesBack(t *testing.T) {
 	f.after(2 * time.Minute)
 	f.call()
 }
+
+// TestForgedTokenCost: a forged token without a kid costs one check for each key
+// that may have signed it, of which the configuration bounds the number, and
+// nearly nothing when it is sent again. The module checks EdDSA itself, so this
+// is the work of the build under test, as a multiple of one check.
+func TestForgedTokenCost(t *testing.T) {
+	const most = 17 // as the README says
+	config := func(keys []*signingKey) string {
+		return fmt.Sprintf(`{"providers": {"idp": {"type": "jwt", "issuer": %q, "audiences": ["api"], "jwks": %s}}}`, issuerName, keySet(keys...))
+	}
+	keys := make([]*signingKey, most+1)
+	for i := range keys {
+		keys[i] = newKey("", "EdDSA")
+	}
+	stranger, serial := newKey("", "EdDSA"), 0
+	cost := func(n int) (first, again time.Duration) {
+		vm := startVM(t, wasmhost.Options{AllowHeadersStopIteration: true})
+		p := startPlugin(t, vm, config(keys[:n]))
+		ask := func(token string) time.Duration {
+			began := time.Now()
+			s := send(p, token)
+			took := time.Since(began)
+			wantReply(t, s, 401, "bad_signature")
+			return took
+		}
+		first, again = time.Hour, time.Hour
+		for range 12 {
+			serial++
+			token := stranger.token(vm.Now(), members{"jti": fmt.Sprint(serial), "aud": "api"})
+			first = min(first, ask(token))
+			again = min(again, ask(token))
+		}
+		return first, again
+	}
+	one, again := cost(1)
+	all, allAgain := cost(most)
+	check := (all - one) / (most - 1)
+	t.Logf("a forged token: %.1f checks with %d keys, %.1f with one; sent again %.2f and %.2f", float64(all)/float64(check), most, float64(one)/float64(check), float64(allAgain)/float64(check), float64(again)/float64(check))
+	if all > 2*(most+2)*check || allAgain > all/8 {
+		t.Errorf("with %d keys %v, again %v; with one %v, again %v", most, all, allAgain, one, again)
+	}
+	if _, ok := startVM(t, wasmhost.Options{AllowHeadersStopIteration: true}).NewPlugin([]byte(config(keys))); ok {
+		t.Errorf("%d keys are accepted", len(keys))
+	}
+}

@@ -25,7 +25,7 @@ import (
 
 // signingKey is an issuer's key: a crypto.Signer, or the octets of a secret.
 type signingKey struct {
-	kid, alg string
+	kid, alg string // without a kid, neither the key nor its tokens have one
 	private  any
 }
 
@@ -70,9 +70,16 @@ func mustJSON(v any) []byte {
 
 type members = map[string]any
 
+func (k *signingKey) named(m members) members {
+	if k.kid != "" {
+		m["kid"] = k.kid
+	}
+	return m
+}
+
 // jwk is what verifies the key's tokens.
 func (k *signingKey) jwk() members {
-	m := members{"kid": k.kid, "alg": k.alg}
+	m := k.named(members{"alg": k.alg})
 	switch key := k.private.(type) {
 	case []byte:
 		maps.Copy(m, members{"kty": "oct", "k": b64(key)})
@@ -106,7 +113,7 @@ func (k *signingKey) token(now time.Time, claims members) string {
 	all := members{"iss": issuerName, "sub": "alice", "iat": now.Unix(), "exp": now.Unix() + 600}
 	maps.Copy(all, claims)
 	maps.DeleteFunc(all, func(_ string, v any) bool { return v == nil })
-	signed := b64(mustJSON(members{"alg": k.alg, "kid": k.kid, "typ": "JWT"})) + "." + b64(mustJSON(all))
+	signed := b64(mustJSON(k.named(members{"alg": k.alg, "typ": "JWT"}))) + "." + b64(mustJSON(all))
 	return signed + "." + b64(k.sign(signed))
 }
 

@@ -287,7 +287,7 @@ func TestMixedSet(t *testing.T) {
 	wantSubject(t, f.send(key), "alice")
 	wantReply(t, f.send(secret), 401, "algorithm")
 	got := strings.Join(warnings(f.vm), "\n")
-	if strings.Count(got, "\n") != 2 || !strings.Contains(got, "key 0") || !strings.Contains(got, "key 1") || !strings.Contains(got, "private") {
+	if strings.Count(got, "\n") != 2 || !strings.Contains(got, "keys[0]") || !strings.Contains(got, "keys[1]") || !strings.Contains(got, "private") {
 		t.Errorf("warnings %q, want one for each unusable key and one for the private one", got)
 	}
 	if strings.Contains(got, b64([]byte("a-private-key"))[:12]) || strings.Contains(got, b64(secret.private.([]byte))[:12]) {

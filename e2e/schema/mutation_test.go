@@ -39,21 +39,23 @@ var parserOnlyMessages = []string{
 	"want at least as long as refresh",
 	"want the algorithms to accept: the keys do not say which",
 	"want only what the keys can serve, ",
-	"the VM has no environment variable ",
+	"want the name of an environment variable that the VM has",
 	"want a prefix that tells these tokens from those of the provider ",
 	"want issuers that no provider of type jwt has: ",
 	"want at least token_min_length",
 	"want a secret of 1 to 16384 bytes", // a schema counts characters
 	"want the name of a provider of type introspection, got ",
 	"want a provider of type jwt with introspect_after_verify",
-	"want usable keys: keys[", // see parserOnlyKey
-	"want a duration from ",   // see parserOnlyDuration
+	"a token without a kid may be signed by any of ", // the cost of keys is summed up
+	"a token with the kid ",                          // the same
+	"no key of the JWK Set can be used: ",            // see parserOnlyKey
+	"want a duration from ",                          // see parserOnlyDuration
 }
 
 // Of the messages about keys and durations these only: the others a schema sees.
 var (
-	parserOnlyKey = regexp.MustCompile(`keys\[\d+\]: (want a point on the curve|want an odd RSA modulus|want an odd RSA exponent|` +
-		`want a canonical point|an Ed25519 key of small order|want an RSA modulus)`)
+	parserOnlyKey = regexp.MustCompile(`\[\d+\] (want a point on the curve|want an odd RSA modulus|want an odd RSA exponent|` +
+		`want a canonical point|want a smaller RSA exponent|an Ed25519 key of small order|want an RSA modulus)`)
 	parserOnlyDuration = regexp.MustCompile(`, got "[0-9]{1,9}(ms|s|m|h)"$`)
 )
 
@@ -319,7 +321,7 @@ func (m *mutation) value(at string, v any, set func(any)) {
 func parserOnlyMessage(message string, met map[string]bool) bool {
 	for _, only := range parserOnlyMessages {
 		if strings.HasPrefix(message, only) {
-			if strings.HasPrefix(only, "want usable keys") && !parserOnlyKey.MatchString(message) ||
+			if strings.HasPrefix(only, "no key of the JWK Set") && !parserOnlyKey.MatchString(message) ||
 				strings.HasPrefix(only, "want a duration") && !parserOnlyDuration.MatchString(message) {
 				return false
 			}

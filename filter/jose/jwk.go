@@ -8,13 +8,20 @@ func readKey(item Value, secrets Secrets) (key *Key, id string, private bool, er
 		return nil, "", false, errNotObject
 	}
 	var r Reader
+	var j jwk
 	members, err := r.Object(item)
 	if err != nil {
-		return nil, "", false, err
+		// A key that says something twice may be private all the same. Names are
+		// compared last, so a lax reader has seen all members.
+		lax := Reader{lax: true}
+		_, _ = lax.Object(item)
+		members = lax.members
 	}
-	var j jwk
 	for _, m := range members {
 		j.take(string(m.Name), m.Value)
+	}
+	if err != nil {
+		return nil, j.id(), j.private, err
 	}
 	if j.kty.Is("oct") && secrets != AllowSecrets {
 		return nil, j.id(), false, errSecretRefused

@@ -28,8 +28,9 @@ type Key struct {
 	spki   []byte // SubjectPublicKeyInfo, for the host; nil for secrets
 }
 
-// A modulus below 2048 bits is weak (RFC 7518 section 3.3); one above 8192
-// costs too much for each token that a stranger sends.
+// A modulus below 2048 bits is weak (RFC 7518 section 3.3). One above 8192 bits
+// costs more than MaxCost in each PS check, and so does one of 8192 bits with a
+// large exponent.
 const (
 	minModulusBits = 2048
 	maxModulusBits = 8192
@@ -40,6 +41,7 @@ const (
 	errModulusSize  refusal = "want an RSA modulus of 2048 to 8192 bits"
 	errModulusEven  refusal = "want an odd RSA modulus"
 	errExponent     refusal = "want an odd RSA exponent from 3 to 2147483647"
+	errModulusCost  refusal = "want a smaller RSA exponent, such as 65537, with so long a modulus"
 	errCoordinates  refusal = "want x and y of the curve's full size"
 	errNotOnCurve   refusal = "want a point on the curve"
 	errEdSize       refusal = "want an Ed25519 key of 32 octets"
@@ -72,12 +74,16 @@ func newRSA(n, e []byte) (*Key, error) {
 	if exponent < 3 || exponent >= 1<<31 || exponent&1 == 0 {
 		return nil, errExponent
 	}
-	return &Key{
+	k := &Key{
 		family: familyRSA,
 		rsa:    &rsa.PublicKey{N: modulus, E: int(exponent)},
 		limit:  slices.Clone(n),
 		spki:   rsaSPKI(n, e),
-	}, nil
+	}
+	if k.cost(PS512) > MaxCost {
+		return nil, errModulusCost
+	}
+	return k, nil
 }
 
 func trimZeros(number []byte) []byte {

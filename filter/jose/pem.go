@@ -13,6 +13,7 @@ const (
 	errPEMPrivate refusal = "want a public key, got a private one: openssl pkey -in FILE -pubout makes the public one"
 	errPEMKey     refusal = "want an RSA, P-256, P-384, P-521 or Ed25519 key in DER, a point uncompressed: " +
 		"openssl pkey -pubin -in FILE -pubout -ec_conv_form uncompressed rewrites it"
+	errPEMType        refusal = "want PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE blocks only"
 	errPEMCertificate refusal = "cannot find the key in this certificate: openssl x509 -in FILE -noout -pubkey shows it"
 )
 
@@ -68,7 +69,7 @@ func readPEM(block *pem.Block) (*Key, error) {
 		}
 		return readSPKI(spki)
 	}
-	return nil, refusal("want PUBLIC KEY, RSA PUBLIC KEY or CERTIFICATE, got " + block.Type)
+	return nil, errPEMType
 }
 
 // readSPKI takes a key only if our own writing of it is the same to the octet:

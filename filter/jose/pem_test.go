@@ -80,7 +80,7 @@ func TestParsePEMRefuses(t *testing.T) {
 		"PKCS 8": {pemBlock("PRIVATE KEY", pkcs8), "private"}, "PKCS 1": {pemBlock("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(s.rsa)), "private"}, "SEC 1": {pemBlock("EC PRIVATE KEY", sec1), "private"},
 		"encrypted": {pemBlock("ENCRYPTED PRIVATE KEY", pkcs8), "private"}, "OpenSSH": {pemBlock("OPENSSH PRIVATE KEY", pkcs8), "private"},
 		"private after public": {good + pemBlock("PRIVATE KEY", pkcs8), "private"},
-		"request":              {pemBlock("CERTIFICATE REQUEST", spki), "CERTIFICATE REQUEST"}, "text in front": {"my key:\n" + good, "want PEM"}, "text behind": {good + "x", "want PEM"},
+		"request":              {pemBlock("CERTIFICATE REQUEST", spki), "CERTIFICATE blocks only"}, "text in front": {"my key:\n" + good, "want PEM"}, "text behind": {good + "x", "want PEM"},
 		"cut off": {good[:len(good)-10], "whole"}, "broken inside": {strings.Replace(good, "M", "!", 1) + good, "whole"}, "broken, then good": {good[:100] + "\n" + good, "whole"},
 		"headers": {strings.Replace(good, "KEY-----\n", "KEY-----\nA: b\n\n", 1), "headers"}, "empty block": {pemBlock("PUBLIC KEY", nil), "DER"},
 		"RSA of 1024 bits": {pemBlock("PUBLIC KEY", smallDER), "2048"}, "P-224": {pemBlock("PUBLIC KEY", p224DER), "P-256"}, "X25519": {pemBlock("PUBLIC KEY", x25519), "Ed25519"},

@@ -8,10 +8,6 @@ import (
 const (
 	maxSetBytes = 1 << 20
 	maxSetKeys  = 256
-
-	// maxCandidates bounds the signature checks that one token can cause
-	// (requirements 47 and 101).
-	maxCandidates = 4
 )
 
 // KeySet is what one issuer verifies by.
@@ -150,19 +146,15 @@ func (s *KeySet) Holds(k *Key) bool {
 }
 
 // Candidates appends to dst the keys that may have signed a token: those of
-// its name, then those without a name, that fit its algorithm. Keys of one
-// name but another type are legal (RFC 7517 section 4.5). A token without a
-// name may be of any key that fits. There are never more than a few.
+// its kid, then those without a kid, that fit its algorithm. Keys of one kid but
+// of another type are legal (RFC 7517 section 4.5). A token without a kid may be
+// signed by any key that fits. The checks are bounded by their Cost, not here.
 func (s *KeySet) Candidates(id string, hasID bool, a Algorithm, dst []*Key) []*Key {
 	if s == nil {
 		return dst
 	}
-	most := len(dst) + maxCandidates
 	for _, named := range [...]bool{true, false} {
 		for _, k := range s.Keys {
-			if len(dst) == most {
-				return dst
-			}
 			if k.HasID == named && (!hasID || !named || k.ID == id) && k.Fits(a) {
 				dst = append(dst, k)
 			}

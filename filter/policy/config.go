@@ -20,6 +20,7 @@ func ParseWith(config []byte, environment func(name string) (string, bool)) (*Po
 	if err := problems.err(); err != nil {
 		return nil, err
 	}
+	p.warnings = problems.warnings
 	return p, nil
 }
 
@@ -93,6 +94,7 @@ func (p *Policy) readProviders(o *object) {
 			p.places = append(p.places, 0)
 			continue
 		}
+		provider.secretive = true
 		if !provider.has("type") {
 			provider.wrong("type", "want one of static, jwt, introspection")
 		}

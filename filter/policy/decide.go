@@ -5,6 +5,7 @@ import "time"
 // Decide says whether a request passes. The verdict holds until the next Decide
 // with the same state.
 func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
+	s.keys.begin()
 	if len(p.tells.own) > 0 && p.oneDoor() {
 		if a := p.quickRequest(s, now, r); a != nil {
 			return a
@@ -125,7 +126,7 @@ func (p *Policy) require(q *inquiry, bind []*rule, how patience) Verdict {
 	q.id = id
 	for _, rule := range bind {
 		if !rule.accepts(id.provider) {
-			return rule.refusals.get(ReasonOtherProvider, q.format())
+			return rule.insufficient(ReasonOtherProvider, id, q.format())
 		}
 	}
 	for _, rule := range bind {

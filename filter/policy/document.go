@@ -66,11 +66,53 @@ func (e *ConfigError) Error() string {
 // environment, too, where a configuration can leave its secrets.
 type problems struct {
 	list        []Problem
+	odd         string   // while what it has is read: the object with a member whose name may be a secret
+	warnings    []string // what does not keep the configuration from coming into force
 	environment func(name string) (string, bool)
 }
 
 func (p *problems) add(path, message string) {
 	p.list = append(p.list, Problem{path, message})
+}
+
+// addDuplicate names the member only if its name looks like those of a
+// configuration: another may be a secret.
+func (p *problems) addDuplicate(path, name string, count int) {
+	what := "duplicate member"
+	switch {
+	case p.odd != "":
+		path, what = p.odd, "duplicate member within a member of it"
+	case isMemberName(name):
+		path = joinPath(path, name)
+	default:
+		what = unnamed(what, count-1)
+	}
+	p.add(path, what+": want each name once")
+}
+
+// enter notes that what follows is within a member whose name may be a secret, and
+// returns what is to be restored. Those at the top are members and providers.
+func (p *problems) enter(path, name string, depth int) (before string) {
+	before = p.odd
+	if p.odd == "" && depth > 1 && !isMemberName(name) {
+		p.odd = path
+	}
+	return before
+}
+
+// isMemberName: those of a configuration are of small letters. What secrets are made
+// of hardly ever is.
+func isMemberName(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c != '_' && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 32
+}
+
+func (p *problems) warn(path, message string) {
+	p.warnings = append(p.warnings, path+": "+message)
 }
 
 func (p *problems) err() error {
@@ -139,7 +181,7 @@ func readNode(d *jsontext.Decoder, path string, depth int, p *problems) (*node, 
 	case '"', '0':
 		n.text = token.String()
 	case '{':
-		seen := map[string]bool{}
+		seen, count := map[string]bool{}, 0
 		for d.PeekKind() != '}' {
 			name, err := d.ReadToken()
 			if err != nil {
@@ -147,11 +189,14 @@ func readNode(d *jsontext.Decoder, path string, depth int, p *problems) (*node, 
 			}
 			m := member{name: name.String()}
 			at := joinPath(path, m.name)
+			odd := p.enter(path, m.name, depth)
 			if m.value, err = readNode(d, at, depth+1, p); err != nil {
 				return nil, err
 			}
+			p.odd = odd
+			count++
 			if seen[m.name] {
-				p.add(at, "duplicate member: want each name once")
+				p.addDuplicate(path, m.name, count)
 				continue
 			}
 			seen[m.name] = true

@@ -98,6 +98,7 @@ func readSignedResponse(o *object, i *introspector, sources *keySources) {
 	if m == nil {
 		return
 	}
+	m.secretive = true
 	r := &signedResponse{}
 	var issuers []string
 	r.issuer = m.checked("issuer", "", wantClaimText)
@@ -112,10 +113,12 @@ func readSignedResponse(o *object, i *introspector, sources *keySources) {
 		m.wrong("audience", "want the aud of the answers: without a client_id nothing else says it")
 	}
 	r.maxAge = m.duration("max_age", 0, 0, 10*time.Minute).Seconds()
-	r.keyring = sources.readKeys(m, i.name, issuers)
+	r.keyring = sources.readKeys(m, i.name, issuers, nil)
 	m.done()
 	i.signed = r
 }
+
+const errNoVariable = "want the name of an environment variable that the VM has (vm_config.environment_variables)"
 
 // nameOf is the member that a secret stands in.
 func nameOf(o *object, name string) string {
@@ -143,7 +146,8 @@ func readSecretText(o *object, name string) (secret string) {
 		checkedString(n, o.problems, "", func(s string) string {
 			value, ok := o.problems.environment(s)
 			if !ok {
-				return "the VM has no environment variable " + quote(s)
+				// Not by its name: it may be the secret itself.
+				return errNoVariable
 			}
 			return valid(value)
 		})

@@ -13,8 +13,7 @@ type jwtProvider struct {
 	name  string
 	tokenPolicy
 	keyring
-	types  []string // accepted typ, lower case without application/; nil: what is no other kind of JWT
-	keyIDs []string // the only kids of its tokens; nil: any
+	types []string // accepted typ, lower case without application/; nil: what is no other kind of JWT
 }
 
 // issuerRule is what an issuer's name leads to. With claim, which comes from a
@@ -98,8 +97,11 @@ func (s *jwtState) verifySigned(token string, key tokenKey, remembered *goodToke
 		}
 		s.cache.good.drop(key)
 	}
-	if bad, known := s.lookBad(key, at); known {
-		return verification{reason: bad}, nil
+	bad, known := s.lookBad(key, at)
+	// ReasonUnknownKey with keys: those were tried, and a fetch may bring another.
+	tried := known && bad.reason == ReasonUnknownKey && bad.keys != nil
+	if known && !tried {
+		return verification{reason: bad.reason}, nil
 	}
 	message, err := s.parser.Parse(token)
 	if err == jose.ErrParts {
@@ -121,47 +123,54 @@ func (s *jwtState) verifySigned(token string, key tokenKey, remembered *goodToke
 	if provider == nil {
 		return s.refuse(key, ReasonWrongIssuer, nil, nil, at)
 	}
-	if !provider.ownsKey(message) {
+	if !provider.takesKey(message) {
 		return s.refuse(key, ReasonUnknownKey, nil, nil, at)
 	}
 	if !provider.algorithms.Has(message.Algorithm) {
 		return s.refuse(key, ReasonAlgorithm, nil, nil, at)
 	}
 	keys := s.keys.of(&provider.keyring)
-	signer, noSuchKey, tried := (*jose.Key)(nil), true, false
-	if s.cache.strange != (strangeToken{key, keys}) {
-		signer, noSuchKey, tried = s.keys.signer(message, keys)
+	found := signer{mayBeNewer: true}
+	if !tried {
+		found = s.keys.signer(message, keys)
 	}
 	switch {
-	case signer != nil:
-	case noSuchKey && provider.source != nil:
-		s.cache.strange = strangeToken{key, keys}
+	case found.key != nil:
+	case found.tooMany && found.shared:
+		// The request is refused for another of its tokens. This one may be good.
+		return verification{reason: ReasonTooManyKeys}, nil
+	case found.tooMany:
+		return s.refuse(key, ReasonTooManyKeys, provider, keys, at)
+	case found.mayBeNewer && provider.source != nil:
+		if found.tried {
+			s.cache.keepBad(key, ReasonUnknownKey, provider, keys, at)
+		}
 		reason, wait := s.keys.ask(provider.source, message.KeyID, m.now, m.how == waits)
 		v := verification{reason: reason}
 		if wait {
 			v.wait = provider.source.errand()
 		}
 		return v, nil
-	case !tried:
+	case !found.tried:
 		return verification{reason: ReasonUnknownKey}, nil
 	default:
-		// Not for as long as the tried key is there: another may join it.
+		// Only while this key set is in force: another key may join under the same kid.
 		return s.refuse(key, ReasonBadSignature, provider, keys, at)
 	}
 	c.resolve(s.table)
 	if reason := provider.judge(c, message, claim, value); reason != ReasonTokenValid {
 		return s.refuse(key, reason, provider, keys, at)
 	}
-	marks, ok := s.revoked.marksOf(c, s.table, message, signer)
+	marks, ok := s.revoked.marksOf(c, s.table, message, found.key)
 	if !ok {
 		return s.refuse(key, ReasonMalformedToken, provider, keys, at)
 	}
-	good := &goodToken{provider: provider, key: signer, window: provider.window(c), marks: marks}
+	good := &goodToken{provider: provider, key: found.key, window: provider.window(c), marks: marks}
 	said := s.testimony(provider, c, message)
 	s.tells.identify(&good.identity, &said)
 	reason := good.window.judge(at)
 	if reason == ReasonExpired {
-		s.cache.expired, s.cache.expiredAt = key, at
+		s.cache.keepExpired(key, good.window.expires, provider, keys, at)
 	} else {
 		s.cache.good.put(key, good)
 	}
@@ -183,7 +192,7 @@ func (ps *jwtProviders) provider(c *claims, m *jose.Message) (provider *jwtProvi
 	}
 	if !c.hasIssuer || len(rules) == 0 {
 		for _, j := range ps.any {
-			if j.ownsKey(m) {
+			if j.takesKey(m) {
 				return j, -1, ""
 			}
 		}
@@ -195,7 +204,7 @@ func (ps *jwtProviders) provider(c *claims, m *jose.Message) (provider *jwtProvi
 	best, owned := rules[0], false
 	for _, r := range rules {
 		j := ps.list[r.provider]
-		if !j.ownsKey(m) {
+		if !j.takesKey(m) {
 			continue
 		}
 		if len(rules) == 1 || j.takesAudience(c.audience) {
@@ -207,11 +216,6 @@ func (ps *jwtProviders) provider(c *claims, m *jose.Message) (provider *jwtProvi
 		}
 	}
 	return ps.list[best.provider], best.claim, best.value
-}
-
-// ownsKey reports whether a provider's tokens may name this key, or none.
-func (j *jwtProvider) ownsKey(m *jose.Message) bool {
-	return len(j.keyIDs) == 0 || m.HasKeyID && contains(j.keyIDs, m.KeyID)
 }
 
 // judge checks what depends on neither time nor keys, after the signature.

@@ -1,9 +1,15 @@
 package policy
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"bearerauth/filter/jose"
 )
 
 // askToken sends one token, which may wait.
@@ -154,6 +160,138 @@ func TestRefreshBeforeStale(t *testing.T) {
 			st := w.state.keys.sources[0]
 			if left := st.learned.Add(st.source.maxStale).Sub(st.next); left < st.source.maxStale/4 {
 				t.Fatalf("%s: refreshed %s before the keys are given up", name, left)
+			}
+		}
+	}
+}
+
+// TestKeyLeavesAndReturns: an issuer that takes a key out and puts it back, in the
+// same words or in others, is believed each time: neither the memory of good tokens
+// nor that of bad ones outlives the set that it is about.
+func TestKeyLeavesAndReturns(t *testing.T) {
+	t.Parallel()
+	other := newTestIssuer()
+	with, without := jwkSet(issuerOnce().jwk("RS256", "k1")), jwkSet(other.jwk("RS256", "k1"))
+	unnamed := jwkSet(other.jwk("RS256", "k2"), withoutKid(issuerOnce().jwk("RS256", "")))
+	for name, header := range map[string]map[string]any{"kid": nil, "no kid": {"kid": nil}} {
+		w := newKeysWorld(t, map[string]any{"refresh": "5s", "min_refresh": "1s", "max_refresh": "5s"})
+		token := issuerOnce().sign(header, map[string]any{"exp": testNow.Unix() + 3600})
+		for i, step := range []struct{ set, want string }{
+			{with, "token_valid"},
+			{without, map[string]string{"kid": "bad_signature", "no kid": "wait"}[name]},
+			{with, "token_valid"},
+			// A fetch did not bring it a moment ago, so none is made for it again yet.
+			{without, map[string]string{"kid": "bad_signature", "no kid": "unknown_key"}[name]},
+			{unnamed, "token_valid"},
+			{with, "token_valid"},
+		} {
+			w.served = step.set
+			w.now = w.now.Add(5 * time.Second)
+			w.fetch()
+			for range 3 {
+				if got := w.askToken(token); got != step.want {
+					t.Errorf("%s, step %d: %s, want %s", name, i, got, step.want)
+				}
+			}
+		}
+	}
+}
+
+// withoutKid is a key without a kid.
+func withoutKid(key map[string]any) map[string]any { return with(key, map[string]any{"kid": nil}) }
+
+// TestSkippedKeySignsNothing: a key that is left out of a set serves no algorithm,
+// neither its own nor, as a secret, that which its alg names.
+func TestSkippedKeySignsNothing(t *testing.T) {
+	t.Parallel()
+	good, bad := issuerOnce(), newTestIssuer()
+	modulus := bad.jwk("RS256", "")["n"].(string)
+	for name, key := range map[string]map[string]any{
+		"alg HS256":       with(bad.jwk("RS256", "bad"), map[string]any{"alg": "HS256"}),
+		"for encryption":  with(bad.jwk("RS256", "bad"), map[string]any{"use": "enc"}),
+		"only to wrap":    with(bad.jwk("RS256", "bad"), map[string]any{"key_ops": []string{"wrapKey"}}),
+		"alg of another":  with(bad.jwk("RS256", "bad"), map[string]any{"alg": "ES256"}),
+		"a secret's type": {"kty": "oct", "kid": "bad", "alg": "RS256", "k": modulus},
+	} {
+		p := mustParse(t, jwtConfig(t, map[string]any{"jwks": jwkSet(key, good.jwk("RS256", "k1"))}))
+		if len(p.Warnings()) != 1 {
+			t.Errorf("%s: warnings %q", name, p.Warnings())
+		}
+		s := p.NewState(Host{})
+		for _, header := range []map[string]any{{"kid": "bad"}, {"kid": nil}, {"kid": "k1"}} {
+			if got := decided(p.Decide(s, testNow, bearerRequest(bad.sign(header, nil)))); got == "token_valid" {
+				t.Errorf("%s, %v: %s", name, header, got)
+			}
+			secrets := []string{modulus, string(good.rsa.N.Bytes()), string(bad.rsa.N.Bytes())}
+			for _, secret := range secrets {
+				hs := with(map[string]any{"alg": "HS256"}, header)
+				token := hmacToken(hs, secret)
+				if got := decided(p.Decide(s, testNow, bearerRequest(token))); got != "algorithm" {
+					t.Errorf("%s, HS256 with %v: %s", name, header, got)
+				}
+			}
+		}
+	}
+}
+
+// hmacToken is a token that a secret has signed.
+func hmacToken(header map[string]any, secret string) string {
+	signed := issuerOnce().sign(header, nil)
+	signed = signed[:strings.LastIndexByte(signed, '.')]
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(signed))
+	return signed + "." + b64(mac.Sum(nil))
+}
+
+// TestFloodOfForgedTokens: more forged tokens than are remembered neither cost more
+// memory nor push a good one out.
+func TestFloodOfForgedTokens(t *testing.T) {
+	t.Parallel()
+	checks := 0
+	p := mustParse(t, jwtConfig(t, map[string]any{"algorithms": []string{"ES256"}, "jwks": jwkSet(withoutKid(issuerOnce().jwk("ES256", "")))}))
+	s := p.NewState(Host{Knows: jose.AllAlgorithms, Verify: func(_ string, _, _, text []byte) (bool, bool) {
+		checks++
+		return strings.HasSuffix(string(text), goodPayload), true
+	}})
+	good := "eyJhbGciOiJFUzI1NiJ9." + goodPayload + "." + b64([]byte(strings.Repeat("\x01", 64)))
+	ask := func(token string) string { return decided(p.Decide(s, testNow, bearerRequest(token))) }
+	if got := ask(good); got != "token_valid" {
+		t.Fatal(got)
+	}
+	for i := range 3 * badTokenBytes / entryOverhead {
+		payload := b64([]byte(fmt.Sprintf(`{"iss":"https://issuer.example","n":%d}`, i)))
+		if got := ask("eyJhbGciOiJFUzI1NiJ9." + payload + "." + b64([]byte(strings.Repeat("\x01", 64)))); got != "bad_signature" {
+			t.Fatal(got)
+		}
+	}
+	if n := len(s.jwt.cache.bad.young) + len(s.jwt.cache.bad.old); n > badTokenBytes/entryOverhead {
+		t.Errorf("%d refusals are remembered", n)
+	}
+	checks = 0
+	if got := ask(good); got != "token_valid" || checks != 0 {
+		t.Errorf("the good token: %s after %d checks", got, checks)
+	}
+}
+
+var goodPayload = b64([]byte(fmt.Sprintf(`{"iss":"https://issuer.example","aud":"api","exp":%d}`, testNow.Unix()+600)))
+
+// TestBordersOfValidity: a token is valid from nbf on, that moment included, until
+// exp, that moment excluded (RFC 7519 sections 4.1.4 and 4.1.5).
+func TestBordersOfValidity(t *testing.T) {
+	t.Parallel()
+	p := mustParse(t, jwtConfig(t, map[string]any{"leeway": "0s"}))
+	at := testNow.Truncate(time.Second)
+	token := issuerOnce().sign(nil, map[string]any{"iat": nil, "nbf": at.Unix(), "exp": at.Unix() + 10})
+	issued := issuerOnce().sign(nil, map[string]any{"iat": at.Unix(), "exp": at.Unix() + 10})
+	for after, want := range map[time.Duration]string{
+		-time.Millisecond: "not_yet_valid", 0: "token_valid", 10*time.Second - time.Millisecond: "token_valid", 10 * time.Second: "expired",
+	} {
+		for _, token := range []string{token, issued} {
+			s := p.NewState(Host{})
+			for range 2 {
+				if got := decided(p.Decide(s, at.Add(after), bearerRequest(token))); got != want {
+					t.Errorf("after %v: %s, want %s", after, got, want)
+				}
 			}
 		}
 	}

@@ -24,13 +24,13 @@ func (ps *jwtProviders) read(o *object, index int, name string, table *claimTabl
 	for _, typ := range o.strings("types", wantMediaType) {
 		j.types = append(j.types, mediaType(typ))
 	}
-	j.keyIDs = o.strings("key_ids", wantClaimText)
+	keyIDs := o.strings("key_ids", wantClaimText)
 	ask = o.checked("introspect_after_verify", "", wantName)
 	var names []string
 	for _, i := range issuers {
 		names = append(names, i.issuer)
 	}
-	j.keyring = sources.readKeys(o, name, names)
+	j.keyring = sources.readKeys(o, name, names, keyIDs)
 	o.done()
 	if len(o.problems.list) == before {
 		ps.add(o, j, issuers, table)

@@ -13,7 +13,8 @@ import (
 var symmetric = jose.Algorithms(0).With(jose.HS256).With(jose.HS384).With(jose.HS512)
 
 // readKeys reads where a provider's keys come from: exactly one source.
-func (ks *keySources) readKeys(o *object, provider string, issuers []string) (ring keyring) {
+func (ks *keySources) readKeys(o *object, provider string, issuers, keyIDs []string) (ring keyring) {
+	ring.keyIDs = keyIDs
 	algorithms := readAlgorithms(o)
 	before := len(o.problems.list)
 	var inline []*jose.Key
@@ -57,6 +58,7 @@ func (ks *keySources) readKeys(o *object, provider string, issuers []string) (ri
 			o.wrong("algorithms", "want no HS algorithm for keys that are fetched: a secret is not for a network")
 		}
 		ring.algorithms = algorithms
+		ring.source.ring = ring
 		return ring
 	}
 	if len(o.problems.list) > before {
@@ -65,6 +67,9 @@ func (ks *keySources) readKeys(o *object, provider string, issuers []string) (ri
 	}
 	ring.keys = &jose.KeySet{Keys: inline}
 	ring.algorithms = deriveAlgorithms(o, inline, algorithms)
+	if why := ring.tooDear(ring.keys); why != "" {
+		o.problems.add(o.path, why+": want fewer keys, or key_ids, with which tokens without a kid are refused")
+	}
 	return ring
 }
 
@@ -131,16 +136,25 @@ func readInlineSet(n *node, p *problems) []*jose.Key {
 		p.add(n.path, err.Error())
 		return nil
 	}
-	// A set from the network skips what it cannot use; in a configuration each
-	// key is there on purpose.
+	// A set that was copied from an issuer has keys for encryption and of types to
+	// come: they are left out as those of a fetched set are (RFC 7517 section 5).
 	for _, skipped := range set.Skipped {
-		p.add(n.path, "want usable keys: keys["+strconv.Itoa(skipped.Index)+"]: "+skipped.Why)
+		p.warn(n.path, notUsed(skipped))
 	}
 	if set.Private > 0 {
 		// Whoever can read the configuration could sign tokens.
 		p.add(n.path, "want public keys only: take the members d, p, q, dp, dq, qi and oth out, and replace the keys that they were in")
 	}
 	return set.Keys
+}
+
+// notUsed is a warning about a key.
+func notUsed(s jose.Skipped) string {
+	name := "keys[" + strconv.Itoa(s.Index) + "]"
+	if s.KeyID != "" {
+		name += ", kid " + quote(s.KeyID) + ","
+	}
+	return name + " is not used: " + s.Why
 }
 
 // readSecret returns a secret and the member that it came from.
@@ -164,7 +178,7 @@ func readSecret(o *object) (secret []byte, where string) {
 		checkedString(n, o.problems, "", func(s string) string {
 			value, ok := o.problems.environment(s)
 			if !ok {
-				return "the VM has no environment variable " + quote(s)
+				return errNoVariable
 			}
 			secret = []byte(value)
 			return ""

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 type keySource struct {
 	index     int
 	provider  string
+	ring      keyring  // whose tokens the keys are for
 	issuer    string   // for discovery, which must name exactly this issuer
 	discovery endpoint // with it, keys holds no address until discovery gave one
 	keys      endpoint
@@ -141,16 +141,19 @@ func (st *sourceState) learn(now time.Time, answer Answer) Learned {
 	delay := min(freshness(answer.Headers, st.source), st.source.maxStale/4*3)
 	// Ahead of time, and not all workers at once.
 	st.next = now.Add(delay - st.jitter.below(delay/4))
-	return Learned{For: *st.source.errand(), Settled: true, Warnings: oddities(set)}
+	return Learned{For: *st.source.errand(), Settled: true, Warnings: st.source.oddities(set)}
 }
 
 // oddities are what an issuer should know of its key set.
-func oddities(set *jose.KeySet) (list []string) {
+func (k *keySource) oddities(set *jose.KeySet) (list []string) {
 	for _, skipped := range set.Skipped {
-		list = append(list, "key "+strconv.Itoa(skipped.Index)+" is not used: "+skipped.Why)
+		list = append(list, notUsed(skipped))
 	}
 	if set.Private > 0 {
 		list = append(list, "private keys are published there")
+	}
+	if why := k.ring.tooDear(set); why != "" {
+		list = append(list, why+": the first of them are tried, and tokens by the others are refused (too_many_keys)")
 	}
 	return list
 }

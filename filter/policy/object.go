@@ -12,6 +12,9 @@ type object struct {
 	*node
 	problems *problems
 	asked    []string
+	// secretive: a secret may have come to be a member's name here, as in
+	// {"tokens": [{"THE TOKEN": "alice"}]}.
+	secretive bool
 }
 
 // asObject returns nil, after a problem, where n is another JSON value.
@@ -59,7 +62,7 @@ func (o *object) has(name string) bool {
 // done reports the members that were never asked for.
 func (o *object) done() {
 members:
-	for _, m := range o.members {
+	for i, m := range o.members {
 		for _, name := range o.asked {
 			if m.name == name {
 				continue members
@@ -71,9 +74,16 @@ members:
 				continue members
 			}
 		}
-		o.problems.add(m.value.path, "unknown member: want one of "+strings.Join(o.asked, ", "))
+		path, what := m.value.path, "unknown member"
+		if o.secretive && !isMemberName(m.name) {
+			path, what = o.path, unnamed(what, i)
+		}
+		o.problems.add(path, what+": want one of "+strings.Join(o.asked, ", "))
 	}
 }
+
+// unnamed speaks of a member by its place, since its name may be a secret.
+func unnamed(what string, index int) string { return what + ", number " + strconv.Itoa(index+1) }
 
 // str returns a string member, or byDefault where it is absent or wrong.
 func (o *object) str(name, byDefault string) string {
@@ -159,7 +169,10 @@ func (o *object) choice(name string, options ...string) int {
 	}
 	got := kindName(n.kind)
 	if n.kind == '"' {
-		got = quote(n.text)
+		got = "another"
+		if !o.secretive || isMemberName(n.text) {
+			got = quote(n.text)
+		}
 	}
 	o.problems.add(n.path, "want one of "+strings.Join(options, ", ")+", got "+got)
 	return 0

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -92,18 +93,29 @@ func (r *modelRule) matchesPath(w *world) bool {
 		return w.path == r.path || strings.HasPrefix(w.path, strings.TrimSuffix(r.path, "/")+"/")
 	case "path_template":
 		expression := strings.NewReplacer("/**", "(/.*)?", "/*", "/[^/]+").Replace(r.path)
-		return regexp.MustCompile("(?s)^" + expression + "$").MatchString(w.path)
+		return compiled("(?s)^" + expression + "$").MatchString(w.path)
 	}
-	at := regexp.MustCompile(r.path)
+	at := compiled(r.path)
 	at.Longest()
 	return at.FindString(w.path) == w.path
+}
+
+var compiledOnce sync.Map // of expressions
+
+func compiled(expression string) *regexp.Regexp {
+	if have, ok := compiledOnce.Load(expression); ok {
+		return have.(*regexp.Regexp)
+	}
+	e := regexp.MustCompile(expression)
+	compiledOnce.Store(expression, e)
+	return e
 }
 
 func holdAll(conditions []modelCondition, values map[string]string) bool {
 	for _, c := range conditions {
 		value, ok := values[c.Name]
 		if !ok || c.Kind == "equal" && value != c.Value ||
-			c.Kind == "regex" && !regexp.MustCompile("^("+c.Value+")$").MatchString(value) {
+			c.Kind == "regex" && !compiled("^("+c.Value+")$").MatchString(value) {
 			return false
 		}
 	}
@@ -187,7 +199,7 @@ func (c *modelConfig) says(r *modelRule, kind, text string, now time.Time) (stat
 	case token.expires != 0 && now.Unix() >= token.expires:
 		return 401, "expired", nil
 	case len(r.providers) > 0 && !slices.Contains(r.providers, token.provider):
-		return 401, "other_provider", nil
+		return 403, "other_provider", token
 	}
 	for _, scope := range r.scopes {
 		if !slices.Contains(token.scopes, scope) {
@@ -214,7 +226,7 @@ func (p *modelPredicate) holds(tier string) bool {
 	case "equal", "one_of":
 		return tier != "" && slices.Contains(p.Values, any(tier))
 	case "matches":
-		return tier != "" && regexp.MustCompile("^("+p.Values[0].(string)+")$").MatchString(tier)
+		return tier != "" && compiled("^("+p.Values[0].(string)+")$").MatchString(tier)
 	case "exists":
 		return tier != ""
 	}
@@ -261,6 +273,8 @@ func worlds(r *Request) []world {
 	return all
 }
 
+var oracleEscapes = strings.NewReplacer("%2f", "/", "%2F", "/", "%5c", `\`, "%5C", `\`)
+
 // oraclePaths reads the path in every order of what docs/rules.md lists, with
 // escapes decoded twice at most.
 func oraclePaths(target string) []string {
@@ -276,10 +290,14 @@ func oraclePaths(target string) []string {
 		next := []reading{
 			{before, n},
 			{strings.ReplaceAll(s, `\`, "/"), n},
-			{reParameters.ReplaceAllString(s, ""), n},
-			{reSlashes.ReplaceAllString(s, "/"), n},
 			{rfcResolve(s), n},
-			{strings.NewReplacer("%2f", "/", "%2F", "/", "%5c", `\`, "%5C", `\`).Replace(s), n},
+			{oracleEscapes.Replace(s), n},
+		}
+		if strings.Contains(s, ";") {
+			next = append(next, reading{reParameters.ReplaceAllString(s, ""), n})
+		}
+		if strings.Contains(s, "//") {
+			next = append(next, reading{reSlashes.ReplaceAllString(s, "/"), n})
 		}
 		if u, err := url.PathUnescape(s); err == nil && n < 2 {
 			next = append(next, reading{u, n + 1})

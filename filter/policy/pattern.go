@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
 )
@@ -89,13 +90,21 @@ func compileAnchored(s string) (*regexp.Regexp, error) {
 		return nil, errors.New("want a regular expression, have an empty string")
 	}
 	if _, err := regexp.Compile(s); err != nil {
-		return nil, errors.New("want a regular expression (RE2): " + err.Error())
+		return nil, errors.New("want a regular expression (RE2): " + syntaxProblem(err))
 	}
 	expression, err := regexp.Compile(`\A(?:` + s + `)\z`)
 	if err != nil {
-		return nil, errors.New(`want a regular expression (RE2) that is whole in itself, each \Q with its \E: ` + err.Error())
+		return nil, errors.New(`want a regular expression (RE2) that is whole in itself, each \Q with its \E: ` + syntaxProblem(err))
 	}
 	return expression, nil
+}
+
+// syntaxProblem leaves the expression out: one for a header may hold a secret.
+func syntaxProblem(err error) string {
+	if e, ok := err.(*syntax.Error); ok {
+		return e.Code.String()
+	}
+	return "cannot be compiled"
 }
 
 func parseSegments(s string, template bool) (*pathPattern, error) {

@@ -30,6 +30,7 @@ type Policy struct {
 	index                *ruleIndex
 	preflight            *rule // what lets CORS preflights pass
 	fallback             *rule // for requests that no rule matches: a valid token of any provider
+	warnings             []string
 }
 
 // SignedBy reports whether a host signs right with one of the policy's keys at
@@ -45,7 +46,7 @@ func (p *Policy) Properties() [][]string { return p.properties }
 
 // Warnings are what an operator should know of a configuration that is in force.
 func (p *Policy) Warnings() []string {
-	var list []string
+	list := append([]string(nil), p.warnings...)
 	for _, r := range p.rules {
 		if r.shadow {
 			list = append(list, r.path+": in shadow: the requests that this rule refuses pass")

@@ -49,12 +49,14 @@ func readStruct(message []byte, path string, depth int, p *problems) (*node, err
 		m := member{name: string(name)}
 		for i := range n.members {
 			if n.members[i].name == m.name {
-				p.add(joinPath(path, m.name), "duplicate member: want each name once")
+				p.addDuplicate(path, m.name, len(n.members)+1)
 			}
 		}
+		odd := p.enter(path, m.name, depth)
 		if m.value, err = readValue(value, joinPath(path, m.name), depth+1, p); err != nil {
 			return nil, err
 		}
+		p.odd = odd
 		n.members = append(n.members, m)
 	}
 	return n, nil

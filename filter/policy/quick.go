@@ -59,6 +59,7 @@ func (p *Policy) quick(s *State, now time.Time, authorization, path string, head
 }
 
 func (p *Policy) quickly(s *State, token string, now time.Time) *verifiedIdentity {
+	s.keys.begin()
 	c := found{credential: credential{kind: credentialBearer, token: token, named: true}}
 	if len(p.jwt.list) > 0 {
 		c.key, c.hasKey = s.hash.sum(token), true

@@ -24,6 +24,7 @@ const (
 	ReasonMalformedToken
 	ReasonAlgorithm
 	ReasonUnknownKey
+	ReasonTooManyKeys
 	ReasonBadSignature
 	ReasonWrongIssuer
 	ReasonWrongAudience
@@ -107,8 +108,9 @@ var outcomes = [NumReasons]outcome{
 		word: "connection_header", status: 400, grpcStatus: 16, detail: detailInvalidRequest, challenges: true,
 		code: "invalid_request", description: "The Connection header names a header that is set here",
 	},
-	ReasonUnknownToken:  invalid("unknown_token"),
-	ReasonOtherProvider: invalid("other_provider"),
+	ReasonUnknownToken: invalid("unknown_token"),
+	// The token is good, and a 401 would make the client throw it away and fetch the next like it.
+	ReasonOtherProvider: insufficient("other_provider"),
 	ReasonNotYetValid:   invalid("not_yet_valid"),
 	ReasonExpired: {
 		word: "expired", status: 401, grpcStatus: 16, detail: detailInvalidToken, challenges: true,
@@ -121,6 +123,7 @@ var outcomes = [NumReasons]outcome{
 	ReasonMalformedToken:    invalid("malformed_token"),
 	ReasonAlgorithm:         invalid("algorithm"),
 	ReasonUnknownKey:        invalid("unknown_key"),
+	ReasonTooManyKeys:       invalid("too_many_keys"),
 	ReasonBadSignature:      invalid("bad_signature"),
 	ReasonWrongIssuer:       invalid("wrong_issuer"),
 	ReasonWrongAudience:     invalid("wrong_audience"),

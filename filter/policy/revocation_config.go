@@ -67,7 +67,7 @@ func (r *revocations) readInline(o *object, takes func(issuer string) bool) {
 		// By the code that reads them from the network.
 		e, member, why := readRevocation(&reader, item.appendJSON(nil))
 		switch {
-		case why != "" && member != "":
+		case why != "" && isMemberName(member):
 			o.problems.add(joinPath(item.path, member), why)
 		case why != "":
 			o.problems.add(item.path, why)

@@ -160,10 +160,7 @@ func (st *revocationState) read(document []byte) (denyList, string) {
 		e, member, wrong := readRevocation(&st.reader, item)
 		if wrong != "" {
 			at := "revoked[" + strconv.Itoa(i) + "]"
-			switch {
-			case len(member) > 64: // it ends up in the log
-				at += "[" + quote(member) + "]"
-			case member != "":
+			if isMemberName(member) { // it ends up in the log
 				at = joinPath(at, member)
 			}
 			why = at + ": " + wrong

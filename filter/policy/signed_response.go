@@ -35,15 +35,16 @@ func (i *introspector) open(s *introspectionState, started time.Time, body []byt
 	switch {
 	case err != nil:
 		return nil, "want a signed JWT: " + err.Error()
-	case !m.HasType || mediaType(m.Type) != signedType:
+	case mediaType(m.Type) != signedType:
 		return nil, "want a JWT with the typ " + signedType
 	case !r.algorithms.Has(m.Algorithm):
 		return nil, "want a JWT with an alg of " + r.algorithms.String()
 	}
-	signer, noSuchKey, _ := s.keys.signer(m, s.keys.of(&r.keyring))
-	if signer == nil {
-		if noSuchKey && r.source != nil {
-			// Nobody keeps this answer for the keys: the next one finds them.
+	s.keys.begin()
+	found := s.keys.signer(m, s.keys.of(&r.keyring))
+	if found.key == nil {
+		if found.mayBeNewer && r.source != nil {
+			// This answer is refused. The fetched keys serve the next one.
 			s.keys.ask(r.source, m.KeyID, now, true)
 			return nil, "want a signature by a key of the server's that has been fetched"
 		}

@@ -117,6 +117,7 @@ func (s *staticTokens) read(o *object, provider int, name string) {
 		if t == nil {
 			continue
 		}
+		t.secretive = true
 		token := staticToken{}
 		digest := t.checked("sha256", "", wantDigest)
 		if !t.has("sha256") {
@@ -227,7 +228,7 @@ func wantDigest(s string) string {
 	}
 	for _, c := range s {
 		if c >= utf8.RuneSelf || hexDigit(byte(c)) < 0 || c >= 'A' && c <= 'F' {
-			return "want 64 lower-case hex digits, got " + strconv.QuoteRune(c) + " among them"
+			return "want 64 lower-case hex digits and no other characters"
 		}
 	}
 	if s == emptyDigest {

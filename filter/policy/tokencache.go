@@ -1,6 +1,10 @@
 package policy
 
-import "bearerauth/filter/jose"
+import (
+	"math"
+
+	"bearerauth/filter/jose"
+)
 
 // goodToken is a token that verified under a key. Policy is not in it: rules
 // and scopes are judged for every request.
@@ -20,12 +24,13 @@ func (t *goodToken) size() int {
 	return n
 }
 
-// badToken is a refusal that depends neither on the time nor on keys to come.
+// badToken is a refusal that no key to come can change, or the fact that the keys
+// of now have not signed the token.
 type badToken struct {
-	reason   Reason
-	provider *jwtProvider
-	keys     *jose.KeySet // the refusal stands while these are the provider's keys; nil: for as long as it is remembered
-	until    float64      // forgotten then, in seconds since the epoch
+	reason      Reason
+	provider    *jwtProvider
+	keys        *jose.KeySet // the refusal holds while these are the provider's keys; nil: for as long as it is remembered
+	from, until float64      // holds from then on, forgotten then; in seconds since the epoch
 }
 
 const (
@@ -38,21 +43,6 @@ const (
 type tokenCache struct {
 	good *generations[*goodToken]
 	bad  *generations[badToken]
-
-	// The newest refusal for expiry, for the moment of that request only: a shell
-	// that asks twice about one request does not pay for two signature checks.
-	expired   tokenKey
-	expiredAt float64
-
-	// The newest token of a key that is not there, for the same reason: it is not
-	// among the refusals, since a fetch may bring its key.
-	strange strangeToken
-}
-
-// strangeToken is a token that none of these keys has signed.
-type strangeToken struct {
-	token tokenKey
-	keys  *jose.KeySet
 }
 
 func newTokenCache(bytes int) *tokenCache {
@@ -62,18 +52,15 @@ func newTokenCache(bytes int) *tokenCache {
 	}
 }
 
-// lookBad returns the reason for which a token is known to be bad.
-func (s *jwtState) lookBad(k tokenKey, now float64) (reason Reason, known bool) {
-	if k == s.cache.expired && now == s.cache.expiredAt {
-		return ReasonExpired, true
-	}
+// lookBad returns why a token is known to be bad.
+func (s *jwtState) lookBad(k tokenKey, now float64) (bad badToken, known bool) {
 	if b, ok := s.cache.bad.get(k); ok {
 		if s.standing(b, now) {
-			return b.reason, true
+			return b, true
 		}
 		s.cache.bad.drop(k)
 	}
-	return 0, false
+	return bad, false
 }
 
 // current reports whether a token that was good can still be: it ends with its
@@ -83,11 +70,16 @@ func (s *jwtState) current(t *goodToken, now float64) bool {
 }
 
 func (s *jwtState) standing(b badToken, now float64) bool {
-	return now < b.until && (b.keys == nil || s.keys.of(&b.provider.keyring) == b.keys)
+	// A clock that was set back makes an expired token good again.
+	return now >= b.from && now < b.until && (b.keys == nil || s.keys.of(&b.provider.keyring) == b.keys)
 }
 
 func (c *tokenCache) keepBad(k tokenKey, reason Reason, j *jwtProvider, keys *jose.KeySet, now float64) {
-	c.bad.put(k, badToken{reason, j, keys, now + badTokenSeconds})
+	c.bad.put(k, badToken{reason, j, keys, math.Inf(-1), now + badTokenSeconds})
+}
+
+func (c *tokenCache) keepExpired(k tokenKey, expires float64, j *jwtProvider, keys *jose.KeySet, now float64) {
+	c.bad.put(k, badToken{ReasonExpired, j, keys, expires, now + badTokenSeconds})
 }
 
 // sweep frees what is over.

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"bearerauth/filter/jose"
 )
 
 // TestCacheAgrees: over time, key changes and outages, a State with memory and
@@ -159,6 +161,64 @@ func TestGenerations(t *testing.T) {
 	off.put(key(1), 1)
 	if _, ok := off.get(key(1)); ok {
 		t.Error("a memory without room keeps something")
+	}
+}
+
+// TestGenerationsCompareWholeKeys: two tokens that share half of a key are two
+// tokens, in either half of the memory.
+func TestGenerationsCompareWholeKeys(t *testing.T) {
+	t.Parallel()
+	g := newGenerations(2*4*entryOverhead, func(int) int { return 0 })
+	g.put(tokenKey{lo: 1, hi: 1}, 7)
+	for i := range uint64(4) {
+		for _, hi := range []uint64{0, 2} {
+			if v, ok := g.get(tokenKey{lo: 1, hi: hi}); ok {
+				t.Fatalf("after %d: %d is found under another key", i, v)
+			}
+		}
+		g.put(tokenKey{lo: 100 + i, hi: 1}, 8)
+	}
+	if len(*g.old.of(1)) == 0 {
+		t.Fatal("nothing has grown old")
+	}
+	if v, ok := g.get(tokenKey{lo: 1, hi: 1}); !ok || v != 7 {
+		t.Errorf("%d, %v under its own key", v, ok)
+	}
+}
+
+// TestRefusalsAreForgotten: a refusal is remembered for a minute, so that memory is
+// not held by tokens that are not sent any more.
+func TestRefusalsAreForgotten(t *testing.T) {
+	t.Parallel()
+	checks := 0
+	p := mustParse(t, jwtConfig(t, nil))
+	s := p.NewState(counted(&checks))
+	token := newTestIssuer().sign(nil, nil)
+	for after, want := range []int{1, 0, 1} {
+		checks = 0
+		if got := decided(p.Decide(s, testNow.Add(time.Duration(after)*badTokenSeconds*time.Second-time.Duration(after%2)*time.Second), bearerRequest(token))); got != "bad_signature" || checks != want {
+			t.Errorf("after %d: %s, %d checks, want %d", after, got, checks, want)
+		}
+	}
+	s.Sweep(testNow.Add(time.Hour))
+	if n := s.jwt.cache.bad.count(); n != 0 {
+		t.Errorf("%d refusals are left", n)
+	}
+}
+
+// TestHostIsUsedForWhatItKnows: a host that failed the self-test in an algorithm
+// says nothing about it.
+func TestHostIsUsedForWhatItKnows(t *testing.T) {
+	t.Parallel()
+	p := mustParse(t, jwtConfig(t, nil))
+	yes := func(string, []byte, []byte, []byte) (bool, bool) { return true, true }
+	forged := newTestIssuer().sign(nil, nil)
+	for knows, want := range map[jose.Algorithms]string{
+		0: "bad_signature", jose.Algorithms(0).With(jose.ES256): "bad_signature", jose.Algorithms(0).With(jose.RS256): "token_valid",
+	} {
+		if got := decided(p.Decide(p.NewState(Host{Knows: knows, Verify: yes}), testNow, bearerRequest(forged))); got != want {
+			t.Errorf("%s: %s, want %s", knows, got, want)
+		}
 	}
 }
 
