@@ -237,3 +237,16 @@ func BenchmarkReadObject(b *testing.B) {
 		}
 	})
 }
+
+// TestDepth: 32 levels, as the README has it, and no more.
+func TestDepth(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ open, end string }{"objects": {`{"a":`, "}"}, "arrays": {"[", "]"}} {
+		for levels, want := range map[int]error{31: nil, 32: nil, 33: errDepth, 5000: errDepth} {
+			text := `{"x":` + strings.Repeat(c.open, levels-1) + "1" + strings.Repeat(c.end, levels-1) + "}"
+			if _, err := new(Reader).Object([]byte(text)); err != want {
+				t.Errorf("%d levels of %s: %v, want %v", levels, name, err, want)
+			}
+		}
+	}
+}

@@ -312,3 +312,15 @@ func BenchmarkParse(b *testing.B) {
 		}
 	})
 }
+
+// TestParseParts: an encrypted token has five parts. It is opaque here, and no
+// malformed JWT.
+func TestParseParts(t *testing.T) {
+	t.Parallel()
+	var p Parser
+	for _, token := range []string{"", "a", "a.b", "a.b.c.d", "a.b.c.d.e", "e30.e30.AA.AA", "e30.e30.AA.AA.AA", "a.b.c."} {
+		if _, err := p.Parse(token); err != ErrParts {
+			t.Errorf("%q: %v, want %v", token, err, ErrParts)
+		}
+	}
+}

@@ -376,3 +376,19 @@ func FuzzParseSet(f *testing.F) {
 		}
 	})
 }
+
+// TestKeyOps: a key that verifies may do other things, too, in any order.
+func TestKeyOps(t *testing.T) {
+	t.Parallel()
+	for ops, want := range map[string]bool{
+		`["verify"]`: true, `["verify","sign"]`: true, `["sign","verify"]`: true, `["verify","encrypt","x"]`: true,
+		`["sign"]`: false, `[]`: false, `["Verify"]`: false, `[7,"verify"]`: false, `["verify",7]`: false, `[null,"verify","x"]`: false, `"verify"`: false,
+	} {
+		key := rsaJWK("kid", "a")
+		key = key[:len(key)-1] + `,"key_ops":` + ops + "}"
+		s, err := ParseSet([]byte(`{"keys":[`+key+`]}`), RefuseSecrets)
+		if got := err == nil && len(s.Keys) == 1; got != want {
+			t.Errorf("%s: used %t, want %t (%v)", ops, got, want, err)
+		}
+	}
+}

@@ -329,3 +329,19 @@ func TestIntrospectionSelection(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryMemberSaysAccessToken: an answer may say of a token what it is under two
+// names. A refresh token is none to pass with, whichever of them says so.
+func TestEveryMemberSaysAccessToken(t *testing.T) {
+	t.Parallel()
+	for members, want := range map[string]string{
+		`"token_use":"refresh_token","token_type":"bearer"`: "wrong_type", `"token_type":"bearer","token_use":"refresh_token"`: "wrong_type",
+		`"token_use":"access_token","token_type":"DPoP"`: "wrong_type", `"token_type":"DPoP","token_use":"access_token"`: "wrong_type",
+		`"token_use":"access_token","token_type":"Bearer"`: "token_valid", `"token_type":"bearer"`: "token_valid",
+	} {
+		w := newIntrospectionWorld(t, nil, "")
+		w.want("/", "opaque", "wait")
+		w.answer("200", jsonType, `{"active":true,`+members+`}`)
+		w.want("/", "opaque", want)
+	}
+}

@@ -124,3 +124,76 @@ func TestShadowDenyBeside(t *testing.T) {
 		}
 	}
 }
+
+// TestOpeningBesideRequirement: where one reading of a path meets an opening that
+// asks for something and another a requirement, the request must be enough for both.
+func TestOpeningBesideRequirement(t *testing.T) {
+	t.Parallel()
+	for access, want := range map[string]string{"insecure_presence_only": "several_credentials", "optional": "several_credentials", "anonymous": "token_valid"} {
+		p := severalTokens(t, `{"match":{"path_prefix":"/right"},"providers":["c"]},{"match":{"path_prefix":"/"},"access":"`+access+`"}`)
+		for tokens, want := range map[string]string{"x-c=c": "token_valid", "x-c=c authorization=x": want, "x-c=x": "unknown_token"} {
+			if got := decided(p.Decide(p.NewState(Host{}), testNow, severalRequest("/left/%2e%2e/right/x", tokens))); got != want {
+				t.Errorf("%s, %s: %s, want %s", access, tokens, got, want)
+			}
+		}
+	}
+}
+
+// TestForwardedByAllRules: a verified token is forwarded if every rule that binds
+// says so, in whatever order.
+func TestForwardedByAllRules(t *testing.T) {
+	t.Parallel()
+	for rules, want := range map[[2]bool]bool{{true, true}: true, {true, false}: false, {false, true}: false, {false, false}: false} {
+		p := severalTokens(t, fmt.Sprintf(`{"match":{"path_prefix":"/left"},"forward_authorization":%t},{"match":{"path_prefix":"/right"},"forward_authorization":%t}`, rules[0], rules[1]))
+		r := severalRequest("/left/%2e%2e/right/x", "authorization=a")
+		a, ok := p.Decide(p.NewState(Host{}), testNow, r).(*Allow)
+		if !ok {
+			t.Fatal("refused")
+		}
+		if got := header(applyTo(r.Headers, a), "authorization") != ""; got != want {
+			t.Errorf("%v: forwarded %t", rules, got)
+		}
+	}
+}
+
+// TestOneTokenInItsHeader: of several verified tokens the upstream gets the one
+// whose identity it gets.
+func TestOneTokenInItsHeader(t *testing.T) {
+	t.Parallel()
+	for all, want := range map[string]string{`"a","c"`: "fake-a", `"c","a"`: "fake-c", `"d","c","a"`: "fake-d"} {
+		p := severalTokens(t, `{"all_of":[`+all+`]}`)
+		p.tells.tokenHeader = "x-bare"
+		r := severalRequest("/", "authorization=a x-c=c x-d=d")
+		got := ""
+		if a, ok := p.Decide(p.NewState(Host{}), testNow, r).(*Allow); ok {
+			for _, h := range a.Set {
+				if h[0] == "x-bare" {
+					got += h[1]
+				}
+			}
+			if a.Identity.Subject != want[5:] {
+				t.Errorf("%s: %q", all, a.Identity.Subject)
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", all, got, want)
+		}
+	}
+}
+
+// TestUncheckedAmongSeveral: one token that may have been revoked is enough to say so.
+func TestUncheckedAmongSeveral(t *testing.T) {
+	t.Parallel()
+	config := fmt.Sprintf(`{"providers":{
+		"j":{"type":"jwt","issuer":"https://issuer.example","audiences":["api"],"jwks":%s,"token_locations":[%%s]},
+		"s":{"type":"static","token_locations":[%%s],"tokens":[{"sha256":%q}]}},
+		"rules":[{"all_of":["j","s"]}],
+		"revocations":{"uri":"https://issuer.example/revoked","cluster":"issuer","insecure_pass_when_stale":true}}`, jwkSet(issuerOnce().jwk("RS256", "k1")), digestOf("fake-s"))
+	for _, at := range [][2]string{{"x-a", "x-b"}, {"x-b", "x-a"}} {
+		p := mustParse(t, fmt.Sprintf(config, `{"header":"`+at[0]+`"}`, `{"header":"`+at[1]+`"}`))
+		r := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {at[0], issuerOnce().sign(nil, nil)}, {at[1], "fake-s"}})
+		if a, ok := p.Decide(p.NewState(Host{}), testNow, &r).(*Allow); !ok || !a.Unchecked {
+			t.Errorf("%v: %+v", at, a)
+		}
+	}
+}

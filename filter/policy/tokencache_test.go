@@ -170,7 +170,7 @@ func TestGenerationsCompareWholeKeys(t *testing.T) {
 	t.Parallel()
 	g := newGenerations(2*4*entryOverhead, func(int) int { return 0 })
 	g.put(tokenKey{lo: 1, hi: 1}, 7)
-	for i := range uint64(4) {
+	for i := range uint64(6) {
 		for _, hi := range []uint64{0, 2} {
 			if v, ok := g.get(tokenKey{lo: 1, hi: hi}); ok {
 				t.Fatalf("after %d: %d is found under another key", i, v)
