@@ -146,6 +146,39 @@ func TestDocsCommands(t *testing.T) {
 	}
 }
 
+// TestDocsTargets: the page on building has a row for each target that `make
+// help` lists.
+func TestDocsTargets(t *testing.T) {
+	t.Parallel()
+	root, err := envoy.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := pages.Read(root, "docs/building.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	help := exec.CommandContext(t.Context(), "make", "--no-print-directory", "help")
+	help.Dir = root
+	out, err := help.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	listed := 0
+	for line := range strings.Lines(string(out)) {
+		if !strings.HasPrefix(line, "  ") {
+			continue
+		}
+		listed++
+		if row := "| `make " + strings.Fields(line)[0] + "` |"; !strings.Contains(page.Text, row) {
+			t.Errorf("%s: no row begins with %s", page.Path, row)
+		}
+	}
+	if listed < 10 {
+		t.Errorf("make help lists %d targets, want at least 10:\n%s", listed, out)
+	}
+}
+
 // TestDocsTokens: the commands that make a token and its digest do.
 func TestDocsTokens(t *testing.T) {
 	t.Parallel()

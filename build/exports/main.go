@@ -3,7 +3,7 @@
 // stays. The host calls every callback that it finds, and each call of one that
 // does nothing costs a request about a microsecond.
 //
-//	go run ./filter/internal/exports in.wasm out.wasm [more exports to keep]
+//	go run ./build/exports in.wasm out.wasm [more exports to keep]
 package main
 
 import (
