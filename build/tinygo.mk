@@ -32,9 +32,9 @@ bearerauth-small.wasm: $(SOURCES) $(TINYGO_NEEDS)
 	$(GO) run ./build/exports $(CACHE)/raw-small.wasm $(CACHE)/stripped-small.wasm
 	wasm-opt -O3 $(WASM_FEATURES) $(CACHE)/stripped-small.wasm -o $@
 
-# A program that says of signatures what the filter would (e2e/jose).
-$(CACHE)/verdicts.wasm: $(SOURCES) $(TINYGO_NEEDS) $(wildcard e2e/jose/verdict/*.go e2e/jose/verdict/guest/*.go)
-	cd e2e && $(TINYGO_BUILD) -buildmode=default -o $@ ./jose/verdict/guest
+# A program that says of signatures what the filter would (e2e/oracle/jose).
+$(CACHE)/verdicts.wasm: $(SOURCES) $(TINYGO_NEEDS) $(wildcard e2e/oracle/jose/verdict/*.go e2e/oracle/jose/verdict/guest/*.go)
+	cd e2e && $(TINYGO_BUILD) -buildmode=default -o $@ ./oracle/jose/verdict/guest
 
 # TinyGo takes its root for the sources of its runtime. The module has them but for
 # src/net, which is another repository, and which the filter does not need.

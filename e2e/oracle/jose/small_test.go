@@ -15,7 +15,7 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
-	"bearerauth/e2e/jose/verdict"
+	"bearerauth/e2e/oracle/jose/verdict"
 )
 
 // TestTinyGo: code that TinyGo compiled says the same as Go's, vector by vector,
@@ -132,7 +132,7 @@ func tokenQuestions(t *testing.T) (questions []string) {
 // exampleQuestions are the RFCs' examples, each also with one bit of its signature changed.
 func exampleQuestions(t *testing.T) (questions []string) {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join("..", "..", "testdata", "jose_examples.json"))
+	content, err := os.ReadFile(filepath.Join("..", "..", "..", "testdata", "jose_examples.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

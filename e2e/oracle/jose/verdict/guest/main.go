@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 
-	"bearerauth/e2e/jose/verdict"
+	"bearerauth/e2e/oracle/jose/verdict"
 )
 
 func main() {

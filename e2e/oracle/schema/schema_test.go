@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	schemaFile = "../../config.schema.json"
-	corpus     = "../../testdata/config"
+	schemaFile = "../../../config.schema.json"
+	corpus     = "../../../testdata/config"
 )
 
 // parserOnly are the invalid files that the schema accepts, and why it cannot
