@@ -11,6 +11,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"bearerauth/filter/corpus"
 	"bearerauth/filter/policy"
 )
 
@@ -360,7 +361,7 @@ func compare(t *testing.T, s *jsonschema.Schema, met map[string]bool, doc any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = policy.ParseWith(config, environment)
+	_, err = policy.ParseWith(config, corpus.Environment)
 	invalid := s.Validate(doc)
 	switch {
 	case err == nil && invalid != nil:
@@ -395,19 +396,19 @@ func TestMutations(t *testing.T) {
 	s := compile(t)
 	met := map[string]bool{}
 	seen := map[string]bool{}
-	for _, f := range files(t, "invalid") {
+	for _, c := range invalid(t) {
 		var doc any
-		if json.Unmarshal(f.content, &doc) == nil {
+		if json.Unmarshal(c.Config, &doc) == nil {
 			compare(t, s, met, doc)
 		}
 	}
-	valid := files(t, "valid")
+	cases := valid(t)
 	// Short ones first: there a change costs least.
-	slices.SortStableFunc(valid, func(a, b file) int { return len(a.content) - len(b.content) })
-	for _, f := range valid {
-		t.Run(f.name, func(t *testing.T) {
+	slices.SortStableFunc(cases, func(a, b corpus.Case) int { return len(a.Config) - len(b.Config) })
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
 			var doc any
-			if err := json.Unmarshal(f.content, &doc); err != nil {
+			if err := json.Unmarshal(c.Config, &doc); err != nil {
 				t.Fatal(err)
 			}
 			n := 0

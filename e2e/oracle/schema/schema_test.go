@@ -2,22 +2,20 @@ package schema
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"bearerauth/filter/corpus"
 	"bearerauth/filter/policy"
 )
 
 const (
 	schemaFile = "../../../config.schema.json"
-	corpus     = "../../../testdata/config"
+	configs    = "../../../testdata/config"
 )
 
-// parserOnly are the invalid files that the schema accepts, and why it cannot
+// parserOnly are the invalid cases that the schema accepts, and why it cannot
 // know better. The list is exact.
 var parserOnly = map[string]string{
 	"locations_too_many_cookies":                   "locations are counted over all providers",
@@ -185,16 +183,6 @@ var parserOnly = map[string]string{
 	"revocations_refresh_short":                    "durations are compared",
 }
 
-// environment is what the corpus finds there.
-func environment(name string) (string, bool) {
-	value, ok := map[string]string{
-		"BEARERAUTH_TEST_SECRET": strings.Repeat("not a secret ... ", 4),
-		"BEARERAUTH_TEST_SHORT":  "not a secret",
-		"BEARERAUTH_TEST_EMPTY":  "",
-	}[name]
-	return value, ok
-}
-
 func compile(tb testing.TB) *jsonschema.Schema {
 	tb.Helper()
 	c := jsonschema.NewCompiler()
@@ -211,42 +199,38 @@ func compile(tb testing.TB) *jsonschema.Schema {
 	return s
 }
 
-type file struct {
-	name    string
-	content []byte
-}
-
-func files(tb testing.TB, kind string) []file {
+func valid(tb testing.TB) []corpus.Case {
 	tb.Helper()
-	paths, err := filepath.Glob(filepath.Join(corpus, kind, "*.json"))
+	cases, err := corpus.Valid(configs)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if len(paths) == 0 {
-		tb.Fatalf("no %s files in %s", kind, corpus)
+	return cases
+}
+
+func invalid(tb testing.TB) (cases []corpus.Case) {
+	tb.Helper()
+	archives, err := corpus.Invalid(configs)
+	if err != nil {
+		tb.Fatal(err)
 	}
-	list := make([]file, len(paths))
-	for i, path := range paths {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		list[i] = file{strings.TrimSuffix(filepath.Base(path), ".json"), content}
+	for _, a := range archives {
+		cases = append(cases, a.Cases...)
 	}
-	return list
+	return cases
 }
 
 func TestValidFiles(t *testing.T) {
 	t.Parallel()
 	s := compile(t)
-	for _, f := range files(t, "valid") {
-		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(f.content))
+	for _, c := range valid(t) {
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(c.Config))
 		if err != nil {
-			t.Errorf("%s: %v", f.name, err)
+			t.Errorf("%s: %v", c.Name, err)
 			continue
 		}
 		if err := s.Validate(doc); err != nil {
-			t.Errorf("%s: %v", f.name, err)
+			t.Errorf("%s: %v", c.Name, err)
 		}
 	}
 }
@@ -255,20 +239,20 @@ func TestInvalidFiles(t *testing.T) {
 	t.Parallel()
 	s := compile(t)
 	seen := map[string]bool{}
-	for _, f := range files(t, "invalid") {
-		seen[f.name] = true
-		if _, err := policy.ParseWith(f.content, environment); err == nil {
-			t.Errorf("%s: the parser accepts it", f.name)
+	for _, c := range invalid(t) {
+		seen[c.Name] = true
+		if _, err := policy.ParseWith(c.Config, corpus.Environment); err == nil {
+			t.Errorf("%s: the parser accepts it", c.Name)
 		}
-		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(f.content))
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(c.Config))
 		refused := err != nil || s.Validate(doc) != nil
-		if reason, listed := parserOnly[f.name]; listed == refused {
-			t.Errorf("%s: refused by the schema %t, listed for the parser alone %t %s", f.name, refused, listed, reason)
+		if reason, listed := parserOnly[c.Name]; listed == refused {
+			t.Errorf("%s: refused by the schema %t, listed for the parser alone %t %s", c.Name, refused, listed, reason)
 		}
 	}
 	for name := range parserOnly {
 		if !seen[name] {
-			t.Errorf("%s is listed for the parser alone, and there is no such file", name)
+			t.Errorf("%s is listed for the parser alone, and there is no such case", name)
 		}
 	}
 }
