@@ -22,7 +22,7 @@ func TestTwoListenersOneVM(t *testing.T) {
 	server := upstream.Run(t)
 	p := envoy.Run(t, envoy.Options{
 		Binary: binary, Concurrency: 2,
-		Config: bootstrap(t, server.Port(),
+		Config: bootstrap(server.Port(), nil,
 			listener{name: "a", config: oneToken("fake-a", "alice")}, listener{name: "b", config: oneToken("fake-b", "bob")}),
 	})
 	subjects := map[string]string{"a": "alice", "b": "bob"}
@@ -74,7 +74,7 @@ func TestBadConfigurationAtStart(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
-			p, err := envoy.Start(ctx, envoy.Options{Binary: binary, Config: bootstrap(t, 1, listener{name: "bad", config: c.config})})
+			p, err := envoy.Start(ctx, envoy.Options{Binary: binary, Config: bootstrap(1, nil, listener{name: "bad", config: c.config})})
 			if err == nil {
 				_ = p.Stop()
 				t.Fatal("envoy started")
@@ -96,16 +96,13 @@ func TestUpdate(t *testing.T) {
 	t.Parallel()
 	binary := envoy.Need(t)
 	server := upstream.Run(t)
-	with := func(config string) string { return listener{name: "l", config: config}.yaml(t) }
+	with := func(config string) envoy.Listener { return listener{name: "l", config: config}.envoy() }
 	file, err := envoy.NewListenerFile(t.TempDir(), with(oneToken("fake-old", "alice")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := envoy.Run(t, envoy.Options{
-		Binary: binary,
-		Config: "node: {id: test, cluster: test}\nadmin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n" +
-			file.Bootstrap() + "\nstatic_resources:" + clusters(server.Port()),
-	})
+	config := envoy.Bootstrap{Members: file.Members(), Clusters: []envoy.Cluster{upstreamAt(server.Port())}}
+	p := envoy.Run(t, envoy.Options{Binary: binary, Config: config.String()})
 	status := func(token string) int {
 		return send(t, wire.HTTP1, envoy.Address(t, p, "l"), wire.Request{Fields: bearer(token)}).Status
 	}

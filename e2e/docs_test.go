@@ -47,7 +47,7 @@ func TestDocsTranscripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bootstrap, err := envoy.FreePorts(strings.ReplaceAll(string(config), "bearerauth.wasm", envoy.Module()), 8080)
+	bootstrap, err := envoy.FreePort(strings.ReplaceAll(string(config), "bearerauth.wasm", envoy.Module()), 8080)
 	if err != nil {
 		t.Fatal(err)
 	}

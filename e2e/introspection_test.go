@@ -42,12 +42,12 @@ func runIntrospection(t *testing.T) (*issuer.Server, *issuer.Introspection) {
 	return i, in
 }
 
-// introspecting is a configuration whose tokens a server knows, which is the
-// cluster issuer-0; more are members of the provider.
+// introspecting is a configuration whose tokens a server knows; more are members
+// of the provider.
 func introspecting(i *issuer.Server, path, more string) string {
 	return fmt.Sprintf(`{"subject_header": "x-auth-subject", "rules": [{"match": {"path": "/admin"}, "scopes": ["admin"]}], "providers": {"server": {
-  "type": "introspection", "cluster": "issuer-0", "introspection_uri": "%s%s", "client_id": "gate", "client_secret": "fake-client-secret"%s}}}`,
-		i.Name(), path, more)
+  "type": "introspection", "cluster": %q, "introspection_uri": "%s%s", "client_id": "gate", "client_secret": "fake-client-secret"%s}}}`,
+		i.Cluster(), i.Name(), path, more)
 }
 
 func wantStatus(t *testing.T, addr, token string, status int) *wire.Response {
@@ -179,9 +179,8 @@ func TestIntrospectionClients(t *testing.T) {
 			config: strings.Replace(introspecting(i, "/"+name, ""), `"client_id": "gate", "client_secret": "fake-client-secret"`, more, 1),
 		})
 	}
-	config := bootstrap(t, 1, listeners...)
 	server := upstream.Run(t)
-	config = strings.Replace(config, "port_value: 1}", fmt.Sprintf("port_value: %d}", server.Port()), 1) + issuerCluster("issuer-0", i.Port())
+	config := bootstrap(server.Port(), clustersOf(i), listeners...)
 	p := envoy.Run(t, envoy.Options{Binary: envoy.Need(t), Config: config, Env: []string{
 		"GATE_SECRET=" + secret, "GATE_BEARER=fake-bearer-token", "GATE_RSA=" + privatePEM(t, rsaKey), "GATE_EC=" + privatePEM(t, ecKey),
 	}, ComponentLogLevel: "wasm:info"})

@@ -89,7 +89,7 @@ func TestBadJWTConfigurationAtStart(t *testing.T) {
 	binary := envoy.Need(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	p, err := envoy.Start(ctx, envoy.Options{Binary: binary, Config: bootstrap(t, 1, listener{name: "bad", config: `{"providers": {
+	p, err := envoy.Start(ctx, envoy.Options{Binary: binary, Config: bootstrap(1, nil, listener{name: "bad", config: `{"providers": {
 		"a": {"type": "jwt", "jwks_uri": "https://issuer.example/keys", "algorithms": ["none", "HS256"], "leeway": "1h"},
 		"b": {"type": "jwt", "issuer": "x", "algorithms": ["HS256"], "secret_environment": "BEARERAUTH_NO_SUCH_VARIABLE"}}}`})})
 	if err == nil {

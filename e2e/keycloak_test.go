@@ -81,10 +81,11 @@ func runKeycloaked(t *testing.T) keycloaked {
 		{name: "wrong", config: clerked(introspectionOfKeycloak(s, "wrong", of+`"client_id": "gate", "client_secret": "fake-wrong-secret"`))},
 	}
 	server := upstream.Run(t)
-	config := bootstrap(t, server.Port(), listeners...)
+	var clusters []envoy.Cluster
 	for _, l := range listeners {
-		config += issuerCluster(l.name, s.Port)
+		clusters = append(clusters, envoy.Cluster{Name: l.name, Port: s.Port})
 	}
+	config := bootstrap(server.Port(), clusters, listeners...)
 	began := time.Now()
 	return keycloaked{s, envoy.Run(t, envoy.Options{Binary: binary, Config: config}), server, began}
 }

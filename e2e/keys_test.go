@@ -16,37 +16,27 @@ import (
 	"bearerauth/e2e/wire"
 )
 
-// fetched is a configuration whose keys come from an issuer, which is a cluster
-// of that name; more are members of the provider.
-func fetched(i *issuer.Server, cluster, more string) string {
+// fetched is a configuration whose keys come from an issuer; more are members of
+// the provider.
+func fetched(i *issuer.Server, more string) string {
 	return fmt.Sprintf(`{"subject_header": "x-auth-subject", "providers": {"idp": {
   "type": "jwt", "issuer": %q, "algorithms": ["ES256", "EdDSA"], "cluster": %q, "jwks_uri": "%s/keys"%s}}}`,
-		i.Name(), cluster, i.Name(), more)
+		i.Name(), i.Cluster(), i.Name(), more)
 }
 
-// issuerCluster is one more cluster for bootstrap.
-func issuerCluster(name string, port int) string {
-	return fmt.Sprintf(`  - name: %s
-    type: STATIC
-    connect_timeout: 1s
-    load_assignment:
-      cluster_name: %s
-      endpoints:
-      - lb_endpoints:
-        - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %d}}}
-`, name, name, port)
+func clustersOf(issuers ...*issuer.Server) (clusters []envoy.Cluster) {
+	for _, i := range issuers {
+		clusters = append(clusters, envoy.Cluster{Name: i.Cluster(), Port: i.Port()})
+	}
+	return clusters
 }
 
-// runWithIssuers starts an Envoy that knows the issuers as clusters: issuer-0 and so on.
+// runWithIssuers starts an Envoy that knows the issuers.
 func runWithIssuers(t *testing.T, concurrency int, issuers []*issuer.Server, listeners ...listener) (*envoy.Process, *upstream.Server) {
 	t.Helper()
 	binary := envoy.Need(t)
 	server := upstream.Run(t)
-	config := bootstrap(t, server.Port(), listeners...)
-	for n, i := range issuers {
-		config += issuerCluster(fmt.Sprint("issuer-", n), i.Port())
-	}
-	config += "  - {name: nobody, type: STATIC}\n"
+	config := bootstrap(server.Port(), clustersOf(issuers...), listeners...)
 	return envoy.Run(t, envoy.Options{Binary: binary, Config: config, Concurrency: concurrency}), server
 }
 
@@ -81,7 +71,7 @@ func TestKeyRotation(t *testing.T) {
 	t.Parallel()
 	old := issuer.NewKey("k0", "ES256")
 	i := issuer.Run(t, old)
-	p, _ := runWithIssuers(t, 2, []*issuer.Server{i}, listener{name: "l", config: fetched(i, "issuer-0", "")})
+	p, _ := runWithIssuers(t, 2, []*issuer.Server{i}, listener{name: "l", config: fetched(i, "")})
 	addr := envoy.Address(t, p, "l")
 	var current atomic.Pointer[issuer.Key]
 	var passed atomic.Int64
@@ -143,7 +133,7 @@ func TestIssuerDown(t *testing.T) {
 	i := issuer.Run(t, key)
 	i.Down()
 	p, server := runWithIssuers(t, 1, []*issuer.Server{i},
-		listener{name: "l", config: fetched(i, "issuer-0", `, "refresh": "1s", "max_refresh": "1s"`)})
+		listener{name: "l", config: fetched(i, `, "refresh": "1s", "max_refresh": "1s"`)})
 	addr := envoy.Address(t, p, "l")
 	token := func() string { return i.Token(key, nil) }
 	for range 3 {
@@ -203,7 +193,7 @@ func TestWrongDocuments(t *testing.T) {
 		paths[id] = "/wrong/" + id
 		i.Reply(paths[id], reply)
 		providers = append(providers, fmt.Sprintf(`%q: {"type": "jwt", "issuer": "https://%s.example",
-  "algorithms": ["ES256"], "cluster": "issuer-0", "jwks_uri": "%s%s", "timeout": "2s"}`, id, id, i.Name(), paths[id]))
+  "algorithms": ["ES256"], "cluster": %q, "jwks_uri": "%s%s", "timeout": "2s"}`, id, id, i.Cluster(), i.Name(), paths[id]))
 	}
 	for _, cluster := range []string{"nobody", "unknown"} {
 		providers = append(providers, fmt.Sprintf(`%q: {"type": "jwt", "issuer": "https://%s.example",
@@ -249,12 +239,12 @@ func TestIssuers(t *testing.T) {
 	t.Parallel()
 	key, other := issuer.NewKey("k1", "ES256"), issuer.NewKey("k1", "ES256")
 	a, b := issuer.Run(t, key), issuer.Run(t, other)
-	discover := func(cluster, name string) string {
-		return fmt.Sprintf(`{"providers": {"idp": {"type": "jwt", "issuer": %q, "discovery": true, "algorithms": ["ES256"], "cluster": %q}}}`, name, cluster)
+	discover := func(from *issuer.Server, name string) string {
+		return fmt.Sprintf(`{"providers": {"idp": {"type": "jwt", "issuer": %q, "discovery": true, "algorithms": ["ES256"], "cluster": %q}}}`, name, from.Cluster())
 	}
 	p, _ := runWithIssuers(t, 2, []*issuer.Server{a, b},
-		listener{name: "a", config: discover("issuer-0", a.Name())}, listener{name: "b", config: fetched(b, "issuer-1", "")},
-		listener{name: "wrong", config: discover("issuer-1", a.Name())})
+		listener{name: "a", config: discover(a, a.Name())}, listener{name: "b", config: fetched(b, "")},
+		listener{name: "wrong", config: discover(b, a.Name())})
 	for range 10 {
 		for _, c := range []struct {
 			listener, token string

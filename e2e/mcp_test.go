@@ -148,7 +148,7 @@ func (s servers) guarded(address string) string {
 // as an update, when Envoy has found one.
 func runGuard(t *testing.T, s servers) string {
 	t.Helper()
-	with := func(address string) string { return listener{name: "mcp", config: s.guarded(address)}.yaml(t) }
+	with := func(address string) envoy.Listener { return listener{name: "mcp", config: s.guarded(address)}.envoy() }
 	file, err := envoy.NewListenerFile(t.TempDir(), with("http://127.0.0.1/none"))
 	if err != nil {
 		t.Fatal(err)
@@ -157,11 +157,10 @@ func runGuard(t *testing.T, s servers) string {
 	if _, err := fmt.Sscanf(s.Issuer, "http://127.0.0.1:%d", &port); err != nil {
 		t.Fatal(err)
 	}
-	p := envoy.Run(t, envoy.Options{
-		Binary: envoy.Need(t),
-		Config: "node: {id: test, cluster: test}\nadmin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n" +
-			file.Bootstrap() + "\nstatic_resources:" + clusters(s.Tools) + issuerCluster("issuer", port),
-	})
+	p := envoy.Run(t, envoy.Options{Binary: envoy.Need(t), Config: envoy.Bootstrap{
+		Members:  file.Members(),
+		Clusters: []envoy.Cluster{upstreamAt(s.Tools), {Name: "issuer", Port: port}},
+	}.String()})
 	host := envoy.Address(t, p, "mcp")
 	address := "http://" + host + "/mcp"
 	if err := file.Write(with(address)); err != nil {

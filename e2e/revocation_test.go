@@ -24,8 +24,8 @@ func TestRevocation(t *testing.T) {
 	i := issuer.Run(t, key)
 	const workers, maxStale = 2, 4 * time.Second
 	config := func(more string) string {
-		return strings.TrimSuffix(fetched(i, "issuer-0", ""), "}") + fmt.Sprintf(
-			`, "revocations": {"uri": "%s%s", "cluster": "issuer-0", "refresh": "1s"%s}}`, i.Name(), issuer.RevokedPath, more)
+		return strings.TrimSuffix(fetched(i, ""), "}") + fmt.Sprintf(
+			`, "revocations": {"uri": "%s%s", "cluster": %q, "refresh": "1s"%s}}`, i.Name(), issuer.RevokedPath, i.Cluster(), more)
 	}
 	p, server := runWithIssuers(t, workers, []*issuer.Server{i}, listener{name: "l", config: config(fmt.Sprintf(`, "max_stale": "%s"`, maxStale))})
 	addr := envoy.Address(t, p, "l")
@@ -115,8 +115,8 @@ func TestNoListAtStart(t *testing.T) {
 	i := issuer.Run(t, key)
 	i.Reply(issuer.RevokedPath, issuer.Say(500, ""))
 	config := func(more string) string {
-		return strings.TrimSuffix(fetched(i, "issuer-0", ""), "}") + fmt.Sprintf(
-			`, "revocations": {"uri": "%s%s", "cluster": "issuer-0", "refresh": "1s"%s}}`, i.Name(), issuer.RevokedPath, more)
+		return strings.TrimSuffix(fetched(i, ""), "}") + fmt.Sprintf(
+			`, "revocations": {"uri": "%s%s", "cluster": %q, "refresh": "1s"%s}}`, i.Name(), issuer.RevokedPath, i.Cluster(), more)
 	}
 	p, _ := runWithIssuers(t, 1, []*issuer.Server{i}, listener{name: "l", config: config("")},
 		listener{name: "insecure", config: config(`, "insecure_pass_when_stale": true`)})

@@ -28,7 +28,7 @@ func TestScenarios(t *testing.T) {
 		listeners = append(listeners, listener{name: story.Name, config: string(story.Config)})
 	}
 	p := envoy.Run(t, envoy.Options{
-		Binary: binary, Config: bootstrap(t, server.Port(), listeners...),
+		Binary: binary, Config: bootstrap(server.Port(), nil, listeners...),
 	})
 	for _, story := range stories {
 		addr := envoy.Address(t, p, story.Name)

@@ -12,8 +12,8 @@ import (
 
 // signedBy takes the answers that the issuer signs; its keys come from it, too.
 func signedBy(i *issuer.Server, more string) string {
-	return fmt.Sprintf(`, "signed_response": {"issuer": %q, "algorithms": ["RS256", "ES256", "EdDSA"], "jwks_uri": "%s/keys", "cluster": "issuer-0"%s}`,
-		i.Name(), i.Name(), more)
+	return fmt.Sprintf(`, "signed_response": {"issuer": %q, "algorithms": ["RS256", "ES256", "EdDSA"], "jwks_uri": "%s/keys", "cluster": %q%s}`,
+		i.Name(), i.Name(), i.Cluster(), more)
 }
 
 // TestSignedIntrospection: signed answers of several algorithms, and of a key that

@@ -21,7 +21,7 @@ func TestColdStart(t *testing.T) {
 	key, other := issuer.NewKey("k1", "ES256"), issuer.NewKey("k1", "ES256")
 	i := issuer.Run(t, key)
 	i.Hold()
-	p, server := runWithIssuers(t, 2, []*issuer.Server{i}, listener{name: "l", config: fetched(i, "issuer-0", `, "timeout": "30s"`)})
+	p, server := runWithIssuers(t, 2, []*issuer.Server{i}, listener{name: "l", config: fetched(i, `, "timeout": "30s"`)})
 	addr := envoy.Address(t, p, "l")
 	const clients = 80
 	var stay, leave sync.WaitGroup
@@ -106,7 +106,7 @@ func TestWaitingPosts(t *testing.T) {
 	key, other := issuer.NewKey("k1", "ES256"), issuer.NewKey("k1", "ES256")
 	i := issuer.Run(t, key)
 	i.Hold()
-	config := fetched(i, "issuer-0", `, "timeout": "30s"`)
+	config := fetched(i, `, "timeout": "30s"`)
 	p, server := runWithIssuers(t, 1, []*issuer.Server{i},
 		listener{name: "shown", config: config, wasm: "allow_on_headers_stop_iteration: true"},
 		listener{name: "held", config: config, wasm: "allow_on_headers_stop_iteration: false"})
@@ -196,7 +196,7 @@ func TestTrailersOfWaitingPosts(t *testing.T) {
 	i.Hold()
 	const wasm, hcm = "allow_on_headers_stop_iteration: true", "http_protocol_options: {enable_trailers: true}"
 	p, server := runWithIssuers(t, 1, []*issuer.Server{i},
-		listener{name: "keys", config: fetched(i, "issuer-0", `, "timeout": "30s"`), wasm: wasm, hcm: hcm},
+		listener{name: "keys", config: fetched(i, `, "timeout": "30s"`), wasm: wasm, hcm: hcm},
 		listener{name: "introspection", config: introspecting(i, issuer.IntrospectionPath, `, "timeout": "30s"`), wasm: wasm, hcm: hcm})
 	var group sync.WaitGroup
 	for name, token := range map[string]string{"keys": i.Token(key, nil), "introspection": "fake-opaque"} {
@@ -208,8 +208,10 @@ func TestTrailersOfWaitingPosts(t *testing.T) {
 				r, err := how(ctx, addr, wire.Request{
 					Method: "POST", Path: "/" + name + version, Fields: append(bearer(token), wire.Field{Name: "te", Value: "trailers"}), Body: "body",
 					Trailers: []wire.Field{
-						{Name: "x-auth-subject", Value: "forged-root"}, {Name: "x_auth_subject", Value: "forged-root"},
-						{Name: "authorization", Value: "Bearer forged-root"}, {Name: "x-checksum", Value: "kept-" + name + version},
+						{Name: "x-auth-subject", Value: "forged-root"},
+						{Name: "x_auth_subject", Value: "forged-root"},
+						{Name: "authorization", Value: "Bearer forged-root"},
+						{Name: "x-checksum", Value: "kept-" + name + version},
 					},
 				})
 				if err != nil || r.Status != 200 {

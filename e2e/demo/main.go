@@ -74,7 +74,7 @@ func run(ctx context.Context, w io.Writer, m mode) (bad int, err error) {
 		if m.keepPort {
 			fmt.Fprintf(w, "Port %d is taken, so Envoy listens on another one.\n", configPort)
 		}
-		if config, err = envoy.FreePorts(config, configPort); err != nil {
+		if config, err = envoy.FreePort(config, configPort); err != nil {
 			return 0, fmt.Errorf("envoy.yaml: %w", err)
 		}
 	}
