@@ -7,30 +7,28 @@ import (
 	"strings"
 
 	"bearerauth/e2e/envoy"
+	"bearerauth/e2e/issuer"
 )
 
 // filter is what stands before the router on a row's listener.
 type filter interface {
 	// envoy is its entry of http_filters. Nothing is shared between two ids.
-	envoy(id string, m *material) (envoy.Filter, error)
+	envoy(id string, m *material) envoy.Filter
 }
 
 // bearerauth is the plugin configuration, as JSON, of the standard build.
-type bearerauth func(m *material) (string, error)
+type bearerauth func(m *material) string
 
-func (b bearerauth) envoy(id string, m *material) (envoy.Filter, error) {
-	return b.with(standardBuild, id, m)
-}
-
-func (b bearerauth) with(build, id string, m *material) (envoy.Filter, error) {
-	config, err := b(m)
-	return wasm(id, filepath.Join(m.root, build), config), err
+func (b bearerauth) envoy(id string, m *material) envoy.Filter {
+	return wasm(id, filepath.Join(m.root, standardBuild), b(m))
 }
 
 // small is the same with the small build.
 type small struct{ bearerauth }
 
-func (s small) envoy(id string, m *material) (envoy.Filter, error) { return s.with(smallBuild, id, m) }
+func (s small) envoy(id string, m *material) envoy.Filter {
+	return wasm(id, filepath.Join(m.root, smallBuild), s.bearerauth(m))
+}
 
 const (
 	standardBuild = "bearerauth.wasm"
@@ -40,8 +38,8 @@ const (
 // floor is one of the modules that decide nothing; see floor/README.md.
 type floor string
 
-func (f floor) envoy(id string, m *material) (envoy.Filter, error) {
-	return wasm(id, filepath.Join(m.root, "e2e", "bench", "floor", string(f)+".wasm"), "{}"), nil
+func (f floor) envoy(id string, m *material) envoy.Filter {
+	return wasm(id, filepath.Join(m.root, "e2e", "bench", "floor", string(f)+".wasm"), "{}")
 }
 
 // wasm gives each row a VM of its own, in which no other row's caches are.
@@ -49,8 +47,8 @@ func wasm(id, file, config string) envoy.Filter {
 	return envoy.Wasm{Name: id, VM: id, File: file, Config: config}
 }
 
-func filterOf(format string, args ...any) (envoy.Filter, error) {
-	return envoy.YAML(fmt.Sprintf(format, args...)), nil
+func filterOf(format string, args ...any) envoy.Filter {
+	return envoy.YAML(fmt.Sprintf(format, args...))
 }
 
 // quoted is a YAML string on one line, whatever is in it.
@@ -63,11 +61,7 @@ type jwtAuthn struct {
 	identity  bool // the token stripped and two claims as headers; else it is kept, and nothing set
 }
 
-func (j jwtAuthn) envoy(_ string, m *material) (envoy.Filter, error) {
-	keys, err := m.jwks(j.algorithm)
-	if err != nil {
-		return nil, err
-	}
+func (j jwtAuthn) envoy(_ string, m *material) envoy.Filter {
 	more := "forward: true"
 	if j.identity {
 		more = "claim_to_headers: [{claim_name: tier, header_name: x-auth-tier}, {claim_name: org, header_name: x-auth-org}]"
@@ -87,13 +81,13 @@ typed_config:
   rules:
   - match: {prefix: /}
     requires: {provider_name: issuer}
-`, issuer, audience, quoted(keys), more)
+`, issuerName, audience, quoted(issuer.Set(m.key(j.algorithm))), more)
 }
 
 // apiKeyAuth is Envoy's own filter for opaque tokens; it compares plain text.
 type apiKeyAuth struct{}
 
-func (apiKeyAuth) envoy(string, *material) (envoy.Filter, error) {
+func (apiKeyAuth) envoy(string, *material) envoy.Filter {
 	return filterOf(`name: envoy.filters.http.api_key_auth
 typed_config:
   "@type": type.googleapis.com/envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth
@@ -106,7 +100,7 @@ typed_config:
 // told method, path, host and Authorization.
 type extAuthz struct{}
 
-func (extAuthz) envoy(string, *material) (envoy.Filter, error) {
+func (extAuthz) envoy(string, *material) envoy.Filter {
 	return filterOf(`name: envoy.filters.http.ext_authz
 typed_config:
   "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
@@ -121,7 +115,7 @@ typed_config:
 // such a call costs Envoy, whoever makes it.
 type luaCall struct{}
 
-func (luaCall) envoy(string, *material) (envoy.Filter, error) {
+func (luaCall) envoy(string, *material) envoy.Filter {
 	return filterOf(`name: envoy.filters.http.lua
 typed_config:
   "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
@@ -143,7 +137,7 @@ typed_config:
 // lua is what people write before they look for a filter.
 type lua struct{}
 
-func (lua) envoy(string, *material) (envoy.Filter, error) {
+func (lua) envoy(string, *material) envoy.Filter {
 	return filterOf(`name: envoy.filters.http.lua
 typed_config:
   "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua

@@ -41,11 +41,9 @@ type gatewayOptions struct {
 func rowID(i int) string { return fmt.Sprintf("row%02d", i) }
 
 func startGateway(ctx context.Context, rows []row, m *material, o gatewayOptions) (*gateway, error) {
-	config, err := bootstrap(rows, m)
-	if err != nil {
-		return nil, err
-	}
-	p, err := envoy.Start(ctx, envoy.Options{Config: config, Concurrency: o.workers, StartTimeout: o.timeout, LogLevel: "error"})
+	p, err := envoy.Start(ctx, envoy.Options{
+		Config: bootstrap(rows, m), Concurrency: o.workers, StartTimeout: o.timeout, LogLevel: "error",
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -75,20 +73,16 @@ func pin(ctx context.Context, pid int, cpus ...int) error {
 	return nil
 }
 
-func bootstrap(rows []row, m *material) (string, error) {
+func bootstrap(rows []row, m *material) string {
 	config := envoy.Bootstrap{Clusters: []envoy.Cluster{{Name: authority, Port: m.authority}}}
 	for i, r := range rows {
 		l := envoy.Listener{Name: rowID(i)}
 		if r.filter != nil {
-			f, err := r.filter.envoy(l.Name, m)
-			if err != nil {
-				return "", fmt.Errorf("row %q: %w", r.name, err)
-			}
-			l.Filters = []envoy.Filter{f}
+			l.Filters = []envoy.Filter{r.filter.envoy(l.Name, m)}
 		}
 		config.Listeners = append(config.Listeners, l)
 	}
-	return config.String(), nil
+	return config.String()
 }
 
 // answered is how many requests of a row had an answer of each class.
