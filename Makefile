@@ -33,6 +33,9 @@ include build/tinygo.mk
 demo: $(MODULE)
 	$(GO) run -C e2e ./demo $(ARGS)
 
+# Shows what runs, what failed, and how long it took.
+TEST := $(GO) run ./build/gotest
+
 ## test: unit, scribble-test and e2e
 .PHONY: test
 test: unit scribble-test e2e
@@ -40,14 +43,12 @@ test: unit scribble-test e2e
 ## unit: all tests that need no Envoy
 .PHONY: unit
 unit: $(MODULE)
-	$(GO) test ./...
-	$(GO) test -C cmd ./...
-	$(GO) test -C e2e ./oracle/...
+	@$(TEST) . ./... -- cmd ./... -- e2e ./oracle/...
 
 ## scribble-test: the module's tests; this build overwrites what the host gave when a callback ends
 .PHONY: scribble-test
 scribble-test: $(CACHE)/scribble.wasm
-	MODULE=.cache/scribble.wasm $(GO) test ./filter -short
+	@MODULE=.cache/scribble.wasm $(TEST) . -short ./filter
 
 $(CACHE)/scribble.wasm: $(SOURCES)
 	@mkdir -p $(CACHE)
@@ -67,7 +68,7 @@ e2e: $(MODULE)
 	@command -v node >/dev/null && command -v npm >/dev/null || { \
 		echo "## TESTS OF MCP AND OF A REAL AUTHORIZATION SERVER SKIPPED: no Node.js with npm"; \
 		test -z "$$CI"; }
-	$(GO) test -C e2e -count=1 $(IN_ENVOY)
+	@$(TEST) e2e -count=1 $(IN_ENVOY)
 
 ## e2e-keycloak: the filter against a real Keycloak (needs Java and Maven; 170 MB once)
 .PHONY: e2e-keycloak
@@ -78,9 +79,8 @@ e2e-keycloak: $(MODULE)
 ## small-test: what a compiler can get wrong: the small build in wazero and in Envoy, and signatures
 .PHONY: small-test
 small-test: bearerauth.wasm bearerauth-small.wasm $(CACHE)/verdicts.wasm
-	MODULE=bearerauth-small.wasm $(GO) test ./filter
-	VERDICTS=$(CACHE)/verdicts.wasm $(GO) test -C e2e ./oracle/jose
-	$(MAKE) e2e MODULE=bearerauth-small.wasm
+	@MODULE=bearerauth-small.wasm VERDICTS=$(CACHE)/verdicts.wasm $(TEST) . ./filter -- e2e ./oracle/jose
+	@$(MAKE) e2e MODULE=bearerauth-small.wasm
 
 ## soak: a million requests in wazero; memory must stay as it is
 .PHONY: soak

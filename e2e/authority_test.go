@@ -131,11 +131,11 @@ func TestAuthority(t *testing.T) {
 		t.Errorf("failures in the log:\n%s", p.Log.Tail(20))
 	}
 	wantStatus(t, envoy.Address(t, p, "signed-other"), a.token(nil), 503)
-	if _, err := p.Log.Wait(`want the aud "app"`, 10*time.Second); err != nil {
+	if _, err := p.Log.Wait(`want the aud "app"`, limit); err != nil {
 		t.Error(err)
 	}
 	wantStatus(t, envoy.Address(t, p, "wrong"), a.token(nil), 503)
-	if _, err := p.Log.Wait(`refuses the question with "401", invalid_client`, 10*time.Second); err != nil {
+	if _, err := p.Log.Wait(`refuses the question with "401", invalid_client`, limit); err != nil {
 		t.Error(err)
 	}
 }

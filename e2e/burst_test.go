@@ -154,13 +154,13 @@ func (b burst) send(t *testing.T, p *envoy.Process, i *issuer.Server, name strin
 		}
 	}
 	if b.warm {
-		if err := i.Wait(issuer.KeysPath, 1, 20*time.Second); err != nil {
+		if err := i.Wait(issuer.KeysPath, 1, limit); err != nil {
 			t.Fatal(err)
 		}
 		await(t, addr, func() string { return i.Token(issuer.NewKey("k1", "ES256"), nil) }, 401, 503)
 		i.Hold()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	conns := make([]*wire.Conn, connections)
 	for n := range conns {
@@ -179,7 +179,7 @@ func (b burst) send(t *testing.T, p *envoy.Process, i *issuer.Server, name strin
 	}
 	if b.server == slow {
 		if b.name != "many unknown kids" { // of which few wait: fetches for them come from a bucket
-			if _, err := p.WaitStat("http."+name+".downstream_rq_active", envoy.Exactly(int64(size)), 20*time.Second); err != nil {
+			if _, err := p.WaitStat("http."+name+".downstream_rq_active", envoy.Exactly(int64(size)), limit); err != nil {
 				t.Fatal(err)
 			}
 		}

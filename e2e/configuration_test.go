@@ -32,7 +32,7 @@ func TestTwoListenersOneVM(t *testing.T) {
 			addr := envoy.Address(t, p, own)
 			group.Go(func() {
 				for i := range 25 {
-					ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+					ctx, cancel := context.WithTimeout(context.Background(), limit)
 					token, want := "fake-"+own, 200
 					if i%2 == 1 {
 						token, want = "fake-"+other, 401
@@ -72,7 +72,7 @@ func TestBadConfigurationAtStart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			ctx, cancel := context.WithTimeout(context.Background(), limit)
 			defer cancel()
 			p, err := envoy.Start(ctx, envoy.Options{Binary: binary, Config: bootstrap(1, nil, listener{name: "bad", config: c.config})})
 			if err == nil {
@@ -112,7 +112,7 @@ func TestUpdate(t *testing.T) {
 	if err := file.Write(with(`{"providers": {}}`)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.WaitStat("listener_manager.lds.update_rejected", envoy.AtLeast(1), 30*time.Second); err != nil {
+	if _, err := p.WaitStat("listener_manager.lds.update_rejected", envoy.AtLeast(1), limit); err != nil {
 		t.Fatal(err)
 	}
 	if got := status("fake-old"); got != 200 {
@@ -121,10 +121,10 @@ func TestUpdate(t *testing.T) {
 	if err := file.Write(with(oneToken("fake-new", "bob"))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.WaitStat("listener_manager.lds.update_success", envoy.AtLeast(2), 30*time.Second); err != nil {
+	if _, err := p.WaitStat("listener_manager.lds.update_success", envoy.AtLeast(2), limit); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(limit)
 	for status("fake-new") != 200 {
 		// The old listener drains while the new one starts on the same port.
 		if time.Now().After(deadline) {
@@ -167,7 +167,7 @@ func TestMetrics(t *testing.T) {
 // the filter's tick.
 func waitSeries(t *testing.T, g *gateway, want map[string]float64) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(limit)
 	for {
 		got, err := g.Prometheus()
 		if err != nil {

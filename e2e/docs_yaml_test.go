@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	extensions "istio.io/api/extensions/v1alpha1"
@@ -210,7 +209,7 @@ func bootstrapAround(t *testing.T, document string, tree map[string]any) string 
 func validate(t *testing.T, root, bootstrap string) {
 	t.Helper()
 	binary := envoy.Need(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	if err := envoy.Validate(ctx, envoy.Options{Binary: binary, Dir: root, Config: bootstrap}); err != nil {
 		t.Errorf("%v\n%s", err, bootstrap)
@@ -263,7 +262,7 @@ func TestDocsReload(t *testing.T) {
 	}
 	stat := func(name string, n int64) {
 		t.Helper()
-		if _, err := p.WaitStat("extension_config_discovery.http_filter.bearerauth."+name, envoy.AtLeast(n), 30*time.Second); err != nil {
+		if _, err := p.WaitStat("extension_config_discovery.http_filter.bearerauth."+name, envoy.AtLeast(n), limit); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -271,7 +270,7 @@ func TestDocsReload(t *testing.T) {
 	write("no digest")
 	stat("update_rejected", 1)
 	want("fake-old", 200)
-	if _, err := p.Log.Wait(`tokens\[0\]\.sha256: want 64`, 10*time.Second); err != nil {
+	if _, err := p.Log.Wait(`tokens\[0\]\.sha256: want 64`, limit); err != nil {
 		t.Error(err)
 	}
 	write(digestOf("fake-new"))

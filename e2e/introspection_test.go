@@ -185,7 +185,7 @@ func TestIntrospectionClients(t *testing.T) {
 		"GATE_SECRET=" + secret, "GATE_BEARER=fake-bearer-token", "GATE_RSA=" + privatePEM(t, rsaKey), "GATE_EC=" + privatePEM(t, ecKey),
 	}, ComponentLogLevel: "wasm:info"})
 	if binary := p.Binary; binary.AtLeast(1, 40) {
-		if _, err := p.Log.Wait("the host signs client assertions", 10*time.Second); err != nil {
+		if _, err := p.Log.Wait("the host signs client assertions", limit); err != nil {
 			t.Error(err)
 		}
 	}
@@ -267,7 +267,7 @@ func TestIntrospectionOnce(t *testing.T) {
 	t.Parallel()
 	i, in := runIntrospection(t)
 	in.Activate("opaque", issuer.Claims{"sub": "alice"})
-	p, server := runWithIssuers(t, 2, []*issuer.Server{i}, listener{name: "l", config: introspecting(i, issuer.IntrospectionPath, `, "timeout": "20s"`)})
+	p, server := runWithIssuers(t, 2, []*issuer.Server{i}, listener{name: "l", config: introspecting(i, issuer.IntrospectionPath, `, "timeout": "50s"`)})
 	addr := envoy.Address(t, p, "l")
 	i.Hold()
 	patience, leave := context.WithCancel(t.Context())
@@ -280,14 +280,14 @@ func TestIntrospectionOnce(t *testing.T) {
 		}
 		stay.Go(func() {
 			how := []sender{wire.HTTP1, wire.HTTP2}[n%2]
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			if r, err := how(ctx, addr, wire.Request{Method: "POST", Body: "x", Fields: bearer("opaque")}); err != nil || r.Status != 200 {
 				t.Errorf("%+v %v", r, err)
 			}
 		})
 	}
-	if _, err := p.WaitStat("http.l.downstream_rq_active", envoy.Exactly(100), 20*time.Second); err != nil {
+	if _, err := p.WaitStat("http.l.downstream_rq_active", envoy.Exactly(100), limit); err != nil {
 		t.Fatal(err)
 	}
 	leave()
@@ -395,7 +395,7 @@ func TestIntrospectionOutage(t *testing.T) {
 	in.Revoke("opaque")
 	await(t, strict, func() string { return "opaque" }, 401, 200)
 	const failures = "wasmcustom.result=.=failure;.;bearerauth_introspections_total"
-	if _, err := p.WaitStat(failures, envoy.AtLeast(2), 10*time.Second); err != nil {
+	if _, err := p.WaitStat(failures, envoy.AtLeast(2), limit); err != nil {
 		t.Error(err)
 	}
 }

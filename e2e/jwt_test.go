@@ -77,7 +77,7 @@ func TestJWTAlgorithms(t *testing.T) {
 func TestBadJWTConfigurationAtStart(t *testing.T) {
 	t.Parallel()
 	binary := envoy.Need(t)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	p, err := envoy.Start(ctx, envoy.Options{Binary: binary, Config: bootstrap(1, nil, listener{name: "bad", config: `{"providers": {
 		"a": {"type": "jwt", "jwks_uri": "https://issuer.example/keys", "algorithms": ["none", "HS256"], "leeway": "1h"},

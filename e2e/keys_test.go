@@ -42,7 +42,7 @@ func runWithIssuers(t *testing.T, concurrency int, issuers []*issuer.Server, lis
 
 // attempt is send where an error is no failure of the test.
 func attempt(addr, token string) (*wire.Response, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	return wire.HTTP1(ctx, addr, wire.Request{Fields: bearer(token)})
 }
@@ -50,7 +50,7 @@ func attempt(addr, token string) (*wire.Response, error) {
 // await asks until the status comes; until then it has to be one of some others.
 func await(t *testing.T, addr string, token func() string, status int, until ...int) {
 	t.Helper()
-	for deadline := time.Now().Add(40 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
 		r, err := attempt(addr, token())
 		if err != nil {
 			t.Fatal(err)
@@ -98,7 +98,7 @@ func TestKeyRotation(t *testing.T) {
 		i.Publish(old, next)
 		current.Store(next)
 		old = next
-		for from, deadline := passed.Load(), time.Now().Add(20*time.Second); passed.Load() < from+100; time.Sleep(time.Millisecond) {
+		for from, deadline := passed.Load(), time.Now().Add(limit); passed.Load() < from+100; time.Sleep(time.Millisecond) {
 			if t.Failed() || time.Now().After(deadline) {
 				t.Fatalf("%d requests after rotation %d", passed.Load()-from, n)
 			}
@@ -153,7 +153,7 @@ func TestIssuerDown(t *testing.T) {
 	}
 	await(t, addr, token, 200, 503)
 	// Refreshed ahead of time, by nobody's request.
-	if err := i.Wait(issuer.KeysPath, i.Requests(issuer.KeysPath)+1, 20*time.Second); err != nil {
+	if err := i.Wait(issuer.KeysPath, i.Requests(issuer.KeysPath)+1, limit); err != nil {
 		t.Fatal(err)
 	}
 	const failures = "wasmcustom.result=.=failure;.;bearerauth_key_fetches_total"
@@ -162,7 +162,7 @@ func TestIssuerDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.Reset(true)
-	if _, err := p.WaitStat(failures, envoy.AtLeast(stats[failures]+2), 20*time.Second); err != nil {
+	if _, err := p.WaitStat(failures, envoy.AtLeast(stats[failures]+2), limit); err != nil {
 		t.Fatalf("%v in %v", err, stats)
 	}
 	next := issuer.NewKey("k2", "ES256")

@@ -128,7 +128,7 @@ func runNode(t *testing.T, dir string, said any, script string, arguments ...str
 		if err := json.Unmarshal([]byte(line), said); err != nil {
 			t.Fatalf("%s says %q: %v\n%s", script, line, err, log.String())
 		}
-	case <-time.After(time.Minute):
+	case <-time.After(limit):
 		_ = node.Process.Kill()
 		t.Fatal(script, " does not start")
 	}
@@ -166,7 +166,7 @@ func runGuard(t *testing.T, s servers) string {
 	if err := file.Write(with(address)); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
 		if r := send(t, wire.HTTP1, host, wire.Request{Path: "/.well-known/oauth-protected-resource/mcp"}); r.Status == 200 {
 			return address
 		}
@@ -195,7 +195,7 @@ func TestMCP(t *testing.T) {
 	s := runServers(t, dir)
 	address := runGuard(t, s)
 	origin := strings.TrimSuffix(address, "/mcp")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	node := exec.CommandContext(ctx, "node", "client.js", address, s.Issuer)
 	node.Dir = dir

@@ -59,7 +59,7 @@ func TestTrap(t *testing.T) {
 	}
 	// A fresh VM fetches keys and traps, too. A request that went upstream before
 	// that can get 503 for its answer, so the number of requests says nothing.
-	for deadline := time.Now().Add(40 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
 		got := send(t, wire.HTTP1, addr, wire.Request{Path: "/good", Fields: bearer("fake-good-client")})
 		if got.Status == 200 {
 			break

@@ -35,14 +35,13 @@ type gateway struct {
 type gatewayOptions struct {
 	workers int
 	cpu     int // to pin to, or -1
-	timeout time.Duration
 }
 
 func rowID(i int) string { return fmt.Sprintf("row%02d", i) }
 
 func startGateway(ctx context.Context, rows []row, m *material, o gatewayOptions) (*gateway, error) {
 	p, err := envoy.Start(ctx, envoy.Options{
-		Config: bootstrap(rows, m), Concurrency: o.workers, StartTimeout: o.timeout, LogLevel: "error",
+		Config: bootstrap(rows, m), Concurrency: o.workers, LogLevel: "error",
 	})
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(envoy.Main(m)) }
 
-const wait = time.Minute
+const wait = 5 * time.Minute
 
 func TestFaults(t *testing.T) {
 	ok := example{"/", "Bearer x", 200, `{"token":"x"}`, ""}

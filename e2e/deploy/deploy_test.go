@@ -91,7 +91,7 @@ func TestIstioWasmPluginInEnvoy(t *testing.T) {
 	t.Parallel()
 	binary := envoy.Need(t)
 	validate := func(config string) error {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		gateway := envoy.Listener{Name: "gateway", Filters: []envoy.Filter{envoy.Wasm{Name: "bearerauth", Config: config}}}
 		return envoy.Validate(ctx, envoy.Options{Binary: binary, Config: envoy.Bootstrap{Listeners: []envoy.Listener{gateway}}.String()})
