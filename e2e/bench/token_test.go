@@ -62,7 +62,7 @@ func verify(t *testing.T, key *issuer.Key, token string) (payload []byte, err er
 	if err := json.Unmarshal([]byte(issuer.Set(key)), &set); err != nil {
 		t.Fatal(err)
 	}
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(key.Algorithm)})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(key.Algorithm)})
 	if err != nil {
 		t.Fatal(err)
 	}
