@@ -64,7 +64,6 @@ func TestTwoListenersOneVM(t *testing.T) {
 // TestBadConfigurationAtStart: Envoy does not start, and says why.
 func TestBadConfigurationAtStart(t *testing.T) {
 	t.Parallel()
-	binary := envoy.Need(t)
 	for name, c := range map[string]struct{ config, says string }{
 		"empty":       {"{}", `providers: want an object with at least one provider`},
 		"misspelt":    {`{"Realm": "x", "providers": {"a": {"type": "static", "tokens": [{"sha256": "x"}]}}}`, `Realm: unknown member`},
@@ -72,22 +71,29 @@ func TestBadConfigurationAtStart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(context.Background(), limit)
-			defer cancel()
-			p, err := envoy.Start(ctx, envoy.Options{Binary: binary, Config: bootstrap(1, nil, listener{name: "bad", config: c.config})})
-			if err == nil {
-				_ = p.Stop()
-				t.Fatal("envoy started")
-			}
-			var exit *envoy.ExitError
-			if !errors.As(err, &exit) {
-				t.Fatal(err)
-			}
-			if _, err := exit.Log.Wait(c.says, time.Second); err != nil {
-				t.Errorf("%v\n%s", err, exit.Log)
+			log := refusedAtStart(t, c.config)
+			if _, err := log.Wait(c.says, time.Second); err != nil {
+				t.Errorf("%v\n%s", err, log)
 			}
 		})
 	}
+}
+
+// refusedAtStart is the log of an Envoy that does not start for its configuration.
+func refusedAtStart(t *testing.T, config string) *envoy.Log {
+	t.Helper()
+	p, err := envoy.Start(t.Context(), envoy.Options{
+		Binary: envoy.Need(t), Config: bootstrap(1, nil, listener{name: "bad", config: config}),
+	})
+	if err == nil {
+		_ = p.Stop()
+		t.Fatal("envoy started")
+	}
+	var exit *envoy.ExitError
+	if !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return exit.Log
 }
 
 // TestUpdate: a bad update is refused and the old configuration goes on; a good
