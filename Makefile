@@ -6,99 +6,135 @@ export GOWORK := off
 MODULE ?= bearerauth.wasm
 export MODULE
 
-SOURCES := $(shell find main.go filter -name '*.go' ! -name '*_test.go' ! -path '*/wasmhost/*') go.mod go.sum
+SOURCES := $(shell find main.go filter build/exports -name '*.go' ! -name '*_test.go' ! -path '*/wasmhost/*') go.mod go.sum
 WASM := GOOS=wasip1 GOARCH=wasm
 BUILD := $(WASM) $(GO) build -buildmode=c-shared -trimpath -buildvcs=false -ldflags='-s -w'
 
 bearerauth.wasm: $(SOURCES)
 	@mkdir -p $(CACHE)
 	$(BUILD) -o $(CACHE)/raw.wasm .
-	$(GO) run ./filter/internal/exports $(CACHE)/raw.wasm $@
+	$(GO) run ./build/exports $(CACHE)/raw.wasm $@
 
-.PHONY: demo test unit scribble-test e2e readings e2e-keycloak soak small small-test check fmt clean
+## help: list the targets
+.PHONY: help
+help:
+	@echo "make builds bearerauth.wasm, and of these:"
+	@sed -n 's/^## \([a-z0-9-]*\): \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-14s %s\n", $$1, $$2}'
+	@echo "MODULE=bearerauth-small.wasm takes the small build for demo, unit, e2e, test and soak."
 
-## demo: run envoy.yaml in a real Envoy and show what it answers (ARGS=--check: exit by itself)
+## small: bearerauth-small.wasm, the same filter by TinyGo
+.PHONY: small
+small: bearerauth-small.wasm
+
+include build/tinygo.mk
+
+## demo: envoy.yaml in a real Envoy, and what it answers (ARGS=--check: exit by itself)
+.PHONY: demo
 demo: $(MODULE)
 	$(GO) run -C e2e ./demo $(ARGS)
 
-## test: everything, a real Envoy included
+# Shows what runs, what failed, and how long it took.
+TEST := $(GO) run ./build/gotest
+
+## test: unit, scribble-test and e2e
+.PHONY: test
 test: unit scribble-test e2e
 
-## unit: all that needs no Envoy
+## unit: all tests that need no Envoy
+.PHONY: unit
+# Without Node.js, Python and Java their parsers are not asked what paths they read.
 unit: $(MODULE)
-	$(GO) test ./...
-	$(GO) test -C cmd ./...
-	$(GO) test -C e2e ./schema ./jose
+	@for i in node python3 java; do command -v $$i >/dev/null || { \
+		echo "## PARSERS OF PATHS NOT ASKED: no $$i to run them in"; test -z "$$CI" || exit 1; }; done
+	@$(TEST) . ./... -- cmd ./... -- e2e ./oracle/...
 
-# Without an Envoy its tests are skipped, without Node.js those of MCP and of a
-# real authorization server. That is said here, where nobody can miss it, since go
-# test hides what passing packages print.
-e2e: $(MODULE)
-	@$(GO) run -C e2e ./whichenvoy || test -z "$$CI"
-	@{ command -v node && command -v npm; } >/dev/null || { echo "## TESTS OF MCP AND OF A REAL AUTHORIZATION SERVER SKIPPED: no Node.js with npm to run them in"; test -z "$$CI"; }
-	@for i in node python3 java; do command -v $$i >/dev/null || { echo "## PARSERS OF PATHS NOT ASKED: no $$i to run them in"; test -z "$$CI" || exit 1; }; done
-	$(GO) test -C e2e -count=1 $$($(GO) list -C e2e ./... | grep -v -e '/schema$$' -e '/jose$$')
-
-## readings: ask URL parsers and servers what they make of COUNT paths that the filter judged
+## readings: ask URL parsers and servers about COUNT paths that the filter judged (default: a million)
+.PHONY: readings
 readings: COUNT := 1000000
 readings:
 	READINGS=$(COUNT) $(GO) test -C e2e ./oracle/readings -count=1 -timeout 1h -v
 
-## e2e-keycloak: a real Keycloak (needs Java and Maven, 170 MB once), apart from the tests above
-e2e-keycloak: $(MODULE)
-	@$(GO) run -C e2e ./whichenvoy
-	$(GO) test -C e2e -tags keycloak -count=1 -timeout 20m -v -run '^TestKeycloak$$' .
-
-## scribble-test: the tests of the module, of which this build overwrites what the host gave as soon as a callback ends
+## scribble-test: the module's tests; this build overwrites what the host gave when a callback ends
+.PHONY: scribble-test
 scribble-test: $(CACHE)/scribble.wasm
-	MODULE=.cache/scribble.wasm $(GO) test ./filter -short
+	@MODULE=.cache/scribble.wasm $(TEST) . -short ./filter
 
 $(CACHE)/scribble.wasm: $(SOURCES)
 	@mkdir -p $(CACHE)
 	$(BUILD) -tags=scribble -o $(CACHE)/raw-scribble.wasm .
-	$(GO) run ./filter/internal/exports $(CACHE)/raw-scribble.wasm $@
+	$(GO) run ./build/exports $(CACHE)/raw-scribble.wasm $@
 
-## soak: a million requests and a thousand updates in wazero, and memory has to stay as it is
+# All of e2e but the oracles, which need no Envoy: make unit runs them. No Go is in e2e/mcp.
+IN_ENVOY := . $(patsubst e2e/%/,./%/...,$(filter-out e2e/mcp/ e2e/oracle/,$(wildcard e2e/*/)))
+
+## e2e: the tests in a real Envoy
+# Without an Envoy its tests are skipped, without Node.js those of MCP and of a
+# real authorization server. go test hides what passing packages print, so that
+# is said here.
+.PHONY: e2e
+e2e: $(MODULE)
+	@$(GO) run -C e2e ./whichenvoy || test -z "$$CI"
+	@command -v node >/dev/null && command -v npm >/dev/null || { \
+		echo "## TESTS OF MCP AND OF A REAL AUTHORIZATION SERVER SKIPPED: no Node.js with npm"; \
+		test -z "$$CI"; }
+	@$(TEST) e2e -count=1 $(IN_ENVOY)
+
+## e2e-keycloak: the filter against a real Keycloak (needs Java and Maven; 170 MB once)
+.PHONY: e2e-keycloak
+e2e-keycloak: $(MODULE)
+	@$(GO) run -C e2e ./whichenvoy
+	$(GO) test -C e2e -tags keycloak -count=1 -timeout 20m -v -run '^TestKeycloak$$' .
+
+## small-test: what a compiler can get wrong: the small build in wazero and in Envoy, and signatures
+.PHONY: small-test
+small-test: bearerauth.wasm bearerauth-small.wasm $(CACHE)/verdicts.wasm
+	@MODULE=bearerauth-small.wasm VERDICTS=$(CACHE)/verdicts.wasm $(TEST) . ./filter -- e2e ./oracle/jose
+	@$(MAKE) e2e MODULE=bearerauth-small.wasm
+
+## soak: a million requests and a thousand updates in wazero; memory must stay as it is
+.PHONY: soak
 soak: $(MODULE)
 	SOAK=1000000 $(GO) test ./filter -count=1 -run 'Test(Soak|Updates)$$' -v
 
-## small: bearerauth-small.wasm, the same filter by TinyGo (see docs/building.md)
-small: bearerauth-small.wasm
-
-## small-test: what a compiler can get wrong: the module in wazero and in Envoy, and signatures
-small-test: bearerauth.wasm bearerauth-small.wasm $(CACHE)/verdicts.wasm
-	MODULE=bearerauth-small.wasm $(GO) test ./filter
-	VERDICTS=$(CACHE)/verdicts.wasm $(GO) test -C e2e ./jose
-	$(MAKE) e2e MODULE=bearerauth-small.wasm
-
-include .ci/tinygo.mk
+## bench: CPU per request beside Envoy's own filters (needs wrk and taskset; ARGS=-quick: two rounds)
+# It measures both builds if both are there.
+.PHONY: bench
+bench: bearerauth.wasm
+	$(GO) run -C e2e ./bench $(ARGS)
 
 # Not the cache: there are TinyGo's sources, and links to Go's own.
-OURS := main.go filter cmd e2e
+OURS := main.go build cmd e2e filter
+# What is compiled into the module, or may be.
+IN_WASM := ./filter/policy/... ./filter/jose/...
 
-## check: format, vet and staticcheck, for the host and for Wasm
+## check: gofumpt, vet and staticcheck, for the host and for Wasm
+.PHONY: check
 check: $(CACHE)/bin/staticcheck $(CACHE)/bin/gofumpt
-	@unformatted=$$($(CACHE)/bin/gofumpt -l $(OURS)); test -z "$$unformatted" || { echo "not gofumpt-formatted (make fmt):"; echo "$$unformatted"; exit 1; }
-	$(GO) vet ./... && $(WASM) $(GO) vet . ./filter/ ./filter/policy ./filter/jose && $(WASM) $(GO) vet -tags=tinygo ./filter/policy ./filter/jose && $(GO) vet -C e2e -tags keycloak ./... && $(GO) vet -C cmd ./...
+	@unformatted=$$($(CACHE)/bin/gofumpt -l $(OURS)); test -z "$$unformatted" || { \
+		echo "not gofumpt-formatted (make fmt):"; echo "$$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -C cmd ./...
+	$(GO) vet -C e2e -tags keycloak ./...
+	$(WASM) $(GO) vet . ./filter $(IN_WASM)
+	$(WASM) $(GO) vet -tags=tinygo $(IN_WASM)
 	$(CACHE)/bin/staticcheck ./...
-	$(WASM) $(CACHE)/bin/staticcheck . ./filter/ ./filter/policy ./filter/jose
-	cd e2e && $(CACHE)/bin/staticcheck -tags keycloak ./...
 	cd cmd && $(CACHE)/bin/staticcheck ./...
+	cd e2e && $(CACHE)/bin/staticcheck -tags keycloak ./...
+	$(WASM) $(CACHE)/bin/staticcheck . ./filter $(IN_WASM)
 
+## fmt: format the source
+.PHONY: fmt
 fmt: $(CACHE)/bin/gofumpt
 	$(CACHE)/bin/gofumpt -w $(OURS)
 
 # The tools have a module file of their own, so that none of them is a dependency of the filter.
 $(CACHE)/bin/staticcheck: PACKAGE = honnef.co/go/tools/cmd/staticcheck
 $(CACHE)/bin/gofumpt: PACKAGE = mvdan.cc/gofumpt
-$(CACHE)/bin/%: .ci/tools.mod .ci/tools.sum
+$(CACHE)/bin/%: build/tools.mod build/tools.sum
 	@mkdir -p $(@D)
-	$(GO) build -modfile=.ci/tools.mod -o $@ $(PACKAGE)
+	$(GO) build -modfile=build/tools.mod -o $@ $(PACKAGE)
 
+## clean: remove the modules and .cache
+.PHONY: clean
 clean:
 	rm -rf bearerauth.wasm bearerauth-small.wasm $(CACHE)
-
-## bench: CPU per request beside Envoy's own filters (make small bench: of both builds; needs wrk and taskset; ARGS=-quick for a look)
-.PHONY: bench
-bench: bearerauth.wasm
-	$(GO) run -C e2e ./bench $(ARGS)

@@ -68,7 +68,7 @@ func TestNoTokenInAccessLog(t *testing.T) {
 			t.Errorf("no answer %d where the query is read: %v", want, status["read"])
 		}
 	}
-	if _, err := p.Log.WaitAfter(0, "access preflight ", 10*time.Second); err != nil {
+	if _, err := p.Log.WaitAfter(0, "access preflight ", limit); err != nil {
 		t.Fatal(err)
 	}
 	log := p.Log.String()

@@ -93,14 +93,14 @@ func TestAuthority(t *testing.T) {
 		return fmt.Sprintf(`"signed_response": {"issuer": %q, "algorithms": ["RS256"], "discovery": true, "cluster": "issuer"%s}`, a.Issuer, more)
 	}
 	server := upstream.Run(t)
-	p := envoy.Run(t, envoy.Options{Binary: binary, Config: bootstrap(t, server.Port(),
+	p := envoy.Run(t, envoy.Options{Binary: binary, Config: bootstrap(server.Port(), []envoy.Cluster{{Name: "issuer", Port: port}},
 		listener{name: "secret", config: config(`"client_id": "gate", "client_secret": "fake-gate-secret"`)},
 		listener{name: "key", config: config(fmt.Sprintf(`"client_id": "gate-key", "client_authentication": "private_key_jwt",
     "private_key": %q, "private_key_id": "gate-1", "assertion_audience": %q`, privatePEM(t, key), a.Issuer))},
 		listener{name: "signed", config: config(`"client_id": "gate", "client_secret": "fake-gate-secret", ` + signed(""))},
 		listener{name: "signed-other", config: config(`"client_id": "gate", "client_secret": "fake-gate-secret", ` + signed(`, "audience": "app"`))},
 		listener{name: "wrong", config: config(`"client_id": "gate", "client_secret": "fake-wrong-secret"`)},
-	) + issuerCluster("issuer", port)})
+	)})
 	for _, name := range []string{"secret", "key", "signed"} {
 		addr := envoy.Address(t, p, name)
 		for range 5 { // this server takes an assertion but once
@@ -131,11 +131,11 @@ func TestAuthority(t *testing.T) {
 		t.Errorf("failures in the log:\n%s", p.Log.Tail(20))
 	}
 	wantStatus(t, envoy.Address(t, p, "signed-other"), a.token(nil), 503)
-	if _, err := p.Log.Wait(`want the aud "app"`, 10*time.Second); err != nil {
+	if _, err := p.Log.Wait(`want the aud "app"`, limit); err != nil {
 		t.Error(err)
 	}
 	wantStatus(t, envoy.Address(t, p, "wrong"), a.token(nil), 503)
-	if _, err := p.Log.Wait(`refuses the question with "401", invalid_client`, 10*time.Second); err != nil {
+	if _, err := p.Log.Wait(`refuses the question with "401", invalid_client`, limit); err != nil {
 		t.Error(err)
 	}
 }

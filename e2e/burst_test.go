@@ -10,7 +10,6 @@ import (
 
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/issuer"
-	"bearerauth/e2e/upstream"
 	"bearerauth/e2e/wire"
 )
 
@@ -47,19 +46,19 @@ func bursts() []burst {
 	published := func(i *issuer.Server) *issuer.Server { i.Publish(signer); return i }
 	keys := func(timeout string) func(*issuer.Server) string {
 		return func(i *issuer.Server) string {
-			return fetched(published(i), clusterName(i), fmt.Sprintf(`, "timeout": %q`, timeout))
+			return fetched(published(i), fmt.Sprintf(`, "timeout": %q`, timeout))
 		}
 	}
 	asks := func(timeout string) func(*issuer.Server) string {
 		return func(i *issuer.Server) string {
-			return strings.Replace(introspecting(i, issuer.IntrospectionPath, fmt.Sprintf(`, "timeout": %q`, timeout)), "issuer-0", clusterName(i), 1)
+			return introspecting(i, issuer.IntrospectionPath, fmt.Sprintf(`, "timeout": %q`, timeout))
 		}
 	}
 	revoking := func(timeout string) func(*issuer.Server) string {
 		return func(i *issuer.Server) string {
 			return fmt.Sprintf(`{"providers": {"idp": {"type": "jwt", "issuer": %q, "algorithms": ["ES256"], "jwks": %s}},
 				"revocations": {"cluster": %q, "uri": "%s%s", "timeout": %q}}`,
-				i.Name(), issuer.Set(signer), clusterName(i), i.Name(), issuer.RevokedPath, timeout)
+				i.Name(), issuer.Set(signer), i.Cluster(), i.Name(), issuer.RevokedPath, timeout)
 		}
 	}
 	good := func(i *issuer.Server, _ int) string { return i.Token(signer, nil) }
@@ -117,7 +116,7 @@ func (b burst) run(t *testing.T) {
 		}
 		config := withGoodClient(b.config(i))
 		if b.server == noHosts {
-			config = strings.ReplaceAll(config, clusterName(i), "nobody")
+			config = strings.ReplaceAll(config, i.Cluster(), "nobody")
 		}
 		issuers = append(issuers, i)
 		listeners = append(listeners, listener{
@@ -129,7 +128,7 @@ func (b burst) run(t *testing.T) {
 			i.Down()
 		}
 	}
-	p := runWithClusters(t, issuers, listeners...)
+	p, _ := runWithIssuers(t, 1, issuers, listeners...)
 	for n, size := range burstSizes {
 		b.send(t, p, issuers[n], listeners[n+1].name, size.requests, size.connections)
 	}
@@ -155,13 +154,13 @@ func (b burst) send(t *testing.T, p *envoy.Process, i *issuer.Server, name strin
 		}
 	}
 	if b.warm {
-		if err := i.Wait(issuer.KeysPath, 1, 20*time.Second); err != nil {
+		if err := i.Wait(issuer.KeysPath, 1, limit); err != nil {
 			t.Fatal(err)
 		}
 		await(t, addr, func() string { return i.Token(issuer.NewKey("k1", "ES256"), nil) }, 401, 503)
 		i.Hold()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	conns := make([]*wire.Conn, connections)
 	for n := range conns {
@@ -180,7 +179,7 @@ func (b burst) send(t *testing.T, p *envoy.Process, i *issuer.Server, name strin
 	}
 	if b.server == slow {
 		if b.name != "many unknown kids" { // of which few wait: fetches for them come from a bucket
-			if _, err := p.WaitStat("http."+name+".downstream_rq_active", envoy.Exactly(int64(size)), 20*time.Second); err != nil {
+			if _, err := p.WaitStat("http."+name+".downstream_rq_active", envoy.Exactly(int64(size)), limit); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -207,18 +206,4 @@ func (b burst) send(t *testing.T, p *envoy.Process, i *issuer.Server, name strin
 func withGoodClient(config string) string {
 	return strings.Replace(config, `"providers": {`, fmt.Sprintf(
 		`"providers": {"clients": {"type": "static", "tokens": [{"sha256": "%x"}]}, `, sha256.Sum256([]byte("fake-good-client"))), 1)
-}
-
-func clusterName(i *issuer.Server) string { return fmt.Sprint("issuer-at-", i.Port()) }
-
-// runWithClusters starts an Envoy that knows each issuer as the cluster of its clusterName.
-func runWithClusters(t *testing.T, issuers []*issuer.Server, listeners ...listener) *envoy.Process {
-	t.Helper()
-	binary := envoy.Need(t)
-	config := bootstrap(t, upstream.Run(t).Port(), listeners...)
-	for _, i := range issuers {
-		config += issuerCluster(clusterName(i), i.Port())
-	}
-	config += "  - {name: nobody, type: STATIC}\n"
-	return envoy.Run(t, envoy.Options{Binary: binary, Config: config, Concurrency: 1})
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/issuer"
@@ -95,7 +94,7 @@ func tellClaims(t *testing.T, g *gateway, how sender, path, token string, status
 		t.Errorf("challenge %q", challenge)
 	}
 	if status == 200 {
-		got, err := g.upstream.Wait(func(r upstream.Request) bool { return r.Header.Get("X-Case") == id }, 10*time.Second)
+		got, err := g.upstream.Wait(func(r upstream.Request) bool { return r.Header.Get("X-Case") == id }, limit)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +114,7 @@ func tellClaims(t *testing.T, g *gateway, how sender, path, token string, status
 			}
 		}
 	}
-	line, err := g.Log.WaitAfter(mark, "access "+id+" ", 10*time.Second)
+	line, err := g.Log.WaitAfter(mark, "access "+id+" ", limit)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func TestTwoListenersOneVM(t *testing.T) {
 	server := upstream.Run(t)
 	p := envoy.Run(t, envoy.Options{
 		Binary: binary, Concurrency: 2,
-		Config: bootstrap(t, server.Port(),
+		Config: bootstrap(server.Port(), nil,
 			listener{name: "a", config: oneToken("fake-a", "alice")}, listener{name: "b", config: oneToken("fake-b", "bob")}),
 	})
 	subjects := map[string]string{"a": "alice", "b": "bob"}
@@ -32,7 +32,7 @@ func TestTwoListenersOneVM(t *testing.T) {
 			addr := envoy.Address(t, p, own)
 			group.Go(func() {
 				for i := range 25 {
-					ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+					ctx, cancel := context.WithTimeout(context.Background(), limit)
 					token, want := "fake-"+own, 200
 					if i%2 == 1 {
 						token, want = "fake-"+other, 401
@@ -64,7 +64,6 @@ func TestTwoListenersOneVM(t *testing.T) {
 // TestBadConfigurationAtStart: Envoy does not start, and says why.
 func TestBadConfigurationAtStart(t *testing.T) {
 	t.Parallel()
-	binary := envoy.Need(t)
 	for name, c := range map[string]struct{ config, says string }{
 		"empty":       {"{}", `providers: want an object with at least one provider`},
 		"misspelt":    {`{"Realm": "x", "providers": {"a": {"type": "static", "tokens": [{"sha256": "x"}]}}}`, `Realm: unknown member`},
@@ -72,22 +71,29 @@ func TestBadConfigurationAtStart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-			defer cancel()
-			p, err := envoy.Start(ctx, envoy.Options{Binary: binary, Config: bootstrap(t, 1, listener{name: "bad", config: c.config})})
-			if err == nil {
-				_ = p.Stop()
-				t.Fatal("envoy started")
-			}
-			var exit *envoy.ExitError
-			if !errors.As(err, &exit) {
-				t.Fatal(err)
-			}
-			if _, err := exit.Log.Wait(c.says, time.Second); err != nil {
-				t.Errorf("%v\n%s", err, exit.Log)
+			log := refusedAtStart(t, c.config)
+			if _, err := log.Wait(c.says, time.Second); err != nil {
+				t.Errorf("%v\n%s", err, log)
 			}
 		})
 	}
+}
+
+// refusedAtStart is the log of an Envoy that does not start for its configuration.
+func refusedAtStart(t *testing.T, config string) *envoy.Log {
+	t.Helper()
+	p, err := envoy.Start(t.Context(), envoy.Options{
+		Binary: envoy.Need(t), Config: bootstrap(1, nil, listener{name: "bad", config: config}),
+	})
+	if err == nil {
+		_ = p.Stop()
+		t.Fatal("envoy started")
+	}
+	var exit *envoy.ExitError
+	if !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return exit.Log
 }
 
 // TestUpdate: a bad update is refused and the old configuration goes on; a good
@@ -96,16 +102,13 @@ func TestUpdate(t *testing.T) {
 	t.Parallel()
 	binary := envoy.Need(t)
 	server := upstream.Run(t)
-	with := func(config string) string { return listener{name: "l", config: config}.yaml(t) }
+	with := func(config string) envoy.Listener { return listener{name: "l", config: config}.envoy() }
 	file, err := envoy.NewListenerFile(t.TempDir(), with(oneToken("fake-old", "alice")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := envoy.Run(t, envoy.Options{
-		Binary: binary,
-		Config: "node: {id: test, cluster: test}\nadmin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n" +
-			file.Bootstrap() + "\nstatic_resources:" + clusters(server.Port()),
-	})
+	config := envoy.Bootstrap{Members: file.Members(), Clusters: []envoy.Cluster{upstreamAt(server.Port())}}
+	p := envoy.Run(t, envoy.Options{Binary: binary, Config: config.String()})
 	status := func(token string) int {
 		return send(t, wire.HTTP1, envoy.Address(t, p, "l"), wire.Request{Fields: bearer(token)}).Status
 	}
@@ -115,7 +118,7 @@ func TestUpdate(t *testing.T) {
 	if err := file.Write(with(`{"providers": {}}`)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.WaitStat("listener_manager.lds.update_rejected", envoy.AtLeast(1), 30*time.Second); err != nil {
+	if _, err := p.WaitStat("listener_manager.lds.update_rejected", envoy.AtLeast(1), limit); err != nil {
 		t.Fatal(err)
 	}
 	if got := status("fake-old"); got != 200 {
@@ -124,10 +127,10 @@ func TestUpdate(t *testing.T) {
 	if err := file.Write(with(oneToken("fake-new", "bob"))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.WaitStat("listener_manager.lds.update_success", envoy.AtLeast(2), 30*time.Second); err != nil {
+	if _, err := p.WaitStat("listener_manager.lds.update_success", envoy.AtLeast(2), limit); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(limit)
 	for status("fake-new") != 200 {
 		// The old listener drains while the new one starts on the same port.
 		if time.Now().After(deadline) {
@@ -170,7 +173,7 @@ func TestMetrics(t *testing.T) {
 // the filter's tick.
 func waitSeries(t *testing.T, g *gateway, want map[string]float64) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(limit)
 	for {
 		got, err := g.Prometheus()
 		if err != nil {

@@ -47,7 +47,7 @@ func TestDocsTranscripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bootstrap, err := envoy.FreePorts(strings.ReplaceAll(string(config), "bearerauth.wasm", envoy.Module()), 8080)
+	bootstrap, err := envoy.FreePort(strings.ReplaceAll(string(config), "bearerauth.wasm", envoy.Module()), 8080)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,6 +143,39 @@ func TestDocsCommands(t *testing.T) {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("make %s: %v\n%s", target, err, out)
 		}
+	}
+}
+
+// TestDocsTargets: the page on building has a row for each target that `make
+// help` lists.
+func TestDocsTargets(t *testing.T) {
+	t.Parallel()
+	root, err := envoy.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := pages.Read(root, "docs/building.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	help := exec.CommandContext(t.Context(), "make", "--no-print-directory", "help")
+	help.Dir = root
+	out, err := help.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	listed := 0
+	for line := range strings.Lines(string(out)) {
+		if !strings.HasPrefix(line, "  ") {
+			continue
+		}
+		listed++
+		if row := "| `make " + strings.Fields(line)[0] + "` |"; !strings.Contains(page.Text, row) {
+			t.Errorf("%s: no row begins with %s", page.Path, row)
+		}
+	}
+	if listed < 10 {
+		t.Errorf("make help lists %d targets, want at least 10:\n%s", listed, out)
 	}
 }
 

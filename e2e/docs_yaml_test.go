@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	extensions "istio.io/api/extensions/v1alpha1"
@@ -32,7 +32,8 @@ func TestDocsYAML(t *testing.T) {
 	}
 	carried := 0
 	for _, block := range blocks {
-		for _, document := range strings.Split("\n"+block.Text, "\n---\n") {
+		built := strings.ReplaceAll("\n"+block.Text, "filename: bearerauth.wasm", "filename: "+envoy.Module())
+		for _, document := range strings.Split(built, "\n---\n") {
 			var tree map[string]any
 			if err := yaml.UnmarshalStrict([]byte(document), &tree); err != nil {
 				t.Fatalf("%s: %v", block, err)
@@ -117,11 +118,9 @@ func checkManifest(t *testing.T, block pages.Block, tree map[string]any) {
 	case "gateway.envoyproxy.io/v1alpha1 EnvoyPatchPolicy":
 		var patch patchPolicy
 		if err = strict(&patch); err == nil {
-			cluster, err := yaml.Marshal([]any{patch.JSONPatches[0].Operation.Value})
-			if err != nil {
-				t.Fatal(err)
-			}
-			validate(t, "", "static_resources:\n  clusters:\n"+indent(string(cluster), 2)+"\n")
+			validate(t, "", asYAML(t, map[string]any{"static_resources": map[string]any{
+				"clusters": []any{patch.JSONPatches[0].Operation.Value},
+			}}))
 		}
 	default:
 		t.Errorf("%s: a kind that this test does not know: %s", block, kind)
@@ -163,20 +162,26 @@ type patchPolicy struct {
 	} `json:"jsonPatches"`
 }
 
+func asYAML(t *testing.T, v any) string {
+	t.Helper()
+	text, err := yaml.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // bootstrapAround completes a piece of Envoy's configuration.
 func bootstrapAround(t *testing.T, document string, tree map[string]any) string {
 	t.Helper()
 	wasm := listener{name: "docs", config: oneToken("fake-token", "alice")}
-	with := func(l string) string {
-		return "static_resources:\n  listeners:\n  - " + strings.TrimLeft(indent(l, 4), " ") + clusters(1)
-	}
+	docs := wasm.envoy()
+	docs.Routes = ""
 	switch {
-	case tree["static_resources"] != nil:
+	case tree["static_resources"] != nil, tree["stats_config"] != nil:
 		return document
 	case tree["clusters"] != nil:
-		return "static_resources:\n" + indent(document, 2)
-	case tree["stats_config"] != nil:
-		return document
+		return asYAML(t, map[string]any{"static_resources": tree})
 	case tree["dynamic_resources"] != nil:
 		file := filepath.Join(t.TempDir(), "listeners.yaml")
 		if err := os.WriteFile(file, []byte("resources: []\n"), 0o600); err != nil {
@@ -184,31 +189,28 @@ func bootstrapAround(t *testing.T, document string, tree map[string]any) string 
 		}
 		return "node: {id: test, cluster: test}\n" + strings.ReplaceAll(document, "/etc/envoy/listeners.yaml", file)
 	case tree["response_headers_to_add"] != nil:
-		wasm.routes = "- match: {prefix: \"\"}\n  route: {cluster: upstream}\n" + indent(document, 2)
-		return with(wasm.yaml(t))
+		route := maps.Clone(tree)
+		route["match"], route["direct_response"] = map[string]any{"prefix": "/"}, map[string]any{"status": 200}
+		docs.Routes = asYAML(t, []any{route})
 	case tree["vm_config"] != nil:
-		_, members, _ := strings.Cut(document, "vm_config:\n")
-		wasm.vm = strings.TrimPrefix(members, "  ")
-		return with(wasm.yaml(t))
+		wasm.vm = asYAML(t, tree["vm_config"])
+		docs.Filters = wasm.envoy().Filters
 	case tree["http_filters"] != nil:
-		before, _, _ := strings.Cut(wasm.yaml(t), "      http_filters:\n")
-		return with(before + indent(document, 6) + `
-      - name: envoy.filters.http.router
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
-      route_config: {virtual_hosts: [{name: all, domains: ["*"], routes: [{match: {prefix: ""}, route: {cluster: upstream}}]}]}
-`)
+		docs.Filters = nil
+		for _, filter := range tree["http_filters"].([]any) {
+			docs.Filters = append(docs.Filters, envoy.YAML(asYAML(t, filter)))
+		}
+	default:
+		t.Fatalf("YAML that this test cannot complete:\n%s", document)
 	}
-	t.Fatalf("YAML that this test cannot complete:\n%s", document)
-	return ""
+	return envoy.Bootstrap{Listeners: []envoy.Listener{docs}, Members: "node: {id: test, cluster: test}"}.String()
 }
 
 func validate(t *testing.T, root, bootstrap string) {
 	t.Helper()
 	binary := envoy.Need(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	bootstrap = strings.ReplaceAll(bootstrap, "filename: bearerauth.wasm", "filename: "+envoy.Module())
 	if err := envoy.Validate(ctx, envoy.Options{Binary: binary, Dir: root, Config: bootstrap}); err != nil {
 		t.Errorf("%v\n%s", err, bootstrap)
 	}
@@ -250,11 +252,7 @@ func TestDocsReload(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(entry), &tree); err != nil {
 		t.Fatal(err)
 	}
-	p := envoy.Run(t, envoy.Options{
-		Binary: binary,
-		Config: "node: {id: test, cluster: test}\nadmin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n" +
-			strings.ReplaceAll(bootstrapAround(t, entry, tree), "route: {cluster: upstream}", "direct_response: {status: 200}"),
-	})
+	p := envoy.Run(t, envoy.Options{Binary: binary, Config: bootstrapAround(t, entry, tree)})
 	addr := envoy.Address(t, p, "docs")
 	want := func(token string, wanted int) {
 		t.Helper()
@@ -264,7 +262,7 @@ func TestDocsReload(t *testing.T) {
 	}
 	stat := func(name string, n int64) {
 		t.Helper()
-		if _, err := p.WaitStat("extension_config_discovery.http_filter.bearerauth."+name, envoy.AtLeast(n), 30*time.Second); err != nil {
+		if _, err := p.WaitStat("extension_config_discovery.http_filter.bearerauth."+name, envoy.AtLeast(n), limit); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -272,7 +270,7 @@ func TestDocsReload(t *testing.T) {
 	write("no digest")
 	stat("update_rejected", 1)
 	want("fake-old", 200)
-	if _, err := p.Log.Wait(`tokens\[0\]\.sha256: want 64`, 10*time.Second); err != nil {
+	if _, err := p.Log.Wait(`tokens\[0\]\.sha256: want 64`, limit); err != nil {
 		t.Error(err)
 	}
 	write(digestOf("fake-new"))

@@ -42,12 +42,12 @@ func runIntrospection(t *testing.T) (*issuer.Server, *issuer.Introspection) {
 	return i, in
 }
 
-// introspecting is a configuration whose tokens a server knows, which is the
-// cluster issuer-0; more are members of the provider.
+// introspecting is a configuration whose tokens a server knows; more are members
+// of the provider.
 func introspecting(i *issuer.Server, path, more string) string {
 	return fmt.Sprintf(`{"subject_header": "x-auth-subject", "rules": [{"match": {"path": "/admin"}, "scopes": ["admin"]}], "providers": {"server": {
-  "type": "introspection", "cluster": "issuer-0", "introspection_uri": "%s%s", "client_id": "gate", "client_secret": "fake-client-secret"%s}}}`,
-		i.Name(), path, more)
+  "type": "introspection", "cluster": %q, "introspection_uri": "%s%s", "client_id": "gate", "client_secret": "fake-client-secret"%s}}}`,
+		i.Cluster(), i.Name(), path, more)
 }
 
 func wantStatus(t *testing.T, addr, token string, status int) *wire.Response {
@@ -179,14 +179,13 @@ func TestIntrospectionClients(t *testing.T) {
 			config: strings.Replace(introspecting(i, "/"+name, ""), `"client_id": "gate", "client_secret": "fake-client-secret"`, more, 1),
 		})
 	}
-	config := bootstrap(t, 1, listeners...)
 	server := upstream.Run(t)
-	config = strings.Replace(config, "port_value: 1}", fmt.Sprintf("port_value: %d}", server.Port()), 1) + issuerCluster("issuer-0", i.Port())
+	config := bootstrap(server.Port(), clustersOf(i), listeners...)
 	p := envoy.Run(t, envoy.Options{Binary: envoy.Need(t), Config: config, Env: []string{
 		"GATE_SECRET=" + secret, "GATE_BEARER=fake-bearer-token", "GATE_RSA=" + privatePEM(t, rsaKey), "GATE_EC=" + privatePEM(t, ecKey),
 	}, ComponentLogLevel: "wasm:info"})
 	if binary := p.Binary; binary.AtLeast(1, 40) {
-		if _, err := p.Log.Wait("the host signs client assertions", 10*time.Second); err != nil {
+		if _, err := p.Log.Wait("the host signs client assertions", limit); err != nil {
 			t.Error(err)
 		}
 	}
@@ -268,7 +267,7 @@ func TestIntrospectionOnce(t *testing.T) {
 	t.Parallel()
 	i, in := runIntrospection(t)
 	in.Activate("opaque", issuer.Claims{"sub": "alice"})
-	p, server := runWithIssuers(t, 2, []*issuer.Server{i}, listener{name: "l", config: introspecting(i, issuer.IntrospectionPath, `, "timeout": "20s"`)})
+	p, server := runWithIssuers(t, 2, []*issuer.Server{i}, listener{name: "l", config: introspecting(i, issuer.IntrospectionPath, `, "timeout": "50s"`)})
 	addr := envoy.Address(t, p, "l")
 	i.Hold()
 	patience, leave := context.WithCancel(t.Context())
@@ -281,14 +280,14 @@ func TestIntrospectionOnce(t *testing.T) {
 		}
 		stay.Go(func() {
 			how := []sender{wire.HTTP1, wire.HTTP2}[n%2]
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			if r, err := how(ctx, addr, wire.Request{Method: "POST", Body: "x", Fields: bearer("opaque")}); err != nil || r.Status != 200 {
 				t.Errorf("%+v %v", r, err)
 			}
 		})
 	}
-	if _, err := p.WaitStat("http.l.downstream_rq_active", envoy.Exactly(100), 20*time.Second); err != nil {
+	if _, err := p.WaitStat("http.l.downstream_rq_active", envoy.Exactly(100), limit); err != nil {
 		t.Fatal(err)
 	}
 	leave()
@@ -396,7 +395,7 @@ func TestIntrospectionOutage(t *testing.T) {
 	in.Revoke("opaque")
 	await(t, strict, func() string { return "opaque" }, 401, 200)
 	const failures = "wasmcustom.result=.=failure;.;bearerauth_introspections_total"
-	if _, err := p.WaitStat(failures, envoy.AtLeast(2), 10*time.Second); err != nil {
+	if _, err := p.WaitStat(failures, envoy.AtLeast(2), limit); err != nil {
 		t.Error(err)
 	}
 }

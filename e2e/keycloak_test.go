@@ -81,10 +81,11 @@ func runKeycloaked(t *testing.T) keycloaked {
 		{name: "wrong", config: clerked(introspectionOfKeycloak(s, "wrong", of+`"client_id": "gate", "client_secret": "fake-wrong-secret"`))},
 	}
 	server := upstream.Run(t)
-	config := bootstrap(t, server.Port(), listeners...)
+	var clusters []envoy.Cluster
 	for _, l := range listeners {
-		config += issuerCluster(l.name, s.Port)
+		clusters = append(clusters, envoy.Cluster{Name: l.name, Port: s.Port})
 	}
+	config := bootstrap(server.Port(), clusters, listeners...)
 	began := time.Now()
 	return keycloaked{s, envoy.Run(t, envoy.Options{Binary: binary, Config: config}), server, began}
 }
@@ -123,7 +124,7 @@ func TestKeycloak(t *testing.T) {
 		t.Errorf("failures or secrets in the log:\n%s", k.Log.Tail(20))
 	}
 	wantStatus(t, envoy.Address(t, k.Process, "wrong"), k.Token(t, "app"), 503)
-	if _, err := k.Log.Wait(`refuses the question with "401", invalid_client`, 10*time.Second); err != nil {
+	if _, err := k.Log.Wait(`refuses the question with "401", invalid_client`, limit); err != nil {
 		t.Error(err)
 	}
 }
@@ -176,7 +177,7 @@ func (k keycloaked) checkFetches(t *testing.T) {
 	if n, most := k.calls(t, "discovery"), 2*(usual+4+int64(time.Since(k.began)/(10*time.Second))); n < 2 || n > most {
 		t.Errorf("%d calls with unknown keys, want at most %d", n, most)
 	}
-	if _, err := k.WaitStat("cluster.often.upstream_rq_total", envoy.AtLeast(4*fetchers), time.Minute); err != nil {
+	if _, err := k.WaitStat("cluster.often.upstream_rq_total", envoy.AtLeast(4*fetchers), limit); err != nil {
 		t.Error(err)
 	}
 	if n, most := k.calls(t, "often"), k.atMost(1500*time.Millisecond); n > most {

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +15,9 @@ import (
 	"bearerauth/e2e/wire"
 )
 
+// limit is how long a test waits for what must come: a busy machine is slow.
+const limit = 2 * time.Minute
+
 func TestMain(m *testing.M) { os.Exit(envoy.Main(m)) }
 
 // listener is an Envoy listener with the filter in it.
@@ -23,7 +25,7 @@ type listener struct {
 	name   string
 	config string // of the plugin, as JSON
 	struc  bool   // carried as a Struct instead of a StringValue
-	// what differs from the usual, as YAML fragments
+	// what differs from the usual, as YAML
 	wasm   string // members of the PluginConfig
 	vm     string // members of the VmConfig
 	hcm    string // members of the connection manager
@@ -31,66 +33,21 @@ type listener struct {
 	module string // a file; default: the built one
 }
 
-// yaml renders the listener as a block for static_resources.listeners. Nothing
-// normalises paths: what the tests send is what the filter sees.
-func (l listener) yaml(t testing.TB) string {
-	t.Helper()
-	root, err := envoy.Root()
-	if err != nil {
-		t.Fatal(err)
+const toUpstream = `
+- {match: {connect_matcher: {}}, route: {cluster: upstream}}
+- {match: {prefix: ""}, route: {cluster: upstream}}
+`
+
+// envoy is the listener as Envoy has it. Nothing normalises paths: what the
+// tests send is what the filter sees.
+func (l listener) envoy() envoy.Listener {
+	return envoy.Listener{
+		Name: l.name, Manager: l.hcm, Routes: cmp.Or(l.routes, toUpstream),
+		AccessLog: "access %REQ(X-CASE)% %RESPONSE_CODE% %RESPONSE_CODE_DETAILS%" + loggedStates() + " [path=%REQ(:PATH)%]",
+		Filters: []envoy.Filter{envoy.Wasm{
+			Name: l.name, VM: "shared", File: l.module, Config: l.config, Struct: l.struc, Plugin: l.wasm, VMConfig: l.vm,
+		}},
 	}
-	configuration := "\"@type\": type.googleapis.com/google.protobuf.StringValue\nvalue: |\n" + indent(l.config, 2)
-	if l.struc {
-		configuration = "\"@type\": type.googleapis.com/google.protobuf.Struct\nvalue:\n" + indent(l.config, 2)
-	}
-	routes := l.routes
-	if routes == "" {
-		routes = "- match: {connect_matcher: {}}\n  route: {cluster: upstream}\n" +
-			"- match: {prefix: \"\"}\n  route: {cluster: upstream}\n"
-	}
-	return fmt.Sprintf(`name: %s
-address: {socket_address: {address: 127.0.0.1, port_value: 0}}
-filter_chains:
-- filters:
-  - name: envoy.filters.network.http_connection_manager
-    typed_config:
-      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-      stat_prefix: %s
-%s
-      access_log:
-      - name: envoy.access_loggers.stdout
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
-          log_format:
-            text_format_source:
-              inline_string: "access %%REQ(X-CASE)%% %%RESPONSE_CODE%% %%RESPONSE_CODE_DETAILS%%%s [path=%%REQ(:PATH)%%]\n"
-      http_filters:
-      - name: bearerauth
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
-          config:
-            name: bearerauth
-            root_id: %s
-            failure_policy: FAIL_RELOAD
-%s
-            vm_config:
-              vm_id: shared
-              runtime: envoy.wasm.runtime.v8
-              code: {local: {filename: %q}}
-%s
-            configuration:
-%s
-      - name: envoy.filters.http.router
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
-      route_config:
-        virtual_hosts:
-        - name: all
-          domains: ["*"]
-          routes:
-%s
-`, l.name, l.name, indent(l.hcm, 6), loggedStates(), l.name, indent(l.wasm, 12),
-		cmp.Or(l.module, filepath.Join(root, envoy.Module())), indent(l.vm, 14), indent(configuration, 14), indent(routes, 10))
 }
 
 // loggedStates is what the access log shows of the filter state that the tests
@@ -111,42 +68,18 @@ stats_config:
   - {tag_name: rule, regex: '(rule=\.=(.*?);\.;)'}
 `
 
-func clusters(port int) string {
-	return fmt.Sprintf(`
-  clusters:
-  - name: upstream
-    type: STATIC
-    typed_extension_protocol_options:
-      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-        explicit_http_config: {http_protocol_options: {enable_trailers: true}}
-    load_assignment:
-      cluster_name: upstream
-      endpoints:
-      - lb_endpoints:
-        - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %d}}}
-`, port)
+// upstreamAt is the cluster to which the listeners route.
+func upstreamAt(port int) envoy.Cluster {
+	return envoy.Cluster{Name: "upstream", Port: port, Protocol: "http_protocol_options: {enable_trailers: true}"}
 }
 
-func bootstrap(t testing.TB, port int, listeners ...listener) string {
-	t.Helper()
-	var b strings.Builder
-	b.WriteString("admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n" + statsConfig + "static_resources:\n  listeners:\n")
+// bootstrap is an Envoy with listeners, their upstream and more clusters.
+func bootstrap(upstream int, more []envoy.Cluster, listeners ...listener) string {
+	b := envoy.Bootstrap{Members: statsConfig, Clusters: append([]envoy.Cluster{upstreamAt(upstream), {Name: "nobody"}}, more...)}
 	for _, l := range listeners {
-		b.WriteString("  - " + strings.TrimLeft(indent(l.yaml(t), 4), " ") + "\n")
+		b.Listeners = append(b.Listeners, l.envoy())
 	}
-	b.WriteString(clusters(port))
 	return b.String()
-}
-
-func indent(text string, by int) string {
-	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	for i, line := range lines {
-		if line != "" {
-			lines[i] = strings.Repeat(" ", by) + line
-		}
-	}
-	return strings.Join(lines, "\n")
 }
 
 // gateway is a running Envoy with one listener of the filter before an upstream.
@@ -161,7 +94,7 @@ func runGateway(t testing.TB, l listener, options envoy.Options) *gateway {
 	server := upstream.Run(t)
 	l.name = "gateway"
 	options.Binary = envoy.Need(t)
-	options.Config = bootstrap(t, server.Port(), l)
+	options.Config = bootstrap(server.Port(), nil, l)
 	p := envoy.Run(t, options)
 	return &gateway{p, envoy.Address(t, p, "gateway"), server}
 }
@@ -180,7 +113,7 @@ type sender = func(context.Context, string, wire.Request) (*wire.Response, error
 
 func send(t testing.TB, how sender, addr string, r wire.Request) *wire.Response {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	response, err := how(ctx, addr, r)
 	if err != nil {

@@ -128,7 +128,7 @@ func runNode(t *testing.T, dir string, said any, script string, arguments ...str
 		if err := json.Unmarshal([]byte(line), said); err != nil {
 			t.Fatalf("%s says %q: %v\n%s", script, line, err, log.String())
 		}
-	case <-time.After(time.Minute):
+	case <-time.After(limit):
 		_ = node.Process.Kill()
 		t.Fatal(script, " does not start")
 	}
@@ -148,7 +148,7 @@ func (s servers) guarded(address string) string {
 // as an update, when Envoy has found one.
 func runGuard(t *testing.T, s servers) string {
 	t.Helper()
-	with := func(address string) string { return listener{name: "mcp", config: s.guarded(address)}.yaml(t) }
+	with := func(address string) envoy.Listener { return listener{name: "mcp", config: s.guarded(address)}.envoy() }
 	file, err := envoy.NewListenerFile(t.TempDir(), with("http://127.0.0.1/none"))
 	if err != nil {
 		t.Fatal(err)
@@ -157,17 +157,16 @@ func runGuard(t *testing.T, s servers) string {
 	if _, err := fmt.Sscanf(s.Issuer, "http://127.0.0.1:%d", &port); err != nil {
 		t.Fatal(err)
 	}
-	p := envoy.Run(t, envoy.Options{
-		Binary: envoy.Need(t),
-		Config: "node: {id: test, cluster: test}\nadmin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n" +
-			file.Bootstrap() + "\nstatic_resources:" + clusters(s.Tools) + issuerCluster("issuer", port),
-	})
+	p := envoy.Run(t, envoy.Options{Binary: envoy.Need(t), Config: envoy.Bootstrap{
+		Members:  file.Members(),
+		Clusters: []envoy.Cluster{upstreamAt(s.Tools), {Name: "issuer", Port: port}},
+	}.String()})
 	host := envoy.Address(t, p, "mcp")
 	address := "http://" + host + "/mcp"
 	if err := file.Write(with(address)); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
 		if r := send(t, wire.HTTP1, host, wire.Request{Path: "/.well-known/oauth-protected-resource/mcp"}); r.Status == 200 {
 			return address
 		}
@@ -196,7 +195,7 @@ func TestMCP(t *testing.T) {
 	s := runServers(t, dir)
 	address := runGuard(t, s)
 	origin := strings.TrimSuffix(address, "/mcp")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	node := exec.CommandContext(ctx, "node", "client.js", address, s.Issuer)
 	node.Dir = dir

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/upstream"
@@ -37,7 +36,7 @@ func TestBodies(t *testing.T) {
 				}
 			}
 			// A client that goes on uploading must not get a byte through either.
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), limit)
 			defer cancel()
 			conn, err := wire.Dial(ctx, g.addr)
 			if err != nil {
@@ -56,7 +55,7 @@ func TestBodies(t *testing.T) {
 			if r := g.http1(t, wire.Request{Method: "POST", Fields: bearer("fake-token"), Body: body}); r.Status != 200 {
 				t.Fatalf("status %d for an allowed request", r.Status)
 			}
-			if _, err := g.upstream.Wait(func(r upstream.Request) bool { return r.Complete && r.Body == body }, 10*time.Second); err != nil {
+			if _, err := g.upstream.Wait(func(r upstream.Request) bool { return r.Complete && r.Body == body }, limit); err != nil {
 				t.Error(err)
 			}
 			if g.upstream.Saw(secret) {
@@ -77,7 +76,7 @@ func TestTrailers(t *testing.T) {
 	if r.Status != 200 {
 		t.Fatalf("status %d", r.Status)
 	}
-	got, err := g.upstream.Wait(func(r upstream.Request) bool { return r.Complete }, 10*time.Second)
+	got, err := g.upstream.Wait(func(r upstream.Request) bool { return r.Complete }, limit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +199,7 @@ func TestUpgrade(t *testing.T) {
 		t.Error("the refused upgrade reached the upstream")
 	}
 	g.http1(t, upgrade("Upgrade"))
-	if _, err := g.upstream.Wait(func(r upstream.Request) bool { return r.Header.Get("X-Auth-Subject") == "alice" }, 10*time.Second); err != nil {
+	if _, err := g.upstream.Wait(func(r upstream.Request) bool { return r.Header.Get("X-Auth-Subject") == "alice" }, limit); err != nil {
 		t.Error(err)
 	}
 }

@@ -43,7 +43,7 @@ func TestMetadata(t *testing.T) {
 			}
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	conn, err := wire.Dial(ctx, g.addr)
 	if err != nil {
@@ -78,7 +78,7 @@ func TestMetadata(t *testing.T) {
 		t.Error("a request for metadata reached the upstream")
 	}
 	want := `bearerauth_requests_total{decision="answer",reason="metadata"}`
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(limit)
 	for {
 		got, err := g.Prometheus()
 		if err != nil {

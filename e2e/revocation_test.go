@@ -24,8 +24,8 @@ func TestRevocation(t *testing.T) {
 	i := issuer.Run(t, key)
 	const workers, maxStale = 2, 4 * time.Second
 	config := func(more string) string {
-		return strings.TrimSuffix(fetched(i, "issuer-0", ""), "}") + fmt.Sprintf(
-			`, "revocations": {"uri": "%s%s", "cluster": "issuer-0", "refresh": "1s"%s}}`, i.Name(), issuer.RevokedPath, more)
+		return strings.TrimSuffix(fetched(i, ""), "}") + fmt.Sprintf(
+			`, "revocations": {"uri": "%s%s", "cluster": %q, "refresh": "1s"%s}}`, i.Name(), issuer.RevokedPath, i.Cluster(), more)
 	}
 	p, server := runWithIssuers(t, workers, []*issuer.Server{i}, listener{name: "l", config: config(fmt.Sprintf(`, "max_stale": "%s"`, maxStale))})
 	addr := envoy.Address(t, p, "l")
@@ -47,7 +47,7 @@ func TestRevocation(t *testing.T) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("the revocation took %s", took)
 	}
-	if err := i.Wait(issuer.RevokedPath, from+3*workers, 20*time.Second); err != nil {
+	if err := i.Wait(issuer.RevokedPath, from+3*workers, limit); err != nil {
 		t.Fatal(err)
 	}
 	// Each worker has asked since, so that none lets it pass.
@@ -68,7 +68,7 @@ func TestRevocation(t *testing.T) {
 		t.Error("no fetch was answered by 304")
 	}
 	// A gauge to which several workers add would be a time far off.
-	value, err := p.WaitStat(lastSuccess, envoy.AtLeast(began.Unix()), 20*time.Second)
+	value, err := p.WaitStat(lastSuccess, envoy.AtLeast(began.Unix()), limit)
 	if err != nil || value > time.Now().Unix() {
 		t.Errorf("the last success was at %d, it is %d: %v", value, time.Now().Unix(), err)
 	}
@@ -87,7 +87,7 @@ func TestRevocation(t *testing.T) {
 			t.Fatalf("%+v %v for a token of the last list", r, err)
 		}
 	}
-	if _, err := p.WaitStat(fmt.Sprintf(listFetches, "failure"), envoy.AtLeast(1), 20*time.Second); err != nil {
+	if _, err := p.WaitStat(fmt.Sprintf(listFetches, "failure"), envoy.AtLeast(1), limit); err != nil {
 		t.Error(err)
 	}
 	i.Revoke(issuer.Claims{"iss": i.Name(), "sub": "nobody", "issued_before": time.Now().Format(time.RFC3339)})
@@ -98,7 +98,7 @@ func TestRevocation(t *testing.T) {
 	await(t, addr, stolen, 200, 401, 503)
 	// Broken lists replace nothing, and the log says what is wrong with them.
 	i.Reply(issuer.RevokedPath, issuer.Say(200, `{"revoked":[{"iss":"x","JTI":"y"}]}`))
-	if _, err := p.Log.Wait(`revocations stay as they are: revoked\[0\]\.JTI: unknown member`, 20*time.Second); err != nil {
+	if _, err := p.Log.Wait(`revocations stay as they are: revoked\[0\]\.JTI: unknown member`, limit); err != nil {
 		t.Error(err)
 	}
 	i.Reply(issuer.RevokedPath, issuer.Say(200, issuer.Revoked(issuer.Claims{"kid": key.ID})))
@@ -115,8 +115,8 @@ func TestNoListAtStart(t *testing.T) {
 	i := issuer.Run(t, key)
 	i.Reply(issuer.RevokedPath, issuer.Say(500, ""))
 	config := func(more string) string {
-		return strings.TrimSuffix(fetched(i, "issuer-0", ""), "}") + fmt.Sprintf(
-			`, "revocations": {"uri": "%s%s", "cluster": "issuer-0", "refresh": "1s"%s}}`, i.Name(), issuer.RevokedPath, more)
+		return strings.TrimSuffix(fetched(i, ""), "}") + fmt.Sprintf(
+			`, "revocations": {"uri": "%s%s", "cluster": %q, "refresh": "1s"%s}}`, i.Name(), issuer.RevokedPath, i.Cluster(), more)
 	}
 	p, _ := runWithIssuers(t, 1, []*issuer.Server{i}, listener{name: "l", config: config("")},
 		listener{name: "insecure", config: config(`, "insecure_pass_when_stale": true`)})
@@ -129,7 +129,7 @@ func TestNoListAtStart(t *testing.T) {
 			t.Fatalf("%+v %v where it may pass unchecked", r, err)
 		}
 	}
-	if _, err := p.WaitStat("wasmcustom.bearerauth_revocations_unchecked_total", envoy.Exactly(3), 20*time.Second); err != nil {
+	if _, err := p.WaitStat("wasmcustom.bearerauth_revocations_unchecked_total", envoy.Exactly(3), limit); err != nil {
 		t.Error(err)
 	}
 	i.Reply(issuer.RevokedPath, nil)

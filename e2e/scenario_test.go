@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/upstream"
@@ -28,7 +27,7 @@ func TestScenarios(t *testing.T) {
 		listeners = append(listeners, listener{name: story.Name, config: string(story.Config)})
 	}
 	p := envoy.Run(t, envoy.Options{
-		Binary: binary, Config: bootstrap(t, server.Port(), listeners...),
+		Binary: binary, Config: bootstrap(server.Port(), nil, listeners...),
 	})
 	for _, story := range stories {
 		addr := envoy.Address(t, p, story.Name)
@@ -59,7 +58,7 @@ func tellEnvoy(t *testing.T, p *envoy.Process, server *upstream.Server, addr str
 	}
 	reached := func(got upstream.Request) bool { return got.Header.Get("X-Case") == id }
 	if e.Passes() {
-		got, err := server.Wait(reached, 10*time.Second)
+		got, err := server.Wait(reached, limit)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +80,7 @@ func tellEnvoy(t *testing.T, p *envoy.Process, server *upstream.Server, addr str
 		if e.Body != nil && r.Method != "HEAD" && response.Body != *e.Body {
 			t.Errorf("body %q, want %q", response.Body, *e.Body)
 		}
-		line, err := p.Log.WaitAfter(mark, "access "+id+" ", 10*time.Second)
+		line, err := p.Log.WaitAfter(mark, "access "+id+" ", limit)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +89,7 @@ func tellEnvoy(t *testing.T, p *envoy.Process, server *upstream.Server, addr str
 		}
 	}
 	if e.Subject != nil || len(e.State) > 0 {
-		line, err := p.Log.WaitAfter(mark, "access "+id+" ", 10*time.Second)
+		line, err := p.Log.WaitAfter(mark, "access "+id+" ", limit)
 		if err != nil {
 			t.Fatal(err)
 		}

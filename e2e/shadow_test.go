@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/upstream"
@@ -53,7 +52,7 @@ func TestShadow(t *testing.T) {
 		`bearerauth_shadow_denials_total{reason="insufficient_scope",rule="trial"}`: 1,
 		`bearerauth_requests_total{decision="deny",reason="missing"}`:               1,
 	})
-	if _, err := g.Log.Wait("in shadow: the requests", 10*time.Second); err != nil {
+	if _, err := g.Log.Wait("in shadow: the requests", limit); err != nil {
 		t.Error(err)
 	}
 }
@@ -92,7 +91,7 @@ func TestQueryToken(t *testing.T) {
 			if got := strings.Join(r.Header.Values("Cache-Control"), ","); got != c.cache {
 				t.Errorf("%s: cache-control %q, want %q", c.path, got, c.cache)
 			}
-			got, err := g.upstream.Wait(func(r upstream.Request) bool { return r.Header.Get("X-Case") == id }, 10*time.Second)
+			got, err := g.upstream.Wait(func(r upstream.Request) bool { return r.Header.Get("X-Case") == id }, limit)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -132,7 +131,7 @@ func TestCookieToken(t *testing.T) {
 			if c.status != 200 {
 				continue
 			}
-			got, err := g.upstream.Wait(func(r upstream.Request) bool { return r.Header.Get("X-Case") == id }, 10*time.Second)
+			got, err := g.upstream.Wait(func(r upstream.Request) bool { return r.Header.Get("X-Case") == id }, limit)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/issuer"
@@ -12,8 +11,8 @@ import (
 
 // signedBy takes the answers that the issuer signs; its keys come from it, too.
 func signedBy(i *issuer.Server, more string) string {
-	return fmt.Sprintf(`, "signed_response": {"issuer": %q, "algorithms": ["RS256", "ES256", "EdDSA"], "jwks_uri": "%s/keys", "cluster": "issuer-0"%s}`,
-		i.Name(), i.Name(), more)
+	return fmt.Sprintf(`, "signed_response": {"issuer": %q, "algorithms": ["RS256", "ES256", "EdDSA"], "jwks_uri": "%s/keys", "cluster": %q%s}`,
+		i.Name(), i.Name(), i.Cluster(), more)
 }
 
 // TestSignedIntrospection: signed answers of several algorithms, and of a key that
@@ -82,7 +81,7 @@ func TestSignedIntrospectionFaults(t *testing.T) {
 	i.Reply(issuer.IntrospectionPath, in.ServeHTTP)
 	wantStatus(t, addr, "opaque", 200)
 	const failures = "wasmcustom.result=.=failure;.;bearerauth_introspections_total"
-	if _, err := p.WaitStat(failures, envoy.Exactly(int64(len(faults))), 10*time.Second); err != nil {
+	if _, err := p.WaitStat(failures, envoy.Exactly(int64(len(faults))), limit); err != nil {
 		t.Error(err)
 	}
 	if log := p.Log.String(); strings.Contains(log, "mallory") || strings.Count(log, "introspection by provider server") != 1 {

@@ -47,7 +47,7 @@ func TestTrap(t *testing.T) {
 	key := issuer.NewKey("k1", "ES256")
 	i := issuer.Run(t, key)
 	i.Hold()
-	config := withGoodClient(fetched(i, "issuer-0", ""))
+	config := withGoodClient(fetched(i, ""))
 	p, server := runWithIssuers(t, 1, []*issuer.Server{i}, listener{name: "gateway", config: config, hcm: "stream_idle_timeout: 3s", module: edited(t, trapIn("proxy_on_http_call_response"))})
 	addr := envoy.Address(t, p, "gateway")
 	if got := send(t, wire.HTTP1, addr, wire.Request{Path: "/good", Fields: bearer("fake-good-client")}); got.Status != 200 {
@@ -59,7 +59,7 @@ func TestTrap(t *testing.T) {
 	}
 	// A fresh VM fetches keys and traps, too. A request that went upstream before
 	// that can get 503 for its answer, so the number of requests says nothing.
-	for deadline := time.Now().Add(40 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
 		got := send(t, wire.HTTP1, addr, wire.Request{Path: "/good", Fields: bearer("fake-good-client")})
 		if got.Status == 200 {
 			break

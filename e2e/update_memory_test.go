@@ -23,27 +23,24 @@ func TestMemoryOfUpdates(t *testing.T) {
 	}
 	binary := envoy.Need(t)
 	server := upstream.Run(t)
-	with := func(n int) string {
-		return listener{name: "l", config: oneToken(fmt.Sprint("fake-token-", n), "alice")}.yaml(t)
+	with := func(n int) envoy.Listener {
+		return listener{name: "l", config: oneToken(fmt.Sprint("fake-token-", n), "alice")}.envoy()
 	}
 	file, err := envoy.NewListenerFile(t.TempDir(), with(0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := envoy.Run(t, envoy.Options{
-		Binary: binary, Concurrency: 2,
-		Config: "node: {id: test, cluster: test}\nadmin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n" +
-			file.Bootstrap() + "\nstatic_resources:" + clusters(server.Port()),
-	})
+	config := envoy.Bootstrap{Members: file.Members(), Clusters: []envoy.Cluster{upstreamAt(server.Port())}}
+	p := envoy.Run(t, envoy.Options{Binary: binary, Config: config.String(), Concurrency: 2})
 	early := 0
 	for n := 1; n <= updates; n++ {
 		if err := file.Write(with(n)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.WaitStat("listener_manager.lds.update_success", envoy.AtLeast(int64(n+1)), time.Minute); err != nil {
+		if _, err := p.WaitStat("listener_manager.lds.update_success", envoy.AtLeast(int64(n+1)), limit); err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		for deadline := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {
 			r, err := wire.HTTP1(t.Context(), envoy.Address(t, p, "l"), wire.Request{Fields: bearer(fmt.Sprint("fake-token-", n))})
 			if err == nil && r.Status == 200 {
 				break

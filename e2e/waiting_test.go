@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/issuer"
@@ -21,7 +20,7 @@ func TestColdStart(t *testing.T) {
 	key, other := issuer.NewKey("k1", "ES256"), issuer.NewKey("k1", "ES256")
 	i := issuer.Run(t, key)
 	i.Hold()
-	p, server := runWithIssuers(t, 2, []*issuer.Server{i}, listener{name: "l", config: fetched(i, "issuer-0", `, "timeout": "30s"`)})
+	p, server := runWithIssuers(t, 2, []*issuer.Server{i}, listener{name: "l", config: fetched(i, `, "timeout": "50s"`)})
 	addr := envoy.Address(t, p, "l")
 	const clients = 80
 	var stay, leave sync.WaitGroup
@@ -46,7 +45,7 @@ func TestColdStart(t *testing.T) {
 			continue
 		}
 		stay.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			r, err := how(ctx, addr, request)
 			if err != nil || r.Status != want {
@@ -56,7 +55,7 @@ func TestColdStart(t *testing.T) {
 	}
 	active := func(n int64) {
 		t.Helper()
-		if _, err := p.WaitStat("http.l.downstream_rq_active", envoy.Exactly(n), 20*time.Second); err != nil {
+		if _, err := p.WaitStat("http.l.downstream_rq_active", envoy.Exactly(n), limit); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -75,7 +74,7 @@ func TestColdStart(t *testing.T) {
 	}
 	// Refusals from within the answer to a fetch leave the next request of that
 	// worker as it is: one connection is one worker.
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	conn, err := wire.Dial(ctx, addr)
 	if err != nil {
@@ -106,7 +105,7 @@ func TestWaitingPosts(t *testing.T) {
 	key, other := issuer.NewKey("k1", "ES256"), issuer.NewKey("k1", "ES256")
 	i := issuer.Run(t, key)
 	i.Hold()
-	config := fetched(i, "issuer-0", `, "timeout": "30s"`)
+	config := fetched(i, `, "timeout": "50s"`)
 	p, server := runWithIssuers(t, 1, []*issuer.Server{i},
 		listener{name: "shown", config: config, wasm: "allow_on_headers_stop_iteration: true"},
 		listener{name: "held", config: config, wasm: "allow_on_headers_stop_iteration: false"})
@@ -122,7 +121,7 @@ func TestWaitingPosts(t *testing.T) {
 				status     int
 			}{{"/good", body, key, 200}, {"/bad", bad, other, 401}} {
 				group.Go(func() {
-					ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+					ctx, cancel := context.WithTimeout(t.Context(), limit)
 					defer cancel()
 					r, err := how(ctx, addr, wire.Request{
 						Method: "POST", Path: c.path + "/" + name + version, Fields: bearer(i.Token(c.signer, nil)), Body: c.body,
@@ -135,7 +134,7 @@ func TestWaitingPosts(t *testing.T) {
 		}
 		// One that is still uploading when its verdict comes.
 		group.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			conn, err := wire.Dial(ctx, addr)
 			if err != nil {
@@ -148,7 +147,7 @@ func TestWaitingPosts(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if _, err := server.Wait(func(r upstream.Request) bool { return r.Target == "/good/"+name+"-slow" }, 30*time.Second); err != nil {
+			if _, err := server.Wait(func(r upstream.Request) bool { return r.Target == "/good/"+name+"-slow" }, limit); err != nil {
 				t.Error(err)
 			}
 			if err := s.Data("second", true); err != nil {
@@ -160,11 +159,11 @@ func TestWaitingPosts(t *testing.T) {
 		})
 	}
 	for _, name := range []string{"shown", "held"} {
-		if _, err := p.WaitStat("http."+name+".downstream_rq_active", envoy.Exactly(5), 20*time.Second); err != nil {
+		if _, err := p.WaitStat("http."+name+".downstream_rq_active", envoy.Exactly(5), limit); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := i.Wait(issuer.KeysPath, 2, 20*time.Second); err != nil {
+	if err := i.Wait(issuer.KeysPath, 2, limit); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(server.Requests()); n > 0 || server.Saw(secret) {
@@ -175,7 +174,7 @@ func TestWaitingPosts(t *testing.T) {
 	for _, name := range []string{"shown", "held"} {
 		for _, version := range []string{"1", "2"} {
 			target := "/good/" + name + version
-			if _, err := server.Wait(func(r upstream.Request) bool { return r.Target == target && r.Complete && r.Body == body }, 10*time.Second); err != nil {
+			if _, err := server.Wait(func(r upstream.Request) bool { return r.Target == target && r.Complete && r.Body == body }, limit); err != nil {
 				t.Error(target, err)
 			}
 		}
@@ -196,20 +195,22 @@ func TestTrailersOfWaitingPosts(t *testing.T) {
 	i.Hold()
 	const wasm, hcm = "allow_on_headers_stop_iteration: true", "http_protocol_options: {enable_trailers: true}"
 	p, server := runWithIssuers(t, 1, []*issuer.Server{i},
-		listener{name: "keys", config: fetched(i, "issuer-0", `, "timeout": "30s"`), wasm: wasm, hcm: hcm},
-		listener{name: "introspection", config: introspecting(i, issuer.IntrospectionPath, `, "timeout": "30s"`), wasm: wasm, hcm: hcm})
+		listener{name: "keys", config: fetched(i, `, "timeout": "50s"`), wasm: wasm, hcm: hcm},
+		listener{name: "introspection", config: introspecting(i, issuer.IntrospectionPath, `, "timeout": "50s"`), wasm: wasm, hcm: hcm})
 	var group sync.WaitGroup
 	for name, token := range map[string]string{"keys": i.Token(key, nil), "introspection": "fake-opaque"} {
 		addr := envoy.Address(t, p, name)
 		for version, how := range map[string]sender{"1": wire.HTTP1, "2": wire.HTTP2} {
 			group.Go(func() {
-				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
 				defer cancel()
 				r, err := how(ctx, addr, wire.Request{
 					Method: "POST", Path: "/" + name + version, Fields: append(bearer(token), wire.Field{Name: "te", Value: "trailers"}), Body: "body",
 					Trailers: []wire.Field{
-						{Name: "x-auth-subject", Value: "forged-root"}, {Name: "x_auth_subject", Value: "forged-root"},
-						{Name: "authorization", Value: "Bearer forged-root"}, {Name: "x-checksum", Value: "kept-" + name + version},
+						{Name: "x-auth-subject", Value: "forged-root"},
+						{Name: "x_auth_subject", Value: "forged-root"},
+						{Name: "authorization", Value: "Bearer forged-root"},
+						{Name: "x-checksum", Value: "kept-" + name + version},
 					},
 				})
 				if err != nil || r.Status != 200 {
@@ -219,7 +220,7 @@ func TestTrailersOfWaitingPosts(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"keys", "introspection"} {
-		if _, err := p.WaitStat("http."+name+".downstream_rq_active", envoy.Exactly(2), 20*time.Second); err != nil {
+		if _, err := p.WaitStat("http."+name+".downstream_rq_active", envoy.Exactly(2), limit); err != nil {
 			t.Fatal(err)
 		}
 	}

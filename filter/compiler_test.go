@@ -14,7 +14,7 @@ import (
 
 // What the language leaves to compilers, and what a module must not leave to luck.
 
-// smallStack is the stack that .ci/tinygo.mk asks for, in front of all memory: an
+// smallStack is the stack that build/tinygo.mk asks for, in front of all memory: an
 // overflow is a trap. Without that it would be silent.
 const smallStack = 2 << 20
 

@@ -12,7 +12,7 @@ import (
 
 // These exports take the place of the SDK's for the callbacks of every request:
 // the build renames own_x to proxy_on_x and drops the SDK's export of that name
-// (internal/exports). What concerns plugins goes on to the SDK.
+// (build/exports). What concerns plugins goes on to the SDK.
 
 //go:wasmexport own_context_create
 func ownContextCreate(id, parent uint32) {

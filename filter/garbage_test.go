@@ -27,7 +27,7 @@ func countingModule(t *testing.T) *wasmhost.Module {
 	}
 	run([]string{"GOOS=wasip1", "GOARCH=wasm"},
 		"build", "-tags", "heapobjects", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", raw, ".")
-	run(nil, "run", "./filter/internal/exports", raw, stripped, "heap_objects")
+	run(nil, "run", "./build/exports", raw, stripped, "heap_objects")
 	wasm, err := os.ReadFile(stripped)
 	if err != nil {
 		t.Fatal(err)

@@ -37,16 +37,3 @@ func startAuthority() (port int, err error) {
 	go func() { _ = server.Serve(listener) }() // until the process ends
 	return listener.Addr().(*net.TCPAddr).Port, nil
 }
-
-// authorityCluster is the bootstrap's clusters.
-func authorityCluster(port int) string {
-	return fmt.Sprintf(`  clusters:
-  - name: %s
-    type: STATIC
-    load_assignment:
-      cluster_name: %[1]s
-      endpoints:
-      - lb_endpoints:
-        - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: %d}}}
-`, authority, port)
-}

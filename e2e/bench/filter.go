@@ -5,28 +5,30 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"bearerauth/e2e/envoy"
+	"bearerauth/e2e/issuer"
 )
 
 // filter is what stands before the router on a row's listener.
 type filter interface {
-	// yaml is an entry of http_filters. Nothing is shared between two ids.
-	yaml(id string, m *material) (string, error)
+	// envoy is its entry of http_filters. Nothing is shared between two ids.
+	envoy(id string, m *material) envoy.Filter
 }
 
 // bearerauth is the plugin configuration, as JSON, of the standard build.
-type bearerauth func(m *material) (string, error)
+type bearerauth func(m *material) string
 
-func (b bearerauth) yaml(id string, m *material) (string, error) { return b.with(standardBuild, id, m) }
-
-func (b bearerauth) with(build, id string, m *material) (string, error) {
-	config, err := b(m)
-	return wasm(id, filepath.Join(m.root, build), config), err
+func (b bearerauth) envoy(id string, m *material) envoy.Filter {
+	return wasm(id, filepath.Join(m.root, standardBuild), b(m))
 }
 
 // small is the same with the small build.
 type small struct{ bearerauth }
 
-func (s small) yaml(id string, m *material) (string, error) { return s.with(smallBuild, id, m) }
+func (s small) envoy(id string, m *material) envoy.Filter {
+	return wasm(id, filepath.Join(m.root, smallBuild), s.bearerauth(m))
+}
 
 const (
 	standardBuild = "bearerauth.wasm"
@@ -36,27 +38,17 @@ const (
 // floor is one of the modules that decide nothing; see floor/README.md.
 type floor string
 
-func (f floor) yaml(id string, m *material) (string, error) {
-	return wasm(id, filepath.Join(m.root, "e2e", "bench", "floor", string(f)+".wasm"), "{}"), nil
+func (f floor) envoy(id string, m *material) envoy.Filter {
+	return wasm(id, filepath.Join(m.root, "e2e", "bench", "floor", string(f)+".wasm"), "{}")
 }
 
 // wasm gives each row a VM of its own, in which no other row's caches are.
-func wasm(id, file, config string) string {
-	return fmt.Sprintf(`name: %s
-typed_config:
-  "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
-  config:
-    name: %[1]s
-    root_id: %[1]s
-    failure_policy: FAIL_RELOAD
-    vm_config:
-      vm_id: %[1]s
-      runtime: envoy.wasm.runtime.v8
-      code: {local: {filename: %[2]q}}
-    configuration:
-      "@type": type.googleapis.com/google.protobuf.StringValue
-      value: %[3]s
-`, id, file, quoted(config))
+func wasm(id, file, config string) envoy.Filter {
+	return envoy.Wasm{Name: id, VM: id, File: file, Config: config}
+}
+
+func filterOf(format string, args ...any) envoy.Filter {
+	return envoy.YAML(fmt.Sprintf(format, args...))
 }
 
 // quoted is a YAML string on one line, whatever is in it.
@@ -69,11 +61,7 @@ type jwtAuthn struct {
 	identity  bool // the token stripped and two claims as headers; else it is kept, and nothing set
 }
 
-func (j jwtAuthn) yaml(_ string, m *material) (string, error) {
-	keys, err := m.jwks(j.algorithm)
-	if err != nil {
-		return "", err
-	}
+func (j jwtAuthn) envoy(_ string, m *material) envoy.Filter {
 	more := "forward: true"
 	if j.identity {
 		more = "claim_to_headers: [{claim_name: tier, header_name: x-auth-tier}, {claim_name: org, header_name: x-auth-org}]"
@@ -81,7 +69,7 @@ func (j jwtAuthn) yaml(_ string, m *material) (string, error) {
 	if j.cache {
 		more += "\n      jwt_cache_config: {jwt_cache_size: 1000}"
 	}
-	return fmt.Sprintf(`name: envoy.filters.http.jwt_authn
+	return filterOf(`name: envoy.filters.http.jwt_authn
 typed_config:
   "@type": type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
   providers:
@@ -93,42 +81,42 @@ typed_config:
   rules:
   - match: {prefix: /}
     requires: {provider_name: issuer}
-`, issuer, audience, quoted(keys), more), nil
+`, issuerName, audience, quoted(issuer.Set(m.key(j.algorithm))), more)
 }
 
 // apiKeyAuth is Envoy's own filter for opaque tokens; it compares plain text.
 type apiKeyAuth struct{}
 
-func (apiKeyAuth) yaml(string, *material) (string, error) {
-	return fmt.Sprintf(`name: envoy.filters.http.api_key_auth
+func (apiKeyAuth) envoy(string, *material) envoy.Filter {
+	return filterOf(`name: envoy.filters.http.api_key_auth
 typed_config:
   "@type": type.googleapis.com/envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth
   credentials: [{key: %q, client: bench}]
   key_sources: [{header: authorization}]
-`, staticToken(0)), nil
+`, staticToken(0))
 }
 
 // extAuthz is Envoy's own filter that leaves the decision to a server, which is
 // told method, path, host and Authorization.
 type extAuthz struct{}
 
-func (extAuthz) yaml(string, *material) (string, error) {
-	return fmt.Sprintf(`name: envoy.filters.http.ext_authz
+func (extAuthz) envoy(string, *material) envoy.Filter {
+	return filterOf(`name: envoy.filters.http.ext_authz
 typed_config:
   "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
   allowed_headers: {patterns: [{exact: authorization}]}
   http_service:
     server_uri: {uri: "http://%s", cluster: %s, timeout: 2s}
     path_prefix: %s
-`, authorityHost, authority, allowPath), nil
+`, authorityHost, authority, allowPath)
 }
 
 // luaCall makes the call of introspection and looks at its status alone: what
 // such a call costs Envoy, whoever makes it.
 type luaCall struct{}
 
-func (luaCall) yaml(string, *material) (string, error) {
-	return fmt.Sprintf(`name: envoy.filters.http.lua
+func (luaCall) envoy(string, *material) envoy.Filter {
+	return filterOf(`name: envoy.filters.http.lua
 typed_config:
   "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
   default_source_code:
@@ -143,14 +131,14 @@ typed_config:
           handle:respond({[":status"] = "503"}, "no")
         end
       end
-`, authorityHost, "Basic "+base64.StdEncoding.EncodeToString([]byte("gate:fake-secret")), authority), nil
+`, authorityHost, "Basic "+base64.StdEncoding.EncodeToString([]byte("gate:fake-secret")), authority)
 }
 
 // lua is what people write before they look for a filter.
 type lua struct{}
 
-func (lua) yaml(string, *material) (string, error) {
-	return fmt.Sprintf(`name: envoy.filters.http.lua
+func (lua) envoy(string, *material) envoy.Filter {
+	return filterOf(`name: envoy.filters.http.lua
 typed_config:
   "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
   default_source_code:
@@ -160,5 +148,5 @@ typed_config:
           handle:respond({[":status"] = "401", ["www-authenticate"] = "Bearer realm=\"bench\""}, "no")
         end
       end
-`, staticToken(0)), nil
+`, staticToken(0))
 }

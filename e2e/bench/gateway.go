@@ -35,17 +35,14 @@ type gateway struct {
 type gatewayOptions struct {
 	workers int
 	cpu     int // to pin to, or -1
-	timeout time.Duration
 }
 
 func rowID(i int) string { return fmt.Sprintf("row%02d", i) }
 
 func startGateway(ctx context.Context, rows []row, m *material, o gatewayOptions) (*gateway, error) {
-	config, err := bootstrap(rows, m)
-	if err != nil {
-		return nil, err
-	}
-	p, err := envoy.Start(ctx, envoy.Options{Config: config, Concurrency: o.workers, StartTimeout: o.timeout, LogLevel: "error"})
+	p, err := envoy.Start(ctx, envoy.Options{
+		Config: bootstrap(rows, m), Concurrency: o.workers, LogLevel: "error",
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -75,49 +72,16 @@ func pin(ctx context.Context, pid int, cpus ...int) error {
 	return nil
 }
 
-func bootstrap(rows []row, m *material) (string, error) {
-	var b strings.Builder
-	b.WriteString("static_resources:\n  listeners:\n")
+func bootstrap(rows []row, m *material) string {
+	config := envoy.Bootstrap{Clusters: []envoy.Cluster{{Name: authority, Port: m.authority}}}
 	for i, r := range rows {
-		id := rowID(i)
-		text := ""
+		l := envoy.Listener{Name: rowID(i)}
 		if r.filter != nil {
-			var err error
-			if text, err = r.filter.yaml(id, m); err != nil {
-				return "", fmt.Errorf("row %q: %w", r.name, err)
-			}
-			text = "      - " + strings.TrimLeft(indent(text, 8), " ")
+			l.Filters = []envoy.Filter{r.filter.envoy(l.Name, m)}
 		}
-		fmt.Fprintf(&b, `  - name: %s
-    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: %[1]s
-          http_filters:
-%s          - name: envoy.filters.http.router
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
-          route_config:
-            virtual_hosts:
-            - name: all
-              domains: ["*"]
-              routes:
-              - match: {prefix: /}
-                direct_response: {status: 200, body: {inline_string: ok}}
-`, id, indent(text, 4))
+		config.Listeners = append(config.Listeners, l)
 	}
-	return b.String() + authorityCluster(m.authority), nil
-}
-
-func indent(text string, by int) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		b.WriteString(strings.Repeat(" ", by) + line)
-	}
-	return b.String()
+	return config.String()
 }
 
 // answered is how many requests of a row had an answer of each class.

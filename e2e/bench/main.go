@@ -151,7 +151,7 @@ func run(ctx context.Context, w, log io.Writer, o options) (err error) {
 func measure(ctx context.Context, log io.Writer, l *loader, m *material, cpus []int, o options, r *report) (err error) {
 	fmt.Fprintf(log, "starting Envoy with %d listeners\n", len(l.rows))
 	envoyCPU, wrkCPU := apart(cpus)
-	g, err := startGateway(ctx, l.rows, m, gatewayOptions{workers: 1, cpu: envoyCPU, timeout: 3 * time.Minute})
+	g, err := startGateway(ctx, l.rows, m, gatewayOptions{workers: 1, cpu: envoyCPU})
 	if err != nil {
 		return err
 	}

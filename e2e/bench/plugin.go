@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+
+	"bearerauth/e2e/issuer"
 )
 
 // What the bench configures Bearerauth with. The members are those of
@@ -37,14 +39,10 @@ func providers(n int, more object) bearerauth {
 // jwt is one provider of JWTs with the issuer's keys inline, as the native rows
 // have them.
 func jwt(algorithm string, more object) bearerauth {
-	return func(m *material) (string, error) {
-		keys, err := m.jwks(algorithm)
-		if err != nil {
-			return "", err
-		}
+	return func(m *material) string {
 		return with(object{"issuer": object{
-			"type": "jwt", "issuer": issuer, "audiences": []string{audience},
-			"jwks": json.RawMessage(keys), "algorithms": []string{algorithm},
+			"type": "jwt", "issuer": issuerName, "audiences": []string{audience},
+			"jwks": json.RawMessage(issuer.Set(m.key(algorithm))), "algorithms": []string{algorithm},
 		}}, more)(m)
 	}
 }
@@ -69,10 +67,11 @@ func with(providers, more object) bearerauth {
 	for name, value := range more {
 		config[name] = value
 	}
-	return func(*material) (string, error) {
-		text, err := json.Marshal(config)
-		return string(text), err
+	text, err := json.Marshal(config)
+	if err != nil {
+		panic(err) // of the table's constants
 	}
+	return func(*material) string { return string(text) }
 }
 
 // plain is the least that the filter can do with a valid token: the token is

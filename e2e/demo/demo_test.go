@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/upstream"
@@ -20,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(envoy.Main(m)) }
 
-const wait = time.Minute
+const wait = 5 * time.Minute
 
 func TestFaults(t *testing.T) {
 	ok := example{"/", "Bearer x", 200, `{"token":"x"}`, ""}
@@ -74,25 +75,34 @@ func TestReport(t *testing.T) {
 	server.Reply(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{\"a\":\n1}")) })
 	answers := ask(t.Context(), server.Addr(), []example{
 		{"/a", "Bearer x", 200, `{"a":1}`, ""},
-		{"/b", "", 401, `{"b":2}`, ""},
+		{"/bc", "", 401, `{"b":2}`, ""},
 	})
 	if failed(answers) != 1 {
 		t.Errorf("wanted one failure, got %d", failed(answers))
 	}
+	refused := answer{
+		example: example{"/d", "Bearer ", 401, notAuthenticated, "invalid_token"},
+		got: &wire.Response{
+			Status: 401, Body: notAuthenticated,
+			Header: http.Header{"Www-Authenticate": {`Bearer realm="a", error="invalid_token"`}},
+		},
+	}
 	var got bytes.Buffer
-	report(&got, server.Addr(), answers)
-	want := `✓ curl -i http://ADDRESS/a -H 'Authorization: Bearer x'  200 {"a": 1}
-
-✗ curl -i http://ADDRESS/b                               200 {"a": 1}
+	report(&got, "A title", append(answers, refused))
+	want := `A title
+✓ /a   Bearer x   200  {"a": 1}
+✗ /bc  none       200  {"a": 1}
     ✗ wanted status 401, got 200
     ✗ wanted body {"b":2}, got "{\"a\":\n1}"
     ✗ wanted one WWW-Authenticate: Bearer realm="…", got []
+✓ /d   "Bearer "  401  Not authenticated                   invalid_token
+
 `
-	if text := strings.ReplaceAll(got.String(), server.Addr(), "ADDRESS"); text != want {
-		t.Errorf("wanted\n%s got\n%s", want, text)
+	if got.String() != want {
+		t.Errorf("wanted\n%s got\n%s", want, &got)
 	}
 	if header := server.Requests()[0].Header.Get("Authorization"); header != "Bearer x" {
-		t.Errorf("wanted the header of the curl command, got %q", header)
+		t.Errorf("wanted the header of the example, got %q", header)
 	}
 }
 
@@ -132,7 +142,7 @@ func TestDemo(t *testing.T) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(wait); address == ""; <-tick.C {
-		if m := regexp.MustCompile(`Envoy stays at http://(\S+), [^\n]*\nPress Ctrl-C`).FindStringSubmatch(out.String()); m != nil {
+		if m := regexp.MustCompile(`Envoy stays at http://(\S+), [^\n]*\nPress Ctrl-C[^\n]*\n`).FindStringSubmatch(out.String()); m != nil {
 			address = m[1]
 		}
 		select {
@@ -144,14 +154,24 @@ func TestDemo(t *testing.T) {
 			t.Fatalf("wanted the demo to be ready within %v, got:\n%s", wait, out.String())
 		}
 	}
+	examples := []example{}
+	for _, g := range groups {
+		examples = append(examples, g.examples...)
+	}
 	if !strings.Contains(out.String(), "\ndemo: "+verdict(len(examples), 0)) {
 		t.Errorf("wanted %s, got:\n%s", verdict(len(examples), 0), out.String())
 	}
-	for name, token := range tokens() {
-		if !strings.Contains(out.String(), "\n  "+name+"="+token+"\n") {
+	for _, name := range []string{"TOKEN", "ADMIN"} {
+		if !strings.Contains(out.String(), "\n"+name+"="+tokens()[name]+"\n") {
 			t.Errorf("wanted the token %s to try, got:\n%s", name, out.String())
 		}
 	}
+	for line := range strings.Lines(out.String()) {
+		if width := utf8.RuneCountInString(line) - 1; width > 100 && !strings.Contains(line, "=eyJ") {
+			t.Errorf("wanted at most 100 columns, got %d: %s", width, line)
+		}
+	}
+	shown := len(out.String())
 	for _, e := range examples {
 		got, err := wire.HTTP2(ctx, address, wire.Request{Path: e.path, Host: address, Fields: e.authorizationField()})
 		if err != nil {
@@ -161,6 +181,14 @@ func TestDemo(t *testing.T) {
 		if faults := e.faults(got); len(faults) > 0 {
 			t.Errorf("%s over HTTP/2: %s", e.curl(address), strings.Join(faults, "; "))
 		}
+	}
+	for deadline := time.Now().Add(wait); strings.Count(out.String()[shown:], "\nGET /jwt/admin 403 ") == 0; <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("wanted the access log, got:\n%s", out.String()[shown:])
+		}
+	}
+	if n := strings.Count(out.String(), "GET /jwt/admin 403 "); n != 1 {
+		t.Errorf("wanted the access log of later requests alone, got %d lines of one", n)
 	}
 	cancel()
 	select {

@@ -8,12 +8,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,7 +36,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
+	giveBack := takeTerminal()
 	bad, err := run(ctx, os.Stdout, mode{stay: !*check, keepPort: !*check})
+	giveBack()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 	}
@@ -74,7 +74,7 @@ func run(ctx context.Context, w io.Writer, m mode) (bad int, err error) {
 		if m.keepPort {
 			fmt.Fprintf(w, "Port %d is taken, so Envoy listens on another one.\n", configPort)
 		}
-		if config, err = envoy.FreePorts(config, configPort); err != nil {
+		if config, err = envoy.FreePort(config, configPort); err != nil {
 			return 0, fmt.Errorf("envoy.yaml: %w", err)
 		}
 	}
@@ -91,22 +91,31 @@ func run(ctx context.Context, w io.Writer, m mode) (bad int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	fmt.Fprintf(w, "Envoy %s (%s) runs envoy.yaml with %s.\n\n", binary.Version, binary.Origin, envoy.Module())
-	answers := ask(ctx, address, examples)
-	if ctx.Err() != nil {
-		return 0, errors.New("interrupted")
+	fmt.Fprintf(w, "Envoy %s (%s) runs envoy.yaml\nwith %s at http://%s.\n\n", binary.Version, binary.Origin, envoy.Module(), address)
+	good := 0
+	var last answer
+	for _, g := range groups {
+		answers := ask(ctx, address, g.examples)
+		if ctx.Err() != nil {
+			return 0, errors.New("interrupted")
+		}
+		report(w, g.title, answers)
+		bad += failed(answers)
+		good += len(answers) - failed(answers)
+		last = answers[len(answers)-1]
 	}
-	report(w, address, answers)
-	bad = failed(answers)
-	fmt.Fprintf(w, "\ndemo: %s\n", verdict(len(answers)-bad, bad))
+	fmt.Fprintf(w, "demo: %s\n", verdict(good, bad))
 	if !m.stay {
 		return bad, nil
 	}
-	fmt.Fprintf(w, "\nThe tokens of the table, good for an hour from now:\n\n")
-	for _, name := range slices.Sorted(maps.Keys(tokens())) {
-		fmt.Fprintf(w, "  %s=%s\n", name, tokens()[name])
+	invite(w, address, p.AdminURL())
+	// Envoy writes its access log a moment later: the table's requests are not shown.
+	if last.got != nil {
+		if _, err := p.Log.Wait(fmt.Sprintf("^GET %s %d ", last.path, last.got.Status), answerTimeout); err != nil {
+			return bad, err
+		}
 	}
-	fmt.Fprintf(w, "\nEnvoy stays at http://%s, its admin interface at %s.\nPress Ctrl-C to stop it.\n", address, p.AdminURL())
+	go p.Log.Copy(ctx, w, p.Log.Mark())
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(w, "\nStopping Envoy.")
@@ -114,6 +123,18 @@ func run(ctx context.Context, w io.Writer, m mode) (bad int, err error) {
 	case <-p.Done():
 		return bad, errors.New("envoy ended by itself")
 	}
+}
+
+// invite says what to do in another terminal.
+func invite(w io.Writer, address, admin string) {
+	fmt.Fprint(w, "\nIn another terminal (the tokens are good for an hour):\n\n")
+	for _, name := range []string{"TOKEN", "ADMIN"} {
+		fmt.Fprintf(w, "%s=%s\n", name, tokens()[name])
+	}
+	for _, e := range toTry {
+		fmt.Fprintln(w, e.curl(address))
+	}
+	fmt.Fprintf(w, "\nEnvoy stays at http://%s, its admin interface at %s.\nPress Ctrl-C to stop it. Its access log:\n\n", address, admin)
 }
 
 func bootstrap(root string) (string, error) {

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"bearerauth/e2e/wire"
 )
@@ -51,34 +51,47 @@ func failed(answers []answer) int {
 
 func verdict(good, bad int) string { return fmt.Sprintf("%d passed, %d failed", good, bad) }
 
-// report prints the table. A long 200 body reaches into the last column, which
-// it leaves empty.
-func report(w io.Writer, address string, answers []answer) {
-	command, body := 0, 0
+// report prints a part of the table. A refusal's row has the detail of its body
+// and the error code of its challenge; all of both is checked.
+func report(w io.Writer, title string, answers []answer) {
+	path, credentials := 0, 0
 	for _, a := range answers {
-		command = max(command, utf8.RuneCountInString(a.curl(address)))
-		if a.status == 401 {
-			body = max(body, utf8.RuneCountInString(a.body))
-		}
+		path = max(path, len(a.path))
+		credentials = max(credentials, len(a.credentials()))
 	}
-	var b strings.Builder
-	for i, a := range answers {
-		if i > 0 && a.path != answers[i-1].path {
-			b.WriteString("\n")
-		}
+	fmt.Fprintf(w, "%s\n", title)
+	for _, a := range answers {
 		mark := "✓"
 		if len(a.faults) > 0 {
 			mark = "✗"
 		}
-		line := fmt.Sprintf("%s %-*s  ---", mark, command, a.curl(address))
-		if a.got != nil {
-			line = fmt.Sprintf("%s %-*s  %d %-*s  %s", mark, command, a.curl(address), a.got.Status,
-				body, oneLine(a.got.Body), strings.Join(a.got.Header.Values("WWW-Authenticate"), " | "))
-		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
+		row := fmt.Sprintf("%s %-*s  %-*s  %s", mark, path, a.path, credentials, a.credentials(), a.shown())
+		fmt.Fprintln(w, strings.TrimRight(row, " "))
 		for _, f := range a.faults {
-			b.WriteString("    ✗ " + f + "\n")
+			fmt.Fprintln(w, "    ✗ "+f)
 		}
 	}
-	_, _ = io.WriteString(w, b.String())
+	fmt.Fprintln(w)
+}
+
+func (a answer) credentials() string {
+	if a.authorization == "" {
+		return "none"
+	}
+	if strings.HasSuffix(a.authorization, " ") {
+		return fmt.Sprintf("%q", a.authorization)
+	}
+	return a.authorization
+}
+
+// shown is the answer in one line.
+func (a answer) shown() string {
+	if a.got == nil {
+		return "---"
+	}
+	var refusal struct{ Detail string }
+	if a.got.Status < 400 || json.Unmarshal([]byte(a.got.Body), &refusal) != nil {
+		return fmt.Sprintf("%d  %s", a.got.Status, oneLine(a.got.Body))
+	}
+	return fmt.Sprintf("%d  %-34s  %s", a.got.Status, refusal.Detail, codeOf(a.got.Header.Get("WWW-Authenticate")))
 }

@@ -25,37 +25,53 @@ const (
 	invalidToken     = `{"detail":"Invalid authentication credentials"}`
 )
 
-var examples = []example{
-	{"/items/", "Bearer abc123", 200, `{"token":"abc123"}`, ""},
-	{"/items/", "", 401, notAuthenticated, ""},
-	{"/items/", "Basic YTpi", 401, notAuthenticated, ""},
-	{"/items/", "Bearer", 401, notAuthenticated, ""},
-	{"/items/", "Bearer ", 401, notAuthenticated, ""},
+// group is a part of the table.
+type group struct {
+	title    string
+	examples []example
+}
 
-	{"/users/me", "Bearer abc123", 200, `{"token_received":"abc123"}`, ""},
-	{"/users/me", "", 401, notAuthenticated, ""},
-	{"/users/me", "Basic YTpi", 401, notAuthenticated, ""},
+var groups = []group{
+	{"Static tokens", []example{
+		{"/items/", "Bearer abc123", 200, `{"token":"abc123"}`, ""},
+		{"/users/me", "Bearer abc123", 200, `{"token_received":"abc123"}`, ""},
+		{"/secure-data", "Bearer expected_token", 200, `{"data":"This is protected"}`, ""},
+		{"/protected", "Bearer mysecrettoken", 200, `{"message":"Access granted with token: mysecrettoken"}`, ""},
+	}},
+	{"JWTs", []example{
+		{"/jwt/me", "Bearer $TOKEN", 200, `{"subject":"carol","tier":"gold"}`, ""},
+		{"/jwt/admin", "Bearer $ADMIN", 200, `{"message":"Welcome, dave"}`, ""},
+	}},
+	{"Refusals", []example{
+		{"/items/", "", 401, notAuthenticated, ""},
+		{"/items/", "Basic YTpi", 401, notAuthenticated, ""},
+		{"/items/", "Bearer", 401, notAuthenticated, ""},
+		{"/items/", "Bearer ", 401, notAuthenticated, ""},
+		{"/users/me", "", 401, notAuthenticated, ""},
+		{"/users/me", "Basic YTpi", 401, notAuthenticated, ""},
+		{"/secure-data", "", 401, notAuthenticated, ""},
+		{"/secure-data", "Bearer wrong", 401, invalidToken, "invalid_token"},
+		{"/secure-data", "Basic YTpi", 401, notAuthenticated, ""},
+		{"/secure-data", "Bearer", 401, notAuthenticated, ""},
+		{"/protected", "", 401, notAuthenticated, ""},
+		{"/protected", "Bearer wrong", 401, `{"detail":"Invalid or missing token"}`, "invalid_token"},
+		{"/protected", "Basic YTpi", 401, notAuthenticated, ""},
+		{"/protected", "Bearer", 401, notAuthenticated, ""},
+		{"/jwt/me", "", 401, notAuthenticated, ""},
+		{"/jwt/me", "Bearer $EXPIRED", 401, invalidToken, "invalid_token: The access token expired"},
+		{"/jwt/me", "Bearer $FORGED", 401, invalidToken, "invalid_token: The access token is invalid"},
+		{"/jwt/me", "Bearer expected_token", 401, invalidToken, "invalid_token"},
+		{"/jwt/admin", "Bearer $TOKEN", 403, `{"detail":"Insufficient scope"}`, "insufficient_scope"},
+	}},
+}
 
-	{"/secure-data", "Bearer expected_token", 200, `{"data":"This is protected"}`, ""},
-	{"/secure-data", "Bearer wrong", 401, `{"detail":"Invalid authentication credentials"}`, "invalid_token"},
-	{"/secure-data", "", 401, notAuthenticated, ""},
-	{"/secure-data", "Basic YTpi", 401, notAuthenticated, ""},
-	{"/secure-data", "Bearer", 401, notAuthenticated, ""},
-
-	{"/protected", "Bearer mysecrettoken", 200, `{"message":"Access granted with token: mysecrettoken"}`, ""},
-	{"/protected", "Bearer wrong", 401, `{"detail":"Invalid or missing token"}`, "invalid_token"},
-	{"/protected", "", 401, notAuthenticated, ""},
-	{"/protected", "Basic YTpi", 401, notAuthenticated, ""},
-	{"/protected", "Bearer", 401, notAuthenticated, ""},
-
-	{"/jwt/me", "Bearer $TOKEN", 200, `{"subject":"carol","tier":"gold"}`, ""},
-	{"/jwt/me", "Bearer $EXPIRED", 401, invalidToken, "invalid_token: The access token expired"},
-	{"/jwt/me", "Bearer $FORGED", 401, invalidToken, "invalid_token: The access token is invalid"},
-	{"/jwt/me", "Bearer expected_token", 401, invalidToken, "invalid_token"},
-	{"/jwt/me", "", 401, notAuthenticated, ""},
-
-	{"/jwt/admin", "Bearer $ADMIN", 200, `{"message":"Welcome, dave"}`, ""},
-	{"/jwt/admin", "Bearer $TOKEN", 403, `{"detail":"Insufficient scope"}`, "insufficient_scope"},
+// toTry are requests for a reader's own terminal.
+var toTry = []example{
+	{path: "/secure-data"},
+	{path: "/secure-data", authorization: "Bearer expected_token"},
+	{path: "/jwt/me", authorization: "Bearer $TOKEN"},
+	{path: "/jwt/admin", authorization: "Bearer $TOKEN"},
+	{path: "/jwt/admin", authorization: "Bearer $ADMIN"},
 }
 
 // curl is the same request for a reader's terminal.
@@ -88,6 +104,14 @@ var challenge = regexp.MustCompile(`^Bearer realm="[^"]+"(?:, |$)`)
 
 var challengeCode = regexp.MustCompile(`[ ,]error="([^"]*)"`)
 
+// codeOf is the error code of a challenge, "" for none.
+func codeOf(challenge string) string {
+	if m := challengeCode.FindStringSubmatch(challenge); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
 // faults says in what an answer differs from the expected one.
 func (e example) faults(got *wire.Response) []string {
 	var faults []string
@@ -109,10 +133,7 @@ func (e example) faults(got *wire.Response) []string {
 		fault(`wanted one WWW-Authenticate: Bearer realm="…", got %q`, challenges)
 		return faults
 	}
-	code := ""
-	if m := challengeCode.FindStringSubmatch(challenges[0]); m != nil {
-		code = m[1]
-	}
+	code := codeOf(challenges[0])
 	wantedCode, description, _ := strings.Cut(e.code, ": ")
 	if code != wantedCode {
 		fault("wanted error code %q in the challenge, got %q", wantedCode, challenges[0])

@@ -4,7 +4,6 @@ package deploy
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,39 +90,11 @@ func pluginConfig(t *testing.T, plugin *extensions.WasmPlugin) []byte {
 func TestIstioWasmPluginInEnvoy(t *testing.T) {
 	t.Parallel()
 	binary := envoy.Need(t)
-	root, err := envoy.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
 	validate := func(config string) error {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
-		return envoy.Validate(ctx, envoy.Options{Binary: binary, Dir: root, Config: fmt.Sprintf(`
-static_resources:
-  listeners:
-  - name: gateway
-    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: gateway
-          route_config: {virtual_hosts: [{name: all, domains: ["*"], routes: [{match: {prefix: /}, direct_response: {status: 200}}]}]}
-          http_filters:
-          - name: bearerauth
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
-              config:
-                root_id: bearerauth
-                failure_policy: FAIL_RELOAD
-                vm_config:
-                  runtime: envoy.wasm.runtime.v8
-                  code: {local: {filename: %s}}
-                configuration: {"@type": type.googleapis.com/google.protobuf.StringValue, value: %q}
-          - name: envoy.filters.http.router
-            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-`, envoy.Module(), config)})
+		gateway := envoy.Listener{Name: "gateway", Filters: []envoy.Filter{envoy.Wasm{Name: "bearerauth", Config: config}}}
+		return envoy.Validate(ctx, envoy.Options{Binary: binary, Config: envoy.Bootstrap{Listeners: []envoy.Listener{gateway}}.String()})
 	}
 	config := string(pluginConfig(t, readPlugin(t)))
 	if err := validate(config); err != nil {

@@ -3,7 +3,6 @@
 package differential
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -43,7 +42,13 @@ func TestImportDecidesAsEnvoy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := envoy.Run(t, envoy.Options{Binary: binary, Config: bootstrap(t, string(filter), string(imported.Config))})
+	jwtAuthn := fmt.Sprintf(`{"name": "jwt", "typed_config": {"@type": %q, %s}`,
+		"type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication", strings.TrimPrefix(string(filter), "{"))
+	config := envoy.Bootstrap{Listeners: []envoy.Listener{
+		{Name: "native", Filters: []envoy.Filter{envoy.YAML(jwtAuthn)}},
+		{Name: "imported", Filters: []envoy.Filter{envoy.Wasm{Name: "bearerauth", Config: string(imported.Config)}}},
+	}}
+	p := envoy.Run(t, envoy.Options{Binary: binary, Config: config.String()})
 	theirs, ours := envoy.Address(t, p, "native"), envoy.Address(t, p, "imported")
 	list := attempts()
 	client := &http.Client{
@@ -192,62 +197,4 @@ func TestDocsNameDifferences(t *testing.T) {
 			t.Errorf("docs/migrating.md does not name this difference: %s", d.reason)
 		}
 	}
-}
-
-func bootstrap(t *testing.T, native, config string) string {
-	t.Helper()
-	root, err := envoy.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	filters := map[string]string{
-		"native": `
-          - name: jwt
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
-              ` + strings.TrimSuffix(strings.TrimPrefix(block(t, native, 14), strings.Repeat(" ", 14)), "\n"),
-		"imported": fmt.Sprintf(`
-          - name: bearerauth
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
-              config:
-                root_id: bearerauth
-                failure_policy: FAIL_RELOAD
-                vm_config: {runtime: envoy.wasm.runtime.v8, code: {local: {filename: %q}}}
-                configuration: {"@type": type.googleapis.com/google.protobuf.StringValue, value: %q}`,
-			filepath.Join(root, envoy.Module()), config),
-	}
-	var b strings.Builder
-	b.WriteString("admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\nstatic_resources:\n  listeners:\n")
-	for name, filter := range filters {
-		fmt.Fprintf(&b, `  - name: %s
-    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: %s
-          route_config: {virtual_hosts: [{name: all, domains: ["*"], routes: [{match: {prefix: /}, direct_response: {status: 200}}]}]}
-          http_filters:%s
-          - name: envoy.filters.http.router
-            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-`, name, name, filter)
-	}
-	return b.String()
-}
-
-// block is JSON as a block of YAML.
-func block(t *testing.T, text string, by int) string {
-	t.Helper()
-	y, err := yaml.JSONToYAML([]byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b bytes.Buffer
-	for line := range bytes.Lines(y) {
-		b.WriteString(strings.Repeat(" ", by))
-		b.Write(line)
-	}
-	return b.String()
 }

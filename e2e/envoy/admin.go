@@ -15,7 +15,7 @@ import (
 )
 
 // The main thread answers for the admin interface, and compiles modules too.
-const adminTimeout = 30 * time.Second
+const adminTimeout = 2 * time.Minute
 
 // Keep-alive connections would outlive the Envoys that tests start and stop.
 var adminClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

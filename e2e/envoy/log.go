@@ -2,7 +2,9 @@ package envoy
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"regexp"
 	"sync"
 	"time"
@@ -72,6 +74,25 @@ func (l *Log) Since(mark int) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return string(l.text[max(0, mark-l.dropped):])
+}
+
+// Copy writes what comes after the mark, until the context ends or Envoy does.
+func (l *Log) Copy(ctx context.Context, w io.Writer, mark int) {
+	for {
+		l.mu.Lock()
+		text := bytes.Clone(l.text[max(0, mark-l.dropped):])
+		mark = l.dropped + len(l.text)
+		closed, changed := l.closed, l.changed
+		l.mu.Unlock()
+		if _, err := w.Write(text); err != nil || closed {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // Wait returns the first whole line that matches the regular expression, be it

@@ -27,8 +27,6 @@ type Options struct {
 	ComponentLogLevel string   // such as "wasm:debug"
 	Env               []string // KEY=value, added to this process's environment
 	Args              []string // more command-line arguments
-
-	StartTimeout time.Duration // 0 means a minute: compiling a module in V8 takes seconds
 }
 
 // Process is a running Envoy.
@@ -59,17 +57,18 @@ func (e *ExitError) Unwrap() error { return e.Err }
 // Our admin port wins over the bootstrap's, which may be taken.
 const adminOverlay = `admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}`
 
-const stopGrace = 10 * time.Second
+// How long to wait for Envoy. Compiling a module in V8 takes seconds, on a busy
+// machine minutes; an Envoy that has ended is waited for no longer.
+const (
+	startTimeout = 5 * time.Minute
+	stopGrace    = time.Minute
+)
 
 // Start runs an Envoy and returns once it serves. The context bounds the start
 // only; what was started runs until Stop. An Envoy that refuses its
 // configuration is an *ExitError.
 func Start(ctx context.Context, o Options) (*Process, error) {
-	timeout := o.StartTimeout
-	if timeout == 0 {
-		timeout = time.Minute
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	p, err := launch(o, func(dir string) []string {
 		return []string{"--admin-address-path", filepath.Join(dir, "admin"), "--config-yaml", adminOverlay}

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"strings"
 	"time"
 )
 
@@ -135,12 +136,23 @@ func (k *Key) compact(typ string, claims Claims) string {
 	if k.ID != "" {
 		header["kid"] = k.ID
 	}
-	text := b64(encode(header)) + "." + b64(encode(claims))
-	return text + "." + b64(k.Sign(text))
+	return k.Signed(b64(encode(header)) + "." + b64(encode(claims)))
 }
 
-// Sign is the signature as a JWS has it.
-func (k *Key) Sign(text string) []byte {
+// Signed is a JWS of a header and a payload, both in base64url and with a dot between.
+func (k *Key) Signed(text string) string { return text + "." + b64(k.sign(text)) }
+
+// Forged is a token with another signature of the same form.
+func Forged(token string) string {
+	i := strings.LastIndexByte(token, '.') + 5
+	c := "A"
+	if token[i] == 'A' {
+		c = "B"
+	}
+	return token[:i] + c + token[i+1:]
+}
+
+func (k *Key) sign(text string) []byte {
 	hash := map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, "512": crypto.SHA512}[k.Algorithm[2:]]
 	var digest []byte
 	if hash != 0 {

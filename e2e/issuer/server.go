@@ -75,6 +75,9 @@ func (s *Server) Port() int {
 	return n
 }
 
+// Cluster is how Envoys know it.
+func (s *Server) Cluster() string { return fmt.Sprint("issuer-at-", s.Port()) }
+
 // Token is one of this issuer's.
 func (s *Server) Token(k *Key, claims Claims) string { return k.Token(s.Name(), claims) }
 

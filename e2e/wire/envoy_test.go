@@ -1,7 +1,6 @@
 package wire_test
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"testing"
@@ -15,43 +14,15 @@ func TestMain(m *testing.M) { os.Exit(envoy.Main(m)) }
 
 // A proxy without any filter of ours: whatever the tests of the filter see
 // beyond this is the filter's doing.
-const proxy = `
-static_resources:
-  listeners:
-  - name: proxy
-    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: proxy
-          http_protocol_options: {enable_trailers: true}
-          upgrade_configs: [{upgrade_type: CONNECT}]
-          route_config:
-            virtual_hosts:
-            - name: all
-              domains: ["*"]
-              routes:
-              - match: {connect_matcher: {}}
-                direct_response: {status: 403, body: {inline_string: "no tunnel"}}
-              - match: {path: /direct}
-                direct_response: {status: 200, body: {inline_string: "direct"}}
-              - match: {prefix: /}
-                route: {cluster: upstream}
-          http_filters:
-          - name: envoy.filters.http.router
-            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-  clusters:
-  - name: upstream
-    typed_extension_protocol_options:
-      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-        explicit_http_config: {%s}
-    load_assignment:
-      cluster_name: upstream
-      endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 9999}}}}]}]
-`
+var proxy = envoy.Listener{
+	Name:    "proxy",
+	Manager: "{http_protocol_options: {enable_trailers: true}, upgrade_configs: [{upgrade_type: CONNECT}]}",
+	Routes: `
+- {match: {connect_matcher: {}}, direct_response: {status: 403, body: {inline_string: "no tunnel"}}}
+- {match: {path: /direct}, direct_response: {status: 200, body: {inline_string: "direct"}}}
+- {match: {prefix: /}, route: {cluster: upstream}}
+`,
+}
 
 var upstreamVersions = map[string]string{
 	"HTTP/1.1": "http_protocol_options: {enable_trailers: true}",
@@ -60,15 +31,15 @@ var upstreamVersions = map[string]string{
 
 func TestThroughEnvoy(t *testing.T) {
 	t.Parallel()
-	for proto, options := range upstreamVersions {
+	for proto, protocol := range upstreamVersions {
 		t.Run("upstream "+proto, func(t *testing.T) {
 			t.Parallel()
 			server := upstream.Run(t)
-			config, err := envoy.ReplacePort(fmt.Sprintf(proxy, options), 9999, server.Port())
-			if err != nil {
-				t.Fatal(err)
+			config := envoy.Bootstrap{
+				Listeners: []envoy.Listener{proxy},
+				Clusters:  []envoy.Cluster{{Name: "upstream", Port: server.Port(), Protocol: protocol}},
 			}
-			address := envoy.Address(t, envoy.Run(t, envoy.Options{Config: config}), "proxy")
+			address := envoy.Address(t, envoy.Run(t, envoy.Options{Config: config.String()}), "proxy")
 			for name, how := range versions {
 				t.Run(name, func(t *testing.T) { throughEnvoy(t, how, address, server, proto) })
 			}

@@ -12,52 +12,41 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"bearerauth/filter/corpus"
 )
 
 const configCorpus = "../../testdata/config"
 
-var update = flag.Bool("update", false, "write what the parser says now into testdata/config/invalid/*.err")
+var update = flag.Bool("update", false, "write what the parser says now into testdata/config/invalid")
 
 // fakeSecret begins the secrets of the corpus, in base64url.
 const fakeSecret = "dGhpcy1pcy1ub3QtYS1zZWNyZXQt"
 
-// corpusEnvironment is what the corpus finds in the environment.
-func corpusEnvironment(name string) (string, bool) {
-	value, ok := map[string]string{
-		"BEARERAUTH_TEST_SECRET": strings.Repeat("not a secret ... ", 4),
-		"BEARERAUTH_TEST_SHORT":  "not a secret",
-		"BEARERAUTH_TEST_EMPTY":  "",
-	}[name]
-	return value, ok
-}
-
-// configFiles returns the corpus' files; a test over none of them tests nothing.
-func configFiles(tb testing.TB, pattern string) map[string][]byte {
+func validConfigs(tb testing.TB) []corpus.Case {
 	tb.Helper()
-	paths, err := filepath.Glob(filepath.Join(configCorpus, pattern))
+	cases, err := corpus.Valid(configCorpus)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if len(paths) == 0 {
-		tb.Fatalf("no %s in %s", pattern, configCorpus)
+	return cases
+}
+
+func invalidConfigs(tb testing.TB) []corpus.Archive {
+	tb.Helper()
+	archives, err := corpus.Invalid(configCorpus)
+	if err != nil {
+		tb.Fatal(err)
 	}
-	files := make(map[string][]byte, len(paths))
-	for _, path := range paths {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		files[path] = content
-	}
-	return files
+	return archives
 }
 
 func TestParseValid(t *testing.T) {
 	t.Parallel()
-	for path, config := range configFiles(t, "valid/*.json") {
-		t.Run(filepath.Base(path), func(t *testing.T) {
+	for _, c := range validConfigs(t) {
+		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			if p, err := ParseWith(config, corpusEnvironment); err != nil || p == nil {
+			if p, err := ParseWith(c.Config, corpus.Environment); err != nil || p == nil {
 				t.Error(err)
 			}
 		})
@@ -65,45 +54,47 @@ func TestParseValid(t *testing.T) {
 }
 
 // The whole text of each error is part of the corpus: it is what an operator
-// has to find the mistake by.
+// has to find the mistake by. With -update the archives get the parser's errors.
 func TestParseInvalid(t *testing.T) {
 	t.Parallel()
-	for path, config := range configFiles(t, "invalid/*.json") {
-		golden := strings.TrimSuffix(path, ".json") + ".err"
-		t.Run(filepath.Base(path), func(t *testing.T) {
+	for _, archive := range invalidConfigs(t) {
+		t.Run(archive.Topic, func(t *testing.T) {
 			t.Parallel()
-			p, err := ParseWith(config, corpusEnvironment)
-			if err == nil || p != nil {
-				t.Fatalf("accepted, policy %v", p)
+			for i, c := range archive.Cases {
+				t.Run(c.Name, func(t *testing.T) { archive.Cases[i].Error = wantRefused(t, c) })
 			}
-			got := err.Error() + "\n"
 			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+				if err := archive.Write(configCorpus); err != nil {
 					t.Fatal(err)
 				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err, " (go test ./filter/policy -run TestParseInvalid -update, then read it)")
-			}
-			if got != string(want) {
-				t.Errorf("got\n%swant\n%s", got, want)
-			}
-			// Who puts the token itself where its digest belongs must not find it in a log.
-			if strings.Contains(got, "fake-token") || strings.Contains(got, fakeSecret) {
-				t.Errorf("the error repeats a token or a secret:\n%s", got)
 			}
 		})
 	}
 }
 
-// A golden whose configuration is gone would be read as still true.
-func TestParseGoldensBelong(t *testing.T) {
+// wantRefused compares the error of a case, and returns it as an archive has it.
+func wantRefused(t *testing.T, c corpus.Case) string {
+	p, err := ParseWith(c.Config, corpus.Environment)
+	if err == nil || p != nil {
+		t.Errorf("accepted, policy %v", p)
+		return c.Error
+	}
+	got := err.Error() + "\n"
+	if got != c.Error && !*update {
+		t.Errorf("got\n%swant\n%s(go test ./filter/policy -run TestParseInvalid -update writes it: read the diff)", got, c.Error)
+	}
+	// A token in place of its digest must not reach a log.
+	if strings.Contains(got, "fake-token") || strings.Contains(got, fakeSecret) {
+		t.Errorf("the error repeats a token or a secret:\n%s", got)
+	}
+	return got
+}
+
+func TestParseHostile(t *testing.T) {
 	t.Parallel()
-	for golden := range configFiles(t, "invalid/*.err") {
-		if _, err := os.Stat(strings.TrimSuffix(golden, ".err") + ".json"); err != nil {
-			t.Error(err)
-		}
+	_, err := Parse([]byte(strings.Repeat("[", 100_000)))
+	if want := "configuration: 1 problem\n  not valid JSON: nested deeper than 16 levels"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
@@ -119,6 +110,11 @@ func TestParseTooLong(t *testing.T) {
 	}
 }
 
+const (
+	ofAnswer = "an answer is wrong, not the configuration"
+	ofToken  = "a token is wrong, not the configuration"
+)
+
 // unreachedMessages are those that no configuration brings about, and why.
 var unreachedMessages = map[string]string{
 	"want a string that is not empty":                       "every list of strings refuses the empty one by its own check",
@@ -126,55 +122,98 @@ var unreachedMessages = map[string]string{
 	"want a condition that is one of present, equal, regex": "the parser knows no other kind",
 	"want a number that a Struct can hold exactly, a whole one below 2^53: this one may be another than was written": "needs a Struct; TestStructNumbers has one",
 	"want a JWK Set of at most 1 MiB":               "needs 1 MiB; filter/jose tests it",
-	"want the issuer ":                              "the issuer's answer is wrong, not the configuration",
-	": want a cluster for it in jwks_clusters":      "the issuer's answer is wrong, not the configuration",
-	"jwks_uri: want https, as the issuer has it":    "the issuer's answer is wrong, not the configuration",
 	"want HS256, HS384 or HS512 for a secret, got ": "the parser asks for such an algorithm first",
+
+	"want the issuer ":                                       ofAnswer,
+	": want a cluster for it in jwks_clusters":               ofAnswer,
+	"jwks_uri: want https, as the issuer has it":             ofAnswer,
+	"want at most 1 MiB":                                     ofAnswer,
+	"want at most 64 KiB":                                    ofAnswer,
+	"want status 200, got ":                                  ofAnswer,
+	"want the content-type ":                                 ofAnswer,
+	"want active to be true or false":                        ofAnswer,
+	"want claims of the types that RFC 7662 section 2.2 has": ofAnswer,
+	": want another client_id, client_secret or private_key, or a client that may introspect": ofAnswer,
+	": want another introspection_uri":                                ofAnswer,
+	`want an object with the array "revoked" and nothing else`:        ofAnswer,
+	"want a signed JWT: ":                                             ofAnswer,
+	"want a JWT with the typ ":                                        ofAnswer,
+	"want a JWT with an alg of ":                                      ofAnswer,
+	"want a signature by a key of the server's that has been fetched": ofAnswer,
+	"want a signature that one of the server's keys verifies":         ofAnswer,
+	"want claims of the types that RFC 7519 section 4.1 has":          ofAnswer,
+	"want the iss ": ofAnswer,
+	"want an answer that is valid now, by its iat, nbf and exp":                              ofAnswer,
+	"want token_introspection to be an object":                                               ofAnswer,
+	"want an iat that is not before the question: leeway and max_age say how much it may be": ofAnswer,
+
+	"want three parts: header, payload, signature": ofToken,
+	"want a known signature algorithm":             ofToken,
+	"want claims, not a token inside the token":    ofToken,
+	"want at most 16384 octets":                    ofToken,
+	"want no empty part":                           ofToken,
+	"want base64url without padding":               ofToken,
+	"want alg, kid, typ and cty to be strings":     ofToken,
+	"want an alg in the header":                    ofToken,
+	"want valid UTF-8":                             ofToken,
+	"nested too deep":                              ofToken,
 }
 
 // TestParseEveryMessage looks for each message of the parser's source in the
-// goldens: a check without a case would be one that nobody has seen work.
+// corpus: a check without a case would be one that nobody has seen work.
 func TestParseEveryMessage(t *testing.T) {
 	t.Parallel()
-	var goldens strings.Builder
-	for _, golden := range configFiles(t, "invalid/*.err") {
-		goldens.Write(golden)
+	var seen strings.Builder
+	for _, archive := range invalidConfigs(t) {
+		for _, c := range archive.Cases {
+			seen.WriteString(c.Error)
+		}
 	}
 	found := 0
-	for _, file := range []string{
-		"config.go", "match_config.go", "fields.go", "object.go", "document.go", "static.go",
-		"condition.go", "pattern.go", "host.go", "key_config.go", "jwt_config.go", "matcher.go", "duration.go", "discovery.go",
-		"resource.go", "resource_document.go", "revocation_config.go", "location_config.go", "cors.go", "route.go", "negotiate.go",
-		"claim_ref.go", "claim_header.go", "identity.go", "predicate.go", "scope.go", "introspection_config.go", "token_policy.go",
-		"../jose/jwk.go", "../jose/key.go", "../jose/set.go", "../jose/pem.go", "../jose/signer.go",
-	} {
-		source, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+	for _, root := range []string{".", "../jose"} {
+		err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			for _, text := range messages(t, path) {
+				found++
+				_, listed := unreachedMessages[text]
+				if reached := strings.Contains(seen.String(), text); listed == reached {
+					t.Errorf("%s: %q: in the corpus %t, in unreachedMessages %t", path, text, reached, listed)
+				}
+			}
+			return nil
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		ast.Inspect(source, func(n ast.Node) bool {
-			literal, ok := n.(*ast.BasicLit)
-			if !ok || literal.Kind != token.STRING {
-				return true
-			}
-			text, err := strconv.Unquote(literal.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !strings.Contains(text, "want ") && !strings.Contains(text, "duplicate") && !strings.Contains(text, "nested ") {
-				return true
-			}
-			found++
-			seen := strings.Contains(goldens.String(), text)
-			if _, listed := unreachedMessages[text]; listed == seen {
-				t.Errorf("%s: %q: in the goldens %t, in unreachedMessages %t", file, text, seen, listed)
-			}
-			return true
-		})
 	}
 	if found < 50 {
 		t.Errorf("found %d messages only", found)
 	}
+}
+
+// messages are the string literals of a source file that say what is wanted.
+func messages(t *testing.T, path string) (texts []string) {
+	source, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(source, func(n ast.Node) bool {
+		literal, ok := n.(*ast.BasicLit)
+		if !ok || literal.Kind != token.STRING {
+			return true
+		}
+		text, err := strconv.Unquote(literal.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(text, "want ") || strings.Contains(text, "duplicate") || strings.Contains(text, "nested ") {
+			texts = append(texts, text)
+		}
+		return true
+	})
+	return texts
 }
 
 const minimalConfig = `{"providers":{"clients":{"type":"static","tokens":[` +
@@ -245,17 +284,15 @@ func TestMinimalProtectsEverything(t *testing.T) {
 // FuzzParse: no configuration makes the parser panic, and what it accepts
 // decides over every request: a missing verdict would be nobody's decision.
 func FuzzParse(f *testing.F) {
-	seeds := 0
-	for _, pattern := range []string{"valid/*.json", "invalid/*.json"} {
-		for _, config := range configFiles(f, pattern) {
-			if len(config) < 16<<10 {
-				f.Add(config)
-				seeds++
+	for _, c := range validConfigs(f) {
+		f.Add(c.Config)
+	}
+	for _, archive := range invalidConfigs(f) {
+		for _, c := range archive.Cases {
+			if len(c.Config) < 16<<10 {
+				f.Add(c.Config)
 			}
 		}
-	}
-	if seeds == 0 {
-		f.Fatal("no seeds")
 	}
 	requests := hostileRequests()
 	values := []string{"", "Bearer fake-token", "bearer  fake-token", "Bearer a,Bearer b", "Basic x", "Bearer \xff", "Bearer " + strings.Repeat("a", maxTokenBytes+1)}
