@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/issuer"
