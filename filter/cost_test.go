@@ -109,7 +109,12 @@ func costlyRequests(n int) map[string][][2]string {
 }
 
 // costFinds are what the search has found, see TestCostSearch.
-var costFinds = map[string][][2]string{}
+var costFinds = map[string][][2]string{
+	"found: an escaped name":   request("/?debug-"+strings.Repeat("%61", 280), ""),
+	"found: escapes of a list": request("/?token0=a&debug="+strings.Repeat("%2561,", 70), strings.Repeat("Bearer ", 50)),
+	"found: colons and slashes": append([][2]string{{":method", "GET"}, {":scheme", "http"}, {":authority", strings.Repeat(":", 80) + strings.Repeat("/1a", 100)}, {":path", "/?" + strings.Repeat("]", 100) + strings.Repeat("&", 100)}},
+		[2]string{"x-a", strings.Repeat("%u0061", 40)}, [2]string{"cookie", strings.Repeat(",1a", 20)}),
+}
 
 // worst compares what requests cost with a plain one. What exceeds the bound is
 // measured again: only what is slow each time is slow.

@@ -97,14 +97,14 @@ func (ls *locations) like(kind locationKind, name, pair string) (named, alias pl
 			continue
 		}
 		switch {
-		case full == l.name && decodesOnce(name): // PHP decodes the names of cookies, too
+		case decodesTo(name, l.name): // PHP decodes the names of cookies, too
 			named |= 1 << i
 		case likeName(trimmed, l.name, kind == locationQuery) >= aliased:
 			alias |= 1 << i
 		}
 	}
 	if kind == locationCookie {
-		alias |= ls.cookiesWithin(pair) &^ named
+		alias |= ls.cookiesWithin(pair)
 	}
 	return named, alias
 }
@@ -161,6 +161,23 @@ func decodeFully(s string) string {
 		return s
 	}
 	return string(appendDecoded(make([]byte, 0, len(s)), s))
+}
+
+// decodesTo says that a name, decoded once, is the wanted one.
+func decodesTo(name, want string) bool {
+	for i := 0; i < len(name); i++ {
+		c, ok := escapeAt(name, i)
+		if ok {
+			i += 2
+		} else {
+			c = name[i]
+		}
+		if want == "" || c != want[0] {
+			return false
+		}
+		want = want[1:]
+	}
+	return want == ""
 }
 
 // decodesOnce says that decoding brings out no escape.

@@ -36,7 +36,7 @@ func readAuthority(s string) (a authority) {
 		a.anyHost = true
 		return a
 	}
-	a.anyAddress = strings.ContainsAny(s, "[]")
+	a.anyAddress = strings.IndexByte(s, '[') >= 0
 	for start, i := 0, 0; i <= len(s) && !a.anyHost; i++ {
 		if i == len(s) || !isNameByte(s[i]) && s[i] != ':' {
 			if i > start {

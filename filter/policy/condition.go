@@ -110,10 +110,14 @@ func (c *condition) ask(v *requestView, value string) answer {
 	switch {
 	case c.kind == conditionPresent:
 		return yes
-	case len(value) > maxRegexInput || c.kind == conditionRegex && !v.affords(len(value)):
+	case len(value) > maxRegexInput:
 		return unasked
+	case c.kind == conditionEqual:
+		return answerOf(value == c.value)
+	case c.kind == conditionRegex && v.affords(len(value)):
+		return answerOf(c.expression.MatchString(value))
 	}
-	return answerOf(c.holds(value))
+	return unasked
 }
 
 // affords charges what is about to be read.

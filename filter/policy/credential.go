@@ -147,8 +147,7 @@ func hasQueryToken(path string) bool {
 			continue
 		}
 		name, _, _ := strings.Cut(pair, "=")
-		if name == accessToken || len(name) > len(accessToken) && len(name) <= 3*len(accessToken) &&
-			strings.IndexByte(name, '%') >= 0 && string(decodeEvery(nil, name)) == accessToken {
+		if decodesTo(name, accessToken) {
 			return true
 		}
 	}

@@ -152,23 +152,13 @@ func (q *parameters) append(pair string, p parameter) {
 }
 
 // doubtful says that no condition on the query opens anything: what a fragment, an
-// escaped `?`, a broken escape or odd bytes do to a query is not known, and a name
-// that is escaped twice can be any.
+// escaped `?`, a broken escape or odd bytes do to a query is not known.
 func (q *parameters) doubtful(p *requestPath) bool {
 	if q.doubt == unasked {
 		q.doubt = answerOf(q.crowded || p.fragment || p.late != nil || hasOddBytes(p.query) || hasBrokenEscape(p.query) ||
-			strings.IndexByte(p.query, '%') >= 0 && (hasOddBytes(string(decodeEvery(nil, p.query))) || q.namesEscapedTwice()))
+			strings.IndexByte(p.query, '%') >= 0 && hasOddBytes(string(decodeEvery(nil, p.query))))
 	}
 	return q.doubt == yes
-}
-
-func (q *parameters) namesEscapedTwice() bool {
-	for i := range q.list {
-		if strings.IndexByte(q.list[i].once, '%') >= 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // hit is a parameter that is like what a condition names.

@@ -95,7 +95,7 @@ func (ls *locations) stripParameters(target string, which gone) string {
 	for query != "" {
 		pair, behind := cutPair(query)
 		name, _, _ := strings.Cut(pair, "=")
-		if pair == "" || !ls.goes(locationQuery, name, name, which) {
+		if !ls.goes(locationQuery, name, name, which) {
 			kept = append(kept, query[:len(query)-len(behind)]...)
 		}
 		query = behind

@@ -38,6 +38,8 @@ func TestStripOnly(t *testing.T) {
 		{"/?&&a&&token=x&&", "other=y;a", "/?&&a", "a"},
 		{"/?token=x&a#token=x", "session=x; session=y;a=1", "/?a#token=x", "a=1"},
 		{"/?a&token[]=x", "a=1;SESSION=x", "/?a", "a=1"},
+		{"/?token=x", "a=x session y; session=z", "/", "a=x session y"},
+		{"/?token=x", "a=session; session=x session=y; b=session", "/", "a=session; b=session"},
 		{"/?a&b", "a=1;;b", "", ""}, // not touched
 		{"/?a&toke=x", "sessions=1", "", ""},
 	} {
@@ -52,6 +54,18 @@ func TestStripOnly(t *testing.T) {
 		}
 		if got := setHeader(v, "cookie"); got != c.wantCookie || slices.Contains(a.Remove, "cookie") != (c.wantPath != "") {
 			t.Errorf("%q becomes %q, want %q; removed: %q", c.cookie, got, c.wantCookie, a.Remove)
+		}
+	}
+}
+
+// TestPlusInParameter: a plus is a space to those who read a query as a form.
+func TestPlusInParameter(t *testing.T) {
+	t.Parallel()
+	p := mustParse(t, `{"providers": {"a": {"type": "static", "token_locations": [{"insecure_query_parameter": "token"}], "tokens": [{"sha256": "`+digestOf("fake+token")+`"}]}}}`)
+	for query, want := range map[string]string{"token=fake+token": "malformed", "token=fake%2Btoken": "token_valid", "token=fake%20token": "malformed"} {
+		r := NewRequest([][2]string{{":method", "GET"}, {":path", "/?" + query}})
+		if got := decided(p.Decide(p.NewState(Host{}), testNow, &r)); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
 		}
 	}
 }
