@@ -60,7 +60,7 @@ var groups = []group{
 		{"/jwt/me", "", 401, notAuthenticated, ""},
 		{"/jwt/me", "Bearer $EXPIRED", 401, invalidToken, "invalid_token: The access token expired"},
 		{"/jwt/me", "Bearer $FORGED", 401, invalidToken, "invalid_token: The access token is invalid"},
-		{"/jwt/me", "Bearer expected_token", 401, invalidToken, "invalid_token"},
+		{"/jwt/me", "Bearer expected_token", 403, `{"detail":"Insufficient scope"}`, "insufficient_scope"},
 		{"/jwt/admin", "Bearer $TOKEN", 403, `{"detail":"Insufficient scope"}`, "insufficient_scope"},
 	}},
 }
