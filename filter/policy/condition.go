@@ -93,11 +93,14 @@ func (c *condition) holds(value string) bool {
 	return false
 }
 
-// Bounds on what conditions read: RE2 takes linear time, but 60 KiB of it are a
-// fifth of a second in Wasm. A value that is longer, or comes when the request has
-// used up its allowance, opens nothing and is bound by every requirement.
+// maxRegexInput bounds what an expression reads of one value: RE2 takes linear time,
+// but 60 KiB of it are a fifth of a second in Wasm. What is longer opens nothing and
+// is bound by every requirement.
+const maxRegexInput = 4096
+
+// The expressions of a request share an allowance, in bytes. A value that comes when
+// it is used up is treated as one that is too long.
 const (
-	maxRegexInput  = 4096     // of one value
 	shortRequest   = 1 << 10  // whose expressions read
 	shortAllowance = 2 << 10  // in all; what a request is longer than that adds
 	longFactor     = 4        // times as much,

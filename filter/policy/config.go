@@ -9,9 +9,9 @@ func Parse(config []byte) (*Policy, error) {
 }
 
 // ParseWith is Parse with an environment, where a configuration can leave its secrets.
-func ParseWith(config []byte, environment func(name string) (string, bool)) (*Policy, error) {
+func ParseWith(text []byte, environment func(name string) (string, bool)) (*Policy, error) {
 	problems := problems{environment: environment}
-	root := readDocument(config, &problems)
+	root := readDocument(text, &problems)
 	if root == nil {
 		return nil, problems.err()
 	}

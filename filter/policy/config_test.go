@@ -296,8 +296,8 @@ func FuzzParse(f *testing.F) {
 	}
 	requests := hostileRequests()
 	values := []string{"", "Bearer fake-token", "bearer  fake-token", "Bearer a,Bearer b", "Basic x", "Bearer \xff", "Bearer " + strings.Repeat("a", maxTokenBytes+1)}
-	f.Fuzz(func(t *testing.T, config []byte) {
-		p, err := Parse(config)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p, err := Parse(text)
 		if err != nil {
 			problems := err.(*ConfigError).Problems
 			if p != nil || len(problems) == 0 {

@@ -88,7 +88,7 @@ func checkVerdict(t *testing.T, c *modelConfig, r *Request, v Verdict) (certain 
 	}
 	kind, token := credentials(r.Headers, r.Path)
 	all := worlds(r)
-	plain := compiled(`^(/[a-z]+)+/?$`).MatchString(target(r.Path)) && compiled(`^[A-Za-z.]+[a-z](:[0-9]+)?$`).MatchString(r.Authority) &&
+	plain := compiled(`^(/[a-z]+)+/?$`).MatchString(plainPath(r.Path)) && compiled(`^[A-Za-z.]+[a-z](:[0-9]+)?$`).MatchString(r.Authority) &&
 		!strings.ContainsAny(r.Path, "%;#") && !strings.Contains(header(r.Headers, "x-tier"), ",") && r.HasPath &&
 		!slices.ContainsFunc(r.Headers, func(h [2]string) bool { return h[0] == "x_tier" }) // perhaps x-tier, to some
 	for i := range all {
@@ -255,4 +255,11 @@ func TestDecideOracle(t *testing.T) {
 	if allowed < 300 || certain < 300 || reasons["insufficient_scope"] < 15 || reasons["insufficient_claims"] < 15 {
 		t.Errorf("%d allowed, %d beyond doubt, %v", allowed, certain, reasons)
 	}
+}
+
+// plainPath is a path without query and fragment.
+func plainPath(target string) string {
+	path, _, _ := strings.Cut(target, "?")
+	path, _, _ = strings.Cut(path, "#")
+	return path
 }

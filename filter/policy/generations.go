@@ -94,6 +94,14 @@ func (g *generations[V]) dropHalf(lo uint64) {
 	delete(*g.old.of(lo), lo)
 }
 
+// length is the number of entries.
+func (g *generations[V]) length() (n int) {
+	for i := range g.young {
+		n += len(g.young[i]) + len(g.old[i])
+	}
+	return n
+}
+
 // sweep drops what is over, so that it does not lie in memory until its room is
 // needed.
 func (g *generations[V]) sweep(over func(V) bool) {

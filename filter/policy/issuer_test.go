@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math/big"
 	"strings"
@@ -181,3 +182,6 @@ func setHeader(v Verdict, name string) string {
 	}
 	return ""
 }
+
+// digestOf is what a static token is configured as.
+func digestOf(token string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(token))) }

@@ -77,7 +77,7 @@ func TestLookupHistories(t *testing.T) {
 					}
 				}
 			}
-			l.check(t, len(w.calls))
+			checkLookups(t, l, len(w.calls))
 		}
 		for len(w.calls) > 0 {
 			w.answer("500", "", "")
@@ -85,8 +85,8 @@ func TestLookupHistories(t *testing.T) {
 		w.now = w.now.Add(time.Hour)
 		w.state.Due(w.now)
 		w.state.Sweep(w.now)
-		if l.check(t, 0); len(l.asked) != 0 || l.good.count()+l.bad.count() != 0 {
-			t.Fatalf("%d questions and %d answers are left", len(l.asked), l.good.count())
+		if checkLookups(t, l, 0); len(l.asked) != 0 || l.good.length()+l.bad.length() != 0 {
+			t.Fatalf("%d questions and %d answers are left", len(l.asked), l.good.length())
 		}
 	}
 	if passed < 500 || refused < 500 {
@@ -95,7 +95,7 @@ func TestLookupHistories(t *testing.T) {
 }
 
 // check wants the counts to be those of what is there.
-func (l *lookups) check(t *testing.T, calls int) {
+func checkLookups(t *testing.T, l *lookups, calls int) {
 	t.Helper()
 	asked, underWay := 0, 0
 	for i := range l.queues {

@@ -290,14 +290,14 @@ func oraclePaths(target string) []string {
 		next := []reading{
 			{before, n},
 			{strings.ReplaceAll(s, `\`, "/"), n},
-			{rfcResolve(s), n},
+			{resolveSegments(s), n},
 			{oracleEscapes.Replace(s), n},
 		}
 		if strings.Contains(s, ";") {
-			next = append(next, reading{reParameters.ReplaceAllString(s, ""), n})
+			next = append(next, reading{segmentParameters.ReplaceAllString(s, ""), n})
 		}
 		if strings.Contains(s, "//") {
-			next = append(next, reading{reSlashes.ReplaceAllString(s, "/"), n})
+			next = append(next, reading{slashRuns.ReplaceAllString(s, "/"), n})
 		}
 		if u, err := url.PathUnescape(s); err == nil && n < 2 {
 			next = append(next, reading{u, n + 1})
@@ -367,4 +367,32 @@ func distinct(list []string) []string {
 	list = slices.Clone(list)
 	slices.Sort(list)
 	return slices.Compact(list)
+}
+
+var (
+	segmentParameters = regexp.MustCompile(`;[^/]*`)
+	slashRuns         = regexp.MustCompile(`/+`)
+)
+
+// resolveSegments is RFC 3986 section 5.2.4 with a stack. Empty segments count.
+func resolveSegments(s string) string {
+	if !strings.HasPrefix(s, "/") {
+		return s
+	}
+	segments := strings.Split(s, "/")[1:]
+	var stack []string
+	for i, segment := range segments {
+		last := i == len(segments)-1
+		if segment == ".." && len(stack) > 0 {
+			stack = stack[:len(stack)-1]
+		}
+		if segment == "." || segment == ".." {
+			if last {
+				stack = append(stack, "")
+			}
+			continue
+		}
+		stack = append(stack, segment)
+	}
+	return "/" + strings.Join(stack, "/")
 }

@@ -3,7 +3,7 @@ package policy
 import (
 	"errors"
 	"regexp"
-	"regexp/syntax"
+	re2 "regexp/syntax"
 	"strings"
 	"unicode/utf8"
 )
@@ -101,7 +101,7 @@ func compileAnchored(s string) (*regexp.Regexp, error) {
 
 // syntaxProblem leaves the expression out: one for a header may hold a secret.
 func syntaxProblem(err error) string {
-	if e, ok := err.(*syntax.Error); ok {
+	if e, ok := err.(*re2.Error); ok {
 		return e.Code.String()
 	}
 	return "cannot be compiled"

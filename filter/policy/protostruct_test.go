@@ -85,7 +85,7 @@ func TestStructNumbers(t *testing.T) {
 			t.Errorf("%v: %v", f, err)
 			continue
 		}
-		if got := p.tells.questions.claims[0].is; len(got) != 1 || got[scalar{'0', want}] == nil {
+		if got := p.tells.questions.claims[0].is; len(got) != 1 || got[scalar{kind: '0', text: want}] == nil {
 			t.Errorf("%v: %v, want %s", f, got, want)
 		}
 	}

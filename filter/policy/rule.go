@@ -166,7 +166,12 @@ const (
 	yes
 )
 
-func answerOf(b bool) answer { return no + answer(indexOf(b)) }
+func answerOf(b bool) answer {
+	if b {
+		return yes
+	}
+	return no
+}
 
 func (a *answers) opens(m *match, v *requestView) bool {
 	if a.opensIs == unasked {

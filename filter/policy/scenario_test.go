@@ -24,17 +24,17 @@ func TestScenarios(t *testing.T) {
 			}
 			state := p.NewState(Host{})
 			for i := range story.Requests {
-				request := &story.Requests[i]
-				t.Run(request.Name, func(t *testing.T) { tellCore(t, p, state, request) })
+				asked := &story.Requests[i]
+				t.Run(asked.Name, func(t *testing.T) { tellCore(t, p, state, asked) })
 			}
 		})
 	}
 }
 
-func tellCore(t *testing.T, p *Policy, state *State, request *scenario.Request) {
-	pairs := request.Pairs()
+func tellCore(t *testing.T, p *Policy, state *State, story *scenario.Request) {
+	pairs := story.Pairs()
 	r := NewRequest(pairs)
-	e := &request.Expect
+	e := &story.Expect
 	var identity *Identity
 	switch v := p.Decide(state, time.Now(), &r).(type) {
 	case *Allow:

@@ -8,8 +8,6 @@ import (
 	"time"
 )
 
-func digestOf(token string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(token))) }
-
 func TestStaticTokensValidity(t *testing.T) {
 	t.Parallel()
 	at := func(s string) time.Time {
@@ -23,7 +21,7 @@ func TestStaticTokensValidity(t *testing.T) {
 	var d digester
 	add := func(token string, notBefore, expires time.Time) {
 		entry := staticToken{notBefore: notBefore, expires: expires}
-		decodeDigest(&entry.digest, digestOf(token))
+		decodeDigest(&entry.digest, digestText(token))
 		if s.add(entry, token) != "" {
 			t.Fatal("duplicate")
 		}
@@ -44,7 +42,7 @@ func TestStaticTokensValidity(t *testing.T) {
 		{"alway", "2030-01-15T00:00:00Z", ReasonUnknownToken},
 		{"alwayss", "2030-01-15T00:00:00Z", ReasonUnknownToken},
 		// The digest in the configuration is no credential.
-		{digestOf("always"), "2030-01-15T00:00:00Z", ReasonUnknownToken},
+		{digestText("always"), "2030-01-15T00:00:00Z", ReasonUnknownToken},
 	} {
 		entry, got := s.verify(d.of(c.token), at(c.now))
 		if got != c.want || (entry != nil) != (c.want == ReasonTokenValid) {
@@ -83,7 +81,7 @@ func BenchmarkStaticVerify(b *testing.B) {
 		var s staticTokens
 		for i := range n {
 			var entry staticToken
-			decodeDigest(&entry.digest, digestOf("token-"+strconv.Itoa(i)))
+			decodeDigest(&entry.digest, digestText("token-"+strconv.Itoa(i)))
 			s.add(entry, "")
 		}
 		token := "token-" + strconv.Itoa(n/2)
@@ -98,3 +96,5 @@ func BenchmarkStaticVerify(b *testing.B) {
 		})
 	}
 }
+
+func digestText(token string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(token))) }

@@ -125,7 +125,7 @@ func TestGarbageDoesNotDisplaceTokens(t *testing.T) {
 	if _, ok := (*s.jwt.cache.good.young.of(s.hash.sum(good).lo))[s.hash.sum(good).lo]; !ok {
 		t.Error("the good token was forgotten")
 	}
-	if n := s.jwt.cache.bad.count(); n > badTokenBytes/entryOverhead+1 {
+	if n := s.jwt.cache.bad.length(); n > badTokenBytes/entryOverhead+1 {
 		t.Errorf("%d refusals remembered", n)
 	}
 }
@@ -134,20 +134,20 @@ func TestGarbageDoesNotDisplaceTokens(t *testing.T) {
 func TestGenerations(t *testing.T) {
 	t.Parallel()
 	g := newGenerations(100*(entryOverhead+10), func(int) int { return 10 })
-	key := func(i int) tokenKey { return tokenKey{uint64(i) * 0x9e3779b97f4a7c15, 1} }
+	key := func(i int) tokenKey { return tokenKey{lo: uint64(i) * 0x9e3779b97f4a7c15, hi: 1} }
 	for i := range 10_000 {
 		g.put(key(i), i)
 		if v, ok := g.get(key(0)); !ok || v != 0 {
 			t.Fatalf("after %d others: %d %v", i, v, ok)
 		}
-		if n := g.count(); n > 100 {
+		if n := g.length(); n > 100 {
 			t.Fatalf("%d entries", n)
 		}
 	}
 	if _, ok := g.get(key(5000)); ok {
 		t.Error("an entry that nobody asked for is still there")
 	}
-	if _, ok := g.get(tokenKey{0, 2}); ok {
+	if _, ok := g.get(tokenKey{lo: 0, hi: 2}); ok {
 		t.Error("half of a key was enough")
 	}
 	g.drop(key(0))
@@ -155,8 +155,8 @@ func TestGenerations(t *testing.T) {
 		t.Error("a dropped entry is still there")
 	}
 	g.sweep(func(int) bool { return true })
-	if g.count() != 0 || g.youngBytes != 0 {
-		t.Errorf("%d entries, %d bytes after a sweep of all", g.count(), g.youngBytes)
+	if g.length() != 0 || g.youngBytes != 0 {
+		t.Errorf("%d entries, %d bytes after a sweep of all", g.length(), g.youngBytes)
 	}
 	off := newGenerations(0, func(int) int { return 0 })
 	off.put(key(1), 1)
@@ -202,7 +202,7 @@ func TestRefusalsAreForgotten(t *testing.T) {
 		}
 	}
 	s.Sweep(testNow.Add(time.Hour))
-	if n := s.jwt.cache.bad.count(); n != 0 {
+	if n := s.jwt.cache.bad.length(); n != 0 {
 		t.Errorf("%d refusals are left", n)
 	}
 }
@@ -224,11 +224,4 @@ func TestHostIsUsedForWhatItKnows(t *testing.T) {
 			t.Errorf("%s: %s, want %s", knows, got, want)
 		}
 	}
-}
-
-func (g *generations[V]) count() (n int) {
-	for i := range g.young {
-		n += len(g.young[i]) + len(g.old[i])
-	}
-	return n
 }
