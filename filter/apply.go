@@ -4,12 +4,12 @@ package filter
 
 import (
 	"bearerauth/filter/internal/sdk"
-	"bearerauth/filter/policy"
+	"bearerauth/filter/policy/verdict"
 )
 
 // apply is the one place where a verdict becomes host calls.
-func apply(id uint32, s stream, v policy.Verdict) action {
-	if w, ok := v.(*policy.Wait); ok && w != nil {
+func apply(id uint32, s stream, v verdict.Verdict) action {
+	if w, ok := v.(*verdict.Wait); ok && w != nil {
 		return park(id, s, w)
 	}
 	allow, local, refusal := settle(v)
@@ -42,7 +42,7 @@ func apply(id uint32, s stream, v policy.Verdict) action {
 
 // change edits the request's headers. Removals come first, so that what the
 // filter sets is the only header of its name.
-func change(a *policy.Allow) bool {
+func change(a *verdict.Allow) bool {
 	for _, name := range a.Remove {
 		if !removeHeader(name) {
 			return false
@@ -65,14 +65,14 @@ func (p *plugin) redact() {
 }
 
 // shadow makes known what a rule in shadow would have answered.
-func (p *plugin) shadow(a *policy.Allow) {
+func (p *plugin) shadow(a *verdict.Allow) {
 	p.metrics.countShadow(a.Rule, a.Shadowed.Reason)
 	if p.debug {
 		sdk.LogDebug("shadow: " + a.Rule + " would have denied: " + a.Shadowed.Reason.String())
 	}
 }
 
-func tell(id *policy.Identity) bool { return id == nil || publish(id.State) }
+func tell(id *verdict.Identity) bool { return id == nil || publish(id.State) }
 
 // publish makes filter state: the property bearerauth.sub becomes
 // wasm.bearerauth.sub. Each name is one path element: the host joins several
@@ -86,8 +86,8 @@ func publish(state [][2]string) bool {
 	return true
 }
 
-var details = func() (all [policy.NumReasons]string) {
-	for reason := range policy.Reason(policy.NumReasons) {
+var details = func() (all [verdict.NumReasons]string) {
+	for reason := range verdict.Reason(verdict.NumReasons) {
 		all[reason] = "bearerauth_denied{" + reason.String() + "}"
 		if reason.Answers() {
 			all[reason] = "bearerauth_answered{" + reason.String() + "}"
@@ -97,9 +97,9 @@ var details = func() (all [policy.NumReasons]string) {
 }()
 
 // replyDetails is what %RESPONSE_CODE_DETAILS% shows of a local reply.
-func replyDetails(reason policy.Reason) string {
+func replyDetails(reason verdict.Reason) string {
 	if int(reason) >= len(details) {
-		reason = policy.ReasonInternal
+		reason = verdict.ReasonInternal
 	}
 	return details[reason]
 }

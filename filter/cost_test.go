@@ -14,6 +14,7 @@ import (
 
 	"bearerauth/filter/internal/wasmhost"
 	"bearerauth/filter/policy"
+	requests "bearerauth/filter/policy/request"
 )
 
 // What one request costs is bounded, whatever a client puts into it: a request that
@@ -154,7 +155,7 @@ func nativeCost(t *testing.T, config string) func([][2]string) time.Duration {
 	s, now := p.NewState(policy.Host{}), time.Now()
 	return func(pairs [][2]string) time.Duration {
 		began := time.Now()
-		r := policy.NewRequest(pairs)
+		r := requests.NewRequest(pairs)
 		p.Decide(s, now, &r)
 		return time.Since(began)
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"bearerauth/filter/internal/sdk"
-	"bearerauth/filter/policy"
+	"bearerauth/filter/policy/fetch"
 )
 
 // fetch begins the outbound calls that are due. They belong to the plugin, so
@@ -16,14 +16,14 @@ func (p *plugin) fetch(at time.Time) {
 	p.due = append(p.due, p.state.Due(at)...)
 	for len(p.due) > 0 && takeTurn() {
 		call := p.due[0]
-		p.due[0] = policy.Call{}
+		p.due[0] = fetch.Call{}
 		p.due = p.due[1:]
 		p.begin(call)
 	}
 	p.hurry()
 }
 
-func (p *plugin) begin(call policy.Call) {
+func (p *plugin) begin(call fetch.Call) {
 	// Until the host has taken it, a panic among other things is a refusal. The tick
 	// learns of it, not the callback of a request that waits for it.
 	p.refused = append(p.refused, call)
@@ -56,7 +56,7 @@ func (p *plugin) onCallResponse(id uint32, headers, bodySize int) {
 			p.refused = append(p.refused, call)
 		}
 	}()
-	answer := policy.Answer{OK: headers > 0, TooLong: bodySize > policy.MaxAnswerBytes}
+	answer := fetch.Answer{OK: headers > 0, TooLong: bodySize > fetch.MaxAnswerBytes}
 	if answer.OK {
 		answer.Headers, answer.OK = callHeaders()
 	}
@@ -71,11 +71,11 @@ func (p *plugin) onCallResponse(id uint32, headers, bodySize int) {
 }
 
 // follow carries out what follows from an answer.
-func (p *plugin) follow(call policy.Call, learned policy.Learned) {
+func (p *plugin) follow(call fetch.Call, learned fetch.Learned) {
 	switch {
-	case call.For.Kind == policy.ErrandToken:
+	case call.For.Kind == fetch.ErrandToken:
 		p.followLookup(call, learned)
-	case call.For.Kind == policy.ErrandRevocations:
+	case call.For.Kind == fetch.ErrandRevocations:
 		p.metrics.revocations.count(learned.Revocations)
 		if learned.Log {
 			sdk.LogWarn("revocations stay as they are: " + learned.Failure)
@@ -97,7 +97,7 @@ func (p *plugin) follow(call policy.Call, learned policy.Learned) {
 	}
 }
 
-func (p *plugin) followLookup(call policy.Call, learned policy.Learned) {
+func (p *plugin) followLookup(call fetch.Call, learned fetch.Learned) {
 	if !learned.Settled {
 		return
 	}
@@ -119,6 +119,6 @@ func (p *plugin) learnRefused(at time.Time) {
 	for n := len(p.refused); n > 0; n-- {
 		call := p.refused[0]
 		p.refused = p.refused[1:]
-		p.follow(call, p.state.Learn(at, call, policy.Answer{}))
+		p.follow(call, p.state.Learn(at, call, fetch.Answer{}))
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"unsafe"
 
 	"bearerauth/filter/internal/sdk"
-	"bearerauth/filter/policy"
+	"bearerauth/filter/policy/verdict"
 )
 
 // The host calls of every request are imports of our own: the SDK's allocate
@@ -221,11 +221,11 @@ func foreignFunction(name string, argument []byte) ([]byte, bool) {
 	return unsafe.Slice((*byte)(outData), outSize), true
 }
 
-func refuse(d *policy.Deny) bool {
+func refuse(d *verdict.Deny) bool {
 	return reply(d.Reason, d.Status, d.Headers, d.Body, d.GRPCStatus)
 }
 
-func reply(reason policy.Reason, status uint32, headers [][2]string, body []byte, grpcStatus int32) bool {
+func reply(reason verdict.Reason, status uint32, headers [][2]string, body []byte, grpcStatus int32) bool {
 	details := replyDetails(reason)
 	replyPairs = appendPairs(replyPairs[:0], headers)
 	return hostReply(status, data(details), int32(len(details)),

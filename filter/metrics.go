@@ -4,14 +4,14 @@ package filter
 
 import (
 	"bearerauth/filter/internal/sdk"
-	"bearerauth/filter/policy"
+	"bearerauth/filter/policy/verdict"
 )
 
 // metrics counts decisions by reason. A host call costs more than the decision:
 // the counters are summed here and told to the host on the tick.
 type metrics struct {
-	counters    [policy.NumReasons]sdk.MetricCounter
-	pending     [policy.NumReasons]uint64
+	counters    [verdict.NumReasons]sdk.MetricCounter
+	pending     [verdict.NumReasons]uint64
 	fetches     results // of keys
 	lookups     results // introspections
 	shadows     map[shadowed]*shadowCounter
@@ -23,7 +23,7 @@ type metrics struct {
 // both, but so many pairs of them that each is defined when it first occurs.
 type shadowed struct {
 	rule   string
-	reason policy.Reason
+	reason verdict.Reason
 }
 
 type shadowCounter struct {
@@ -35,7 +35,7 @@ type shadowCounter struct {
 // define declares one counter per reason. Their names carry labels in Istio's
 // notation, which Envoy's stats_tags turn into Prometheus labels.
 func (m *metrics) define() {
-	for reason := range policy.Reason(policy.NumReasons) {
+	for reason := range verdict.Reason(verdict.NumReasons) {
 		m.counters[reason] = sdk.DefineCounterMetric(
 			"decision=.=" + reason.Decision() + ";.;reason=.=" + reason.String() + ";.;bearerauth_requests_total")
 	}
@@ -73,14 +73,14 @@ func (r *results) flush() {
 	}
 }
 
-func (m *metrics) count(reason policy.Reason) {
-	if int(reason) >= policy.NumReasons {
-		reason = policy.ReasonInternal
+func (m *metrics) count(reason verdict.Reason) {
+	if int(reason) >= verdict.NumReasons {
+		reason = verdict.ReasonInternal
 	}
 	m.pending[reason]++
 }
 
-func (m *metrics) countShadow(rule string, reason policy.Reason) {
+func (m *metrics) countShadow(rule string, reason verdict.Reason) {
 	at := shadowed{rule, reason}
 	c := m.shadows[at]
 	if c == nil {

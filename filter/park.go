@@ -6,7 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"bearerauth/filter/policy"
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/verdict"
 )
 
 // maxParked bounds the requests of one plugin that wait in one worker; beyond
@@ -20,7 +21,7 @@ const (
 // parked is a request that waits. The same code judges it again when its errand
 // has settled or its time is over.
 type parked struct {
-	errand policy.Errand
+	errand fetch.Errand
 	until  time.Time
 	since  time.Time
 	queued bool // in waitingRoom.ready
@@ -32,13 +33,13 @@ type parked struct {
 // one callback may end is bounded (turn.go).
 type waitingRoom struct {
 	parked   map[uint32]parked
-	waiters  map[policy.Errand][]uint32 // streams, those that came first in front
-	ready    []uint32                   // streams whose turn it is; some may have left
-	earliest time.Time                  // no time of a parked request is over before this one
+	waiters  map[fetch.Errand][]uint32 // streams, those that came first in front
+	ready    []uint32                  // streams whose turn it is; some may have left
+	earliest time.Time                 // no time of a parked request is over before this one
 }
 
 func newWaitingRoom() waitingRoom {
-	return waitingRoom{parked: map[uint32]parked{}, waiters: map[policy.Errand][]uint32{}}
+	return waitingRoom{parked: map[uint32]parked{}, waiters: map[fetch.Errand][]uint32{}}
 }
 
 // enter parks a stream, or makes a parked one wait for another errand.
@@ -61,7 +62,7 @@ func (w *waitingRoom) leave(id uint32) {
 	w.unlist(id, r.errand)
 }
 
-func (w *waitingRoom) unlist(id uint32, errand policy.Errand) {
+func (w *waitingRoom) unlist(id uint32, errand fetch.Errand) {
 	list := w.waiters[errand]
 	i := slices.Index(list, id)
 	if i < 0 {
@@ -75,7 +76,7 @@ func (w *waitingRoom) unlist(id uint32, errand policy.Errand) {
 }
 
 // settle gives their turn to all that wait for an errand.
-func (w *waitingRoom) settle(errand policy.Errand, failed bool) {
+func (w *waitingRoom) settle(errand fetch.Errand, failed bool) {
 	list := w.waiters[errand]
 	delete(w.waiters, errand)
 	for _, id := range list {
@@ -135,7 +136,7 @@ func (w *waitingRoom) next() (id uint32, r parked, ok bool) {
 	return 0, parked{}, false
 }
 
-func park(id uint32, s stream, w *policy.Wait) action {
+func park(id uint32, s stream, w *verdict.Wait) action {
 	p := s.plugin
 	r := parked{errand: w.For, until: w.Until, since: w.Since}
 	if before, ok := p.waiting.parked[id]; ok && s.progress == waiting {

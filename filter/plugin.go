@@ -17,6 +17,8 @@ import (
 
 	"bearerauth/filter/internal/sdk"
 	"bearerauth/filter/policy"
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/request"
 )
 
 // How often the host calls onTick, in milliseconds.
@@ -35,7 +37,7 @@ type vmContext struct{ sdk.DefaultVMContext }
 func Register() { sdk.SetVMContext(&vmContext{}) }
 
 func (*vmContext) NewPluginContext(id uint32) sdk.PluginContext {
-	plugins[id] = &plugin{id: id, waiting: newWaitingRoom(), calls: map[uint32]policy.Call{}}
+	plugins[id] = &plugin{id: id, waiting: newWaitingRoom(), calls: map[uint32]fetch.Call{}}
 	return &pluginContext{id: id}
 }
 
@@ -73,21 +75,21 @@ type plugin struct {
 	id      uint32
 	policy  *policy.Policy
 	state   *policy.State
-	request policy.Request // the one under decision
+	request request.Request // the one under decision
 
 	propertyPaths []string // of the host, which rules ask for
-	properties    []policy.Property
+	properties    []request.Property
 
 	metrics metrics
 	debug   bool     // whether the host logs debug lines
 	unsent  []uint32 // streams whose refusal the host did not take
 
 	waiting waitingRoom
-	due     []policy.Call          // to begin
-	calls   map[uint32]policy.Call // under way, by the host's id
-	refused []policy.Call          // that the host would not begin
-	tick    uint32                 // milliseconds between ticks
-	kept    time.Time              // when onTick kept house last
+	due     []fetch.Call          // to begin
+	calls   map[uint32]fetch.Call // under way, by the host's id
+	refused []fetch.Call          // that the host would not begin
+	tick    uint32                // milliseconds between ticks
+	kept    time.Time             // when onTick kept house last
 	swept   time.Time
 }
 

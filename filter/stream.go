@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"bearerauth/filter/internal/sdk"
-	"bearerauth/filter/policy"
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 // action is what a stream callback tells the host to do with the request.
@@ -115,11 +117,11 @@ func decideHeaders(id uint32, s stream) action {
 // patience is how far a request may go for an answer that is not there.
 type patience struct {
 	mayWait, knownMayWait bool
-	since                 time.Time     // zero: it has not waited yet
-	failed                policy.Errand // what it waited for in vain
+	since                 time.Time    // zero: it has not waited yet
+	failed                fetch.Errand // what it waited for in vain
 }
 
-func (p *plugin) decide(pairs [][2]string, at time.Time, w patience) policy.Verdict {
+func (p *plugin) decide(pairs [][2]string, at time.Time, w patience) verdict.Verdict {
 	// The plugin's own, or each request would be an allocation.
 	r := &p.request
 	r.Read(pairs)
@@ -129,11 +131,11 @@ func (p *plugin) decide(pairs [][2]string, at time.Time, w patience) policy.Verd
 }
 
 // routeProperties reads what rules ask of the route.
-func (p *plugin) routeProperties() []policy.Property {
+func (p *plugin) routeProperties() []request.Property {
 	values := p.properties[:0]
 	for _, path := range p.propertyPaths {
 		value, ok := getProperty(path)
-		values = append(values, policy.Property{Value: value, OK: ok})
+		values = append(values, request.Property{Value: value, OK: ok})
 	}
 	p.properties = values
 	return values
@@ -179,11 +181,11 @@ func cleanTrailers(id uint32, s stream) action {
 
 // fail refuses a request because the filter itself failed.
 func fail(id uint32, s stream) action {
-	return deny(id, s, policy.Internal)
+	return deny(id, s, verdict.Internal)
 }
 
 // deny refuses in the upstream's place.
-func deny(id uint32, s stream, d *policy.Deny) action {
+func deny(id uint32, s stream, d *verdict.Deny) action {
 	if p := s.plugin; p != nil && p.debug {
 		sdk.LogDebug("denied: " + d.Reason.String())
 	}
@@ -191,7 +193,7 @@ func deny(id uint32, s stream, d *policy.Deny) action {
 }
 
 // answered keeps the upstream out of it, whether the host took the reply or not.
-func answered(id uint32, s stream, reason policy.Reason, sent bool) action {
+func answered(id uint32, s stream, reason verdict.Reason, sent bool) action {
 	p := s.plugin
 	if p != nil {
 		p.metrics.count(reason)

@@ -5,7 +5,7 @@ package filter
 import (
 	"time"
 
-	"bearerauth/filter/policy"
+	"bearerauth/filter/policy/verdict"
 )
 
 // actionsPerTick bounds what the callbacks between two ticks ask of the host and
@@ -74,7 +74,7 @@ func (p *plugin) judgeAgain(id uint32, r parked, at time.Time) {
 		if _, ok := findStream(id); ok {
 			// The request is there, but no way to it: the tick tries once more, then
 			// only the end of this VM gives the client an answer.
-			p.metrics.count(policy.ReasonInternal)
+			p.metrics.count(verdict.ReasonInternal)
 			s.progress = unsent
 			s.keep(id)
 			p.unsent = append(p.unsent, id)
@@ -110,7 +110,7 @@ func (p *plugin) resend() {
 	for len(p.unsent) > 0 && takeTurn() {
 		id := p.unsent[0]
 		if s, ok := findStream(id); ok {
-			if !setContext(id) || !refuse(policy.Internal) {
+			if !setContext(id) || !refuse(verdict.Internal) {
 				panic("the host takes no reply")
 			}
 			s.progress = replied

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"bearerauth/filter/policy"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 // issuers of the random tests: tokens of a stand in Authorization, those of b in
@@ -59,7 +61,7 @@ func randomQuery(r *rand.Rand) *query {
 	}
 }
 
-func (q *query) request() *policy.Request {
+func (q *query) request() *request.Request {
 	path := q.path
 	if q.search != "" {
 		path += "?" + q.search
@@ -74,7 +76,7 @@ func (q *query) request() *policy.Request {
 	if q.has["b"] != 0 {
 		pairs = append(pairs, [2]string{"x-b", tokenOf("b", q.has["b"] == 'g')})
 	}
-	request := policy.NewRequest(pairs)
+	request := request.NewRequest(pairs)
 	return &request
 }
 
@@ -88,7 +90,7 @@ func compare(t *testing.T, r *rand.Rand, input string, result Result, native fun
 	state := p.NewState(policy.Host{})
 	for range 60 {
 		q := randomQuery(r)
-		_, here := p.Decide(state, now, q.request()).(*policy.Allow)
+		_, here := p.Decide(state, now, q.request()).(*verdict.Allow)
 		there := native(q)
 		if here && !there {
 			t.Fatalf("looser: %v\n%s\nof\n%s", q, result.Config, input)

@@ -3,6 +3,9 @@ package policy
 import (
 	"strings"
 	"testing"
+
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 // TestAliases: what some upstream reads under a location's name is no token and
@@ -43,8 +46,8 @@ func TestAliases(t *testing.T) {
 				if authorization != "" {
 					sent = append(sent, [2]string{"authorization", authorization})
 				}
-				r := NewRequest(sent)
-				a, ok := p.Decide(p.NewState(Host{}), testNow, &r).(*Allow)
+				r := request.NewRequest(sent)
+				a, ok := p.Decide(p.NewState(Host{}), testNow, &r).(*verdict.Allow)
 				if ok != (path != "/" || authorization != "") {
 					t.Fatalf("%q passes: %v", sent, ok)
 				}
@@ -79,7 +82,7 @@ func TestAliases(t *testing.T) {
 	check([2]string{":path", "?a=1&access_token[]=forged"}, [2]string{"cookie", "my.session=forged"})
 
 	// Beside the token itself, which is good and goes on.
-	r := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"cookie", "my_session=fake-token; my.session=forged"}})
+	r := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"cookie", "my_session=fake-token; my.session=forged"}})
 	if got := setHeader(p.Decide(p.NewState(Host{}), testNow, &r), "cookie"); got != "my_session=fake-token" {
 		t.Errorf("the upstream gets the cookies %q", got)
 	}
@@ -100,13 +103,13 @@ func TestPrefixAliases(t *testing.T) {
 			"rules": [{"match": {"path": "/open"}, "access": "anonymous"}]}`)
 		for value, want := range values {
 			sent := [][2]string{{":method", "GET"}, {":path", "/"}, {"x-token", value}}
-			r := NewRequest(sent)
+			r := request.NewRequest(sent)
 			if got := decided(p.Decide(p.NewState(Host{}), testNow, &r)); got != strings.Replace(want, "none", "missing", 1) {
 				t.Errorf("%q: %s, want %s", value, got, want)
 			}
 			sent[1][1] = "/open"
-			r = NewRequest(sent)
-			a, ok := p.Decide(p.NewState(Host{}), testNow, &r).(*Allow)
+			r = request.NewRequest(sent)
+			a, ok := p.Decide(p.NewState(Host{}), testNow, &r).(*verdict.Allow)
 			if !ok {
 				t.Fatalf("%q does not pass where it may", value)
 			}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"bearerauth/filter/jose"
+	"bearerauth/filter/policy/request"
 )
 
 // BenchmarkDecide is a whole decision. The host's signature check is left out of
@@ -18,7 +19,7 @@ func BenchmarkDecide(b *testing.B) {
 		p := mustParse(b, jwtConfig(b, map[string]any{}))
 		p.cacheBytes = 64 << 10
 		s := p.NewState(Host{Verify: yes, Knows: jose.AllAlgorithms})
-		var requests []*Request
+		var requests []*request.Request
 		for i := range c.tokens {
 			requests = append(requests, bearerRequest(issuerOnce().sign(nil, map[string]any{"jti": strconv.Itoa(i), "tier": "gold"})))
 		}

@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"bearerauth/filter/policy/syntax"
 )
 
 // TestClaimsAgainstOracle: what rules find in a claim and what is told of it is
@@ -149,7 +151,7 @@ func claimAt(v any, path []string) any {
 func wrongHeader(t *testing.T, h map[string]any, value any, got string) string {
 	t.Helper()
 	format, encoded, limit := h["format"].(string), h["base64url"].(bool), h["max_bytes"].(int)
-	if len(got) > limit || got != "" && !isPrintableASCII(got) {
+	if len(got) > limit || got != "" && !syntax.IsPrintableASCII(got) {
 		return "which is no header's value"
 	}
 	if format != "json" {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bearerauth/filter/policy/fetch"
 )
 
 // privatePEM is one of the test issuer's keys.
@@ -31,7 +33,7 @@ func assertionWorld(t *testing.T) *introspectionWorld {
 	}, "")
 }
 
-func shown(t *testing.T, call *Call) string {
+func shown(t *testing.T, call *fetch.Call) string {
 	t.Helper()
 	form, err := url.ParseQuery(string(call.Body))
 	if err != nil {
@@ -58,7 +60,7 @@ func TestClientAuthentication(t *testing.T) {
 		}
 		w := newIntrospectionWorld(t, config, "")
 		w.want("/", "opaque", "wait")
-		if got := headerValue(w.calls[0].Headers, "authorization"); got != want {
+		if got := fetch.HeaderValue(w.calls[0].Headers, "authorization"); got != want {
 			t.Errorf("%s: authorization %q, want %q", kind, got, want)
 		}
 		form, err := url.ParseQuery(string(w.calls[0].Body))
@@ -107,7 +109,7 @@ func TestAssertion(t *testing.T) {
 		}
 		ids[claims["jti"]] = true
 	}
-	if other := assertionWorld(t); other.state.introspection.unique(w.now) == "" {
+	if other := assertionWorld(t); other.state.introspection.Unique(w.now) == "" {
 		t.Error("no jti")
 	}
 }
@@ -118,7 +120,7 @@ func TestAssertionTakenOnce(t *testing.T) {
 	t.Parallel()
 	w := assertionWorld(t)
 	taken := map[string]bool{}
-	serve := func() Learned {
+	serve := func() fetch.Learned {
 		w.t.Helper()
 		text := shown(t, &w.calls[0])
 		status, body := "200", `{"active":true}`
@@ -153,8 +155,8 @@ func TestAssertionTakenOnce(t *testing.T) {
 	if again != 1 {
 		t.Errorf("%d calls were made twice, want 1", again)
 	}
-	if w.state.introspection.lookups[0].underWay != 0 {
-		t.Errorf("%d calls under way", w.state.introspection.lookups[0].underWay)
+	if w.state.introspection.Lookups[0].UnderWay != 0 {
+		t.Errorf("%d calls under way", w.state.introspection.Lookups[0].UnderWay)
 	}
 	// A server that takes none at all is not asked twice each time.
 	w = assertionWorld(t)

@@ -3,6 +3,8 @@ package policy
 import (
 	"testing"
 	"time"
+
+	"bearerauth/filter/policy/introspection"
 )
 
 // TestClockSetBack: an answer and a list of revocations hold for no longer than
@@ -27,7 +29,7 @@ func TestClockSetBack(t *testing.T) {
 		i.want("/", token, "introspection_unavailable")
 		i.now = i.now.Add(time.Second)
 	}
-	i.now = i.now.Add(staleRetrySeconds * time.Second)
+	i.now = i.now.Add(introspection.StaleRetrySeconds * time.Second)
 	i.want("/", "good", "wait")
 	i.answer("200", jsonType, `{"active":false}`)
 	i.want("/", "good", "inactive")

@@ -14,6 +14,10 @@ import (
 	"unicode/utf8"
 
 	"bearerauth/filter/corpus"
+	"bearerauth/filter/policy/config"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/syntax"
+	"bearerauth/filter/policy/verdict"
 )
 
 const configCorpus = "../../testdata/config"
@@ -100,7 +104,7 @@ func TestParseHostile(t *testing.T) {
 
 func TestParseTooLong(t *testing.T) {
 	t.Parallel()
-	config := append([]byte(minimalConfig), strings.Repeat(" ", maxConfigBytes-len(minimalConfig))...)
+	config := append([]byte(minimalConfig), strings.Repeat(" ", config.MaxConfigBytes-len(minimalConfig))...)
 	if _, err := Parse(config); err != nil {
 		t.Errorf("%d bytes: %v", len(config), err)
 	}
@@ -220,7 +224,7 @@ const minimalConfig = `{"providers":{"clients":{"type":"static","tokens":[` +
 	`{"sha256":"9f1d2c3b4a5968778695a4b3c2d1e0f00f1e2d3c4b5a69788796a5b4c3d2e1f0"}]}}}`
 
 // hostileRequests are what a stranger can send, credentials left out.
-func hostileRequests() []Request {
+func hostileRequests() []request.Request {
 	paths := []string{
 		"/", "/a", "/a/b/", "//", "/a//b", "/a/../b", "/..%2f", "/%2e%2e/a", "/a;x=/b", "/a%00", "/%zz", "/%25%32%66",
 		"/\xff", "/a?b=c", "/a?b=%zz&b=\x00#b", "/?access_token=fake", "", "a", "*", "http://a/b", "?", "/#", "/a\\b",
@@ -228,19 +232,19 @@ func hostileRequests() []Request {
 	}
 	authorities := []string{"", "a", "example.com:443", "A.Example.COM.", "[::1]:80", "[", "]:", "a@b:c:d", "\xff", "a%2eb"}
 	methods := []string{"GET", "POST", "CONNECT", "OPTIONS", "get", "", "\x00"}
-	var requests []Request
+	var requests []request.Request
 	for i, path := range paths {
 		for k, authority := range authorities {
-			requests = append(requests, Request{
+			requests = append(requests, request.Request{
 				Method: methods[(i+k)%len(methods)], Scheme: "http", Authority: authority, Path: path, HasPath: true,
 				Headers: [][2]string{{":path", path}, {"x-a", "1"}, {"x_a", "2"}, {"x-a", ""}, {"", ""}, {"host", "a"}, {"x-auth-subject", "root"}},
 			})
 		}
 	}
 	for _, method := range methods {
-		requests = append(requests, Request{Method: method, Authority: "example.com:443"})
+		requests = append(requests, request.Request{Method: method, Authority: "example.com:443"})
 	}
-	return append(requests, Request{})
+	return append(requests, request.Request{})
 }
 
 // The shortest configuration there is protects everything.
@@ -251,9 +255,9 @@ func TestMinimalProtectsEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	state := p.NewState(Host{})
-	refused := func(r *Request, statuses ...uint32) {
+	refused := func(r *request.Request, statuses ...uint32) {
 		t.Helper()
-		d, ok := p.Decide(state, time.Unix(1893456000, 0), r).(*Deny)
+		d, ok := p.Decide(state, time.Unix(1893456000, 0), r).(*verdict.Deny)
 		if !ok {
 			t.Fatalf("let through: %+v", r)
 		}
@@ -266,9 +270,9 @@ func TestMinimalProtectsEverything(t *testing.T) {
 	}
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI", ""} {
 		for _, path := range []string{"/", "/healthz", "/favicon.ico", "/.well-known/x", "*", "/a?b"} {
-			refused(&Request{Method: method, Path: path, HasPath: true}, 401)
+			refused(&request.Request{Method: method, Path: path, HasPath: true}, 401)
 		}
-		refused(&Request{Method: method, Authority: "example.com:443"}, 401)
+		refused(&request.Request{Method: method, Authority: "example.com:443"}, 401)
 	}
 	for _, r := range hostileRequests() {
 		// A path with too many readings is 400.
@@ -295,11 +299,11 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	requests := hostileRequests()
-	values := []string{"", "Bearer fake-token", "bearer  fake-token", "Bearer a,Bearer b", "Basic x", "Bearer \xff", "Bearer " + strings.Repeat("a", maxTokenBytes+1)}
+	values := []string{"", "Bearer fake-token", "bearer  fake-token", "Bearer a,Bearer b", "Basic x", "Bearer \xff", "Bearer " + strings.Repeat("a", syntax.MaxTokenBytes+1)}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		p, err := Parse(text)
 		if err != nil {
-			problems := err.(*ConfigError).Problems
+			problems := err.(*config.ConfigError).Problems
 			if p != nil || len(problems) == 0 {
 				t.Fatalf("policy %v, problems %v", p, problems)
 			}
@@ -314,15 +318,15 @@ func FuzzParse(f *testing.F) {
 				r.Headers = append(r.Headers[:len(r.Headers):len(r.Headers)], [2]string{"authorization", value})
 			}
 			switch v := p.Decide(state, time.Unix(1893456000, 0), &r).(type) {
-			case *Allow:
+			case *verdict.Allow:
 				if v == nil || !v.Reason.Allows() {
 					t.Fatalf("%+v for %+v", v, r)
 				}
-			case *Deny:
+			case *verdict.Deny:
 				if v == nil || v.Reason.Allows() || v.Status < 400 {
 					t.Fatalf("%+v for %+v", v, r)
 				}
-			case *Reply:
+			case *verdict.Reply:
 				if v == nil || !v.Reason.Answers() || v.Reason.Allows() || v.Status < 200 {
 					t.Fatalf("%+v for %+v", v, r)
 				}

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bearerauth/filter/policy/config"
+	"bearerauth/filter/policy/request"
 )
 
 // TestCostOfOneRequest: what a stranger sends without any credential costs
@@ -23,53 +26,53 @@ func TestCostOfOneRequest(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, rules string
-		request     Request
+		request     request.Request
 		want        string
 	}{
 		{
 			"late queries", rules(1, `"query":[{"name":"debug","equal":"%d"}]`),
-			Request{Path: "/public/%40%61%2f%5cb%3fc?" + strings.Repeat("a&", 29_000)},
+			request.Request{Path: "/public/%40%61%2f%5cb%3fc?" + strings.Repeat("a&", 29_000)},
 			"missing",
 		},
 		{
 			"a late query of one parameter", rules(20, `"query":[{"name":"debug","equal":"%d"}]`),
-			Request{Path: "/public/%40%61%2f%5cb%3fc?a=" + strings.Repeat("%61;", 14_000)},
+			request.Request{Path: "/public/%40%61%2f%5cb%3fc?a=" + strings.Repeat("%61;", 14_000)},
 			"missing",
 		},
 		{
 			"an authority of many parts", rules(1000, `"hosts":["t-%d.example"]`),
-			Request{Path: manyReadings, Authority: strings.Repeat("a:", 29_000)},
+			request.Request{Path: manyReadings, Authority: strings.Repeat("a:", 29_000)},
 			"missing",
 		},
 		{
 			"an authority of few parts", rules(1000, `"hosts":["t-%d.example"]`),
-			Request{Path: manyReadings, Authority: strings.Repeat("a:", 250)},
+			request.Request{Path: manyReadings, Authority: strings.Repeat("a:", 250)},
 			"missing",
 		},
 		{
 			"an authority of escapes", rules(1000, `"hosts":["t-%d.example"]`),
-			Request{Path: manyReadings, Authority: strings.Repeat("%40", 19_000)},
+			request.Request{Path: manyReadings, Authority: strings.Repeat("%40", 19_000)},
 			"missing",
 		},
 		{
 			"an authority of labels", rules(1000, `"hosts":["*.t-%d.example"]`),
-			Request{Path: manyReadings, Authority: strings.Repeat("a.", 29_000) + "a"},
+			request.Request{Path: manyReadings, Authority: strings.Repeat("a.", 29_000) + "a"},
 			"missing",
 		},
 		{
 			"an authority of digits", rules(1000, `"hosts":["[::1]","[::2]","t-%d.example"]`),
-			Request{Path: manyReadings, Authority: "[" + strings.Repeat("0", 58_000) + "]"},
+			request.Request{Path: manyReadings, Authority: "[" + strings.Repeat("0", 58_000) + "]"},
 			"missing",
 		},
 		{
 			"an expression over a header", rules(150, `"headers":[{"name":"x-a","regex":"(a|b|ab)*%d"}]`),
-			Request{Path: manyReadings, Headers: [][2]string{{"x-a", strings.Repeat("ab", maxRegexInput/2)}}},
+			request.Request{Path: manyReadings, Headers: [][2]string{{"x-a", strings.Repeat("ab", config.MaxRegexInput/2)}}},
 			"missing",
 		},
 		{
 			// It matches all readings but the last ones.
 			"an opening that all but matches", strings.ReplaceAll(rules(60, `"path_regex":"/(.|..)*([;%%]|//)(.|..)*%d?"`), `"scopes":["s"]`, `"access":"anonymous"`),
-			Request{Path: "/" + strings.Repeat("x", 150) + manyReadings},
+			request.Request{Path: "/" + strings.Repeat("x", 150) + manyReadings},
 			"non_canonical_path",
 		},
 	} {

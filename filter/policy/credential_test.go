@@ -3,66 +3,70 @@ package policy
 import (
 	"strings"
 	"testing"
+
+	"bearerauth/filter/policy/credential"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/syntax"
 )
 
 func TestReadCredential(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("a", maxTokenBytes)
+	long := strings.Repeat("a", syntax.MaxTokenBytes)
 	for _, c := range []struct {
 		name  string
 		lines []string
 		path  string
-		kind  credentialKind
+		kind  credential.Kind
 		token string
 	}{
-		{"no header", nil, "/", credentialNone, ""},
-		{"plain", []string{"Bearer abc"}, "/", credentialBearer, "abc"},
-		{"lower case", []string{"bearer abc"}, "/", credentialBearer, "abc"},
-		{"mixed case", []string{"bEARER abc"}, "/", credentialBearer, "abc"},
-		{"several spaces", []string{"Bearer   abc"}, "/", credentialBearer, "abc"},
-		{"outer white space", []string{" \tBearer abc\t "}, "/", credentialBearer, "abc"},
-		{"every character", []string{"Bearer AZaz09-._~+/=="}, "/", credentialBearer, "AZaz09-._~+/=="},
-		{"longest", []string{"Bearer " + long}, "/", credentialBearer, long},
-		{"too long", []string{"Bearer " + long + "a"}, "/", credentialMalformed, ""},
-		{"scheme alone", []string{"Bearer"}, "/", credentialNone, ""},
-		{"scheme and spaces", []string{"Bearer   "}, "/", credentialNone, ""},
-		{"empty", []string{""}, "/", credentialNone, ""},
-		{"basic", []string{"Basic YWxhZGRpbg=="}, "/", credentialNone, ""},
-		{"digest with commas", []string{`Digest username="a", realm="b"`}, "/", credentialNone, ""},
-		{"another scheme that starts alike", []string{"BearerX abc"}, "/", credentialNone, ""},
-		{"Kelvin-like fold", []string{"Bea\u017fer abc"}, "/", credentialMalformed, ""},
-		{"no-break space in front", []string{"\xa0Bearer abc"}, "/", credentialMalformed, ""},
-		{"joined, odd space in front", []string{"Basic YTpi,\x85Bearer abc"}, "/", credentialMalformed, ""},
-		{"tab as separator", []string{"Bearer\tabc"}, "/", credentialMalformed, ""},
-		{"tab after space", []string{"Bearer \tabc"}, "/", credentialMalformed, ""},
-		{"no separator", []string{"Bearer=abc"}, "/", credentialMalformed, ""},
-		{"inner space", []string{"Bearer abc def"}, "/", credentialMalformed, ""},
-		{"padding first", []string{"Bearer =abc"}, "/", credentialMalformed, ""},
-		{"only padding", []string{"Bearer =="}, "/", credentialMalformed, ""},
-		{"padding inside", []string{"Bearer ab=c"}, "/", credentialMalformed, ""},
-		{"quoted", []string{`Bearer "abc"`}, "/", credentialMalformed, ""},
-		{"control byte", []string{"Bearer ab\x01c"}, "/", credentialMalformed, ""},
-		{"control byte as separator", []string{"Bearer\x00abc"}, "/", credentialMalformed, ""},
-		{"newline", []string{"Bearer abc\n"}, "/", credentialMalformed, ""},
-		{"non-ASCII", []string{"Bearer abcé"}, "/", credentialMalformed, ""},
-		{"no-break space", []string{"Bearer\u00a0abc"}, "/", credentialMalformed, ""},
-		{"joined with comma", []string{"Bearer abc,Bearer def"}, "/", credentialSeveral, ""},
-		{"joined, second empty", []string{"Bearer abc,"}, "/", credentialSeveral, ""},
-		{"joined, basic first", []string{"Basic YTpi,Bearer abc"}, "/", credentialSeveral, ""},
-		{"joined, basic first, tab", []string{"Basic YTpi,\tbearer\tabc"}, "/", credentialSeveral, ""},
-		{"joined, scheme alone", []string{"Basic YTpi, Bearer"}, "/", credentialSeveral, ""},
-		{"joined inside quotes", []string{`Digest a="x, Bearer y"`}, "/", credentialSeveral, ""},
-		{"joined, alike first", []string{"BearerX a, Bearer b"}, "/", credentialSeveral, ""},
-		{"two lines", []string{"Bearer abc", "Bearer abc"}, "/", credentialSeveral, ""},
-		{"two lines, none Bearer", []string{"Basic a", "Basic b"}, "/", credentialSeveral, ""},
-		{"two lines, one empty", []string{"", "Bearer abc"}, "/", credentialSeveral, ""},
-		{"query beside header", []string{"Bearer abc"}, "/x?access_token=abc", credentialSeveral, ""},
-		{"query beside header, later", []string{"Bearer abc"}, "/x?a=b&access_token", credentialSeveral, ""},
-		{"query beside header, escaped", []string{"Bearer abc"}, "/x?%61ccess_toke%6E=abc", credentialSeveral, ""},
-		{"query beside header, semicolon", []string{"Bearer abc"}, "/x?a=b;access_token=abc", credentialSeveral, ""},
-		{"another parameter", []string{"Bearer abc"}, "/x?my_access_token=abc&access_tokens=", credentialBearer, "abc"},
-		{"parameter's value", []string{"Bearer abc"}, "/x?a=access_token", credentialBearer, "abc"},
-		{"query alone", nil, "/x?access_token=abc", credentialNone, ""},
+		{"no header", nil, "/", credential.None, ""},
+		{"plain", []string{"Bearer abc"}, "/", credential.Bearer, "abc"},
+		{"lower case", []string{"bearer abc"}, "/", credential.Bearer, "abc"},
+		{"mixed case", []string{"bEARER abc"}, "/", credential.Bearer, "abc"},
+		{"several spaces", []string{"Bearer   abc"}, "/", credential.Bearer, "abc"},
+		{"outer white space", []string{" \tBearer abc\t "}, "/", credential.Bearer, "abc"},
+		{"every character", []string{"Bearer AZaz09-._~+/=="}, "/", credential.Bearer, "AZaz09-._~+/=="},
+		{"longest", []string{"Bearer " + long}, "/", credential.Bearer, long},
+		{"too long", []string{"Bearer " + long + "a"}, "/", credential.Malformed, ""},
+		{"scheme alone", []string{"Bearer"}, "/", credential.None, ""},
+		{"scheme and spaces", []string{"Bearer   "}, "/", credential.None, ""},
+		{"empty", []string{""}, "/", credential.None, ""},
+		{"basic", []string{"Basic YWxhZGRpbg=="}, "/", credential.None, ""},
+		{"digest with commas", []string{`Digest username="a", realm="b"`}, "/", credential.None, ""},
+		{"another scheme that starts alike", []string{"BearerX abc"}, "/", credential.None, ""},
+		{"Kelvin-like fold", []string{"Bea\u017fer abc"}, "/", credential.Malformed, ""},
+		{"no-break space in front", []string{"\xa0Bearer abc"}, "/", credential.Malformed, ""},
+		{"joined, odd space in front", []string{"Basic YTpi,\x85Bearer abc"}, "/", credential.Malformed, ""},
+		{"tab as separator", []string{"Bearer\tabc"}, "/", credential.Malformed, ""},
+		{"tab after space", []string{"Bearer \tabc"}, "/", credential.Malformed, ""},
+		{"no separator", []string{"Bearer=abc"}, "/", credential.Malformed, ""},
+		{"inner space", []string{"Bearer abc def"}, "/", credential.Malformed, ""},
+		{"padding first", []string{"Bearer =abc"}, "/", credential.Malformed, ""},
+		{"only padding", []string{"Bearer =="}, "/", credential.Malformed, ""},
+		{"padding inside", []string{"Bearer ab=c"}, "/", credential.Malformed, ""},
+		{"quoted", []string{`Bearer "abc"`}, "/", credential.Malformed, ""},
+		{"control byte", []string{"Bearer ab\x01c"}, "/", credential.Malformed, ""},
+		{"control byte as separator", []string{"Bearer\x00abc"}, "/", credential.Malformed, ""},
+		{"newline", []string{"Bearer abc\n"}, "/", credential.Malformed, ""},
+		{"non-ASCII", []string{"Bearer abcé"}, "/", credential.Malformed, ""},
+		{"no-break space", []string{"Bearer\u00a0abc"}, "/", credential.Malformed, ""},
+		{"joined with comma", []string{"Bearer abc,Bearer def"}, "/", credential.Several, ""},
+		{"joined, second empty", []string{"Bearer abc,"}, "/", credential.Several, ""},
+		{"joined, basic first", []string{"Basic YTpi,Bearer abc"}, "/", credential.Several, ""},
+		{"joined, basic first, tab", []string{"Basic YTpi,\tbearer\tabc"}, "/", credential.Several, ""},
+		{"joined, scheme alone", []string{"Basic YTpi, Bearer"}, "/", credential.Several, ""},
+		{"joined inside quotes", []string{`Digest a="x, Bearer y"`}, "/", credential.Several, ""},
+		{"joined, alike first", []string{"BearerX a, Bearer b"}, "/", credential.Several, ""},
+		{"two lines", []string{"Bearer abc", "Bearer abc"}, "/", credential.Several, ""},
+		{"two lines, none Bearer", []string{"Basic a", "Basic b"}, "/", credential.Several, ""},
+		{"two lines, one empty", []string{"", "Bearer abc"}, "/", credential.Several, ""},
+		{"query beside header", []string{"Bearer abc"}, "/x?access_token=abc", credential.Several, ""},
+		{"query beside header, later", []string{"Bearer abc"}, "/x?a=b&access_token", credential.Several, ""},
+		{"query beside header, escaped", []string{"Bearer abc"}, "/x?%61ccess_toke%6E=abc", credential.Several, ""},
+		{"query beside header, semicolon", []string{"Bearer abc"}, "/x?a=b;access_token=abc", credential.Several, ""},
+		{"another parameter", []string{"Bearer abc"}, "/x?my_access_token=abc&access_tokens=", credential.Bearer, "abc"},
+		{"parameter's value", []string{"Bearer abc"}, "/x?a=access_token", credential.Bearer, "abc"},
+		{"query alone", nil, "/x?access_token=abc", credential.None, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -70,10 +74,10 @@ func TestReadCredential(t *testing.T) {
 			for _, line := range c.lines {
 				pairs = append(pairs, [2]string{"authorization", line})
 			}
-			r := NewRequest(pairs)
-			got := readCredential(&r, hasQueryToken(r.Path))
-			if got.kind != c.kind || got.token != c.token {
-				t.Errorf("got kind %d token %q, want kind %d token %q", got.kind, got.token, c.kind, c.token)
+			r := request.NewRequest(pairs)
+			got := credential.Read(&r, credential.HasQueryToken(r.Path))
+			if got.Kind != c.kind || got.Token != c.token {
+				t.Errorf("got kind %d token %q, want kind %d token %q", got.Kind, got.Token, c.kind, c.token)
 			}
 		})
 	}
@@ -85,9 +89,9 @@ func TestReadCredentialElsewhere(t *testing.T) {
 	for _, name := range []string{
 		"proxy-authorization", "x-authorization", "x-forwarded-authorization", "cookie", "authorization_", ":authorization",
 	} {
-		r := NewRequest([][2]string{{":path", "/"}, {name, "Bearer abc"}})
-		if got := readCredential(&r, hasQueryToken(r.Path)); got.kind != credentialNone {
-			t.Errorf("%s: got kind %d, want none", name, got.kind)
+		r := request.NewRequest([][2]string{{":path", "/"}, {name, "Bearer abc"}})
+		if got := credential.Read(&r, credential.HasQueryToken(r.Path)); got.Kind != credential.None {
+			t.Errorf("%s: got kind %d, want none", name, got.Kind)
 		}
 	}
 }
@@ -105,19 +109,19 @@ func FuzzReadCredential(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		r := NewRequest([][2]string{{":path", "/"}, {"authorization", value}})
-		c := readCredential(&r, hasQueryToken(r.Path))
+		r := request.NewRequest([][2]string{{":path", "/"}, {"authorization", value}})
+		c := credential.Read(&r, credential.HasQueryToken(r.Path))
 		trimmed := strings.Trim(value, " \t")
-		if c.kind == credentialBearer {
+		if c.Kind == credential.Bearer {
 			scheme, rest, _ := strings.Cut(trimmed, " ")
-			if strings.ToLower(scheme) != "bearer" || strings.TrimLeft(rest, " ") != c.token || c.token == "" ||
-				strings.ContainsFunc(c.token, func(c rune) bool { return c <= ' ' || c > '~' || c == ',' || c == '"' }) {
-				t.Fatalf("took %q from %q", c.token, value)
+			if strings.ToLower(scheme) != "bearer" || strings.TrimLeft(rest, " ") != c.Token || c.Token == "" ||
+				strings.ContainsFunc(c.Token, func(c rune) bool { return c <= ' ' || c > '~' || c == ',' || c == '"' }) {
+				t.Fatalf("took %q from %q", c.Token, value)
 			}
-		} else if c.token != "" {
-			t.Fatalf("kind %d with a token", c.kind)
+		} else if c.Token != "" {
+			t.Fatalf("kind %d with a token", c.Kind)
 		}
-		if len(trimmed) >= 7 && strings.ToLower(trimmed[:7]) == "bearer " && !c.named {
+		if len(trimmed) >= 7 && strings.ToLower(trimmed[:7]) == "bearer " && !c.Named {
 			t.Fatalf("%q does not name the scheme", value)
 		}
 	})

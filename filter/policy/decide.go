@@ -1,59 +1,69 @@
 package policy
 
-import "time"
+import (
+	"time"
+
+	"bearerauth/filter/policy/credential"
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/identity"
+	"bearerauth/filter/policy/match"
+	"bearerauth/filter/policy/reply"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
+)
 
 // Decide says whether a request passes. The verdict holds until the next Decide
 // with the same state.
-func (p *Policy) Decide(s *State, now time.Time, r *Request) Verdict {
-	s.keys.begin()
-	if len(p.tells.own) > 0 && p.oneDoor() {
+func (p *Policy) Decide(s *State, now time.Time, r *request.Request) verdict.Verdict {
+	s.keys.Begin()
+	if len(p.tells.Owned) > 0 && p.oneDoor() {
 		if a := p.quickRequest(s, now, r); a != nil {
 			return a
 		}
 	}
 	v := p.decide(s, now, r)
-	if d, ok := v.(*Deny); ok && p.cors != nil {
-		return p.cors.readable(d, r)
+	if d, ok := v.(*verdict.Deny); ok && p.cors != nil {
+		return p.cors.Readable(d, r)
 	}
 	return v
 }
 
-func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
+func (p *Policy) decide(s *State, now time.Time, r *request.Request) verdict.Verdict {
 	// Both are the state's, or each request would be two allocations in TinyGo.
 	view, q := &s.view, &s.inquiry
-	list, hits := view.query.list[:0], view.query.hits[:0]
-	*view = newRequestView(r)
-	view.walk, view.pathless, view.readable = &s.walk, p.index.pathless, p.index.readable
-	view.query.list, view.query.hits = list, hits
-	view.forged = len(p.properties) > 0 && p.forged(r)
-	*q = inquiry{s: s, r: r, m: moment{now: now, since: r.Since, failed: &r.Failed}}
+	list, hits := view.Query.List[:0], view.Query.Hits[:0]
+	*view = match.NewView(r)
+	view.Walk, view.Pathless, view.Readable = &s.walk, p.index.Pathless, p.index.Readable
+	view.Query.List, view.Query.Hits = list, hits
+	view.Forged = len(p.properties) > 0 && p.forged(r)
+	*q = inquiry{s: s, r: r, m: fetch.Moment{Now: now, Since: r.Since, Failed: &r.Failed}}
 	// Asked first: to list the readings of a path and to judge each costs more.
-	if p.rejectNonCanonical && !view.canonicalPath() || view.crowdedPath() {
-		return p.fallback.refusals.get(ReasonNonCanonicalPath, q.format())
+	if p.rejectNonCanonical && !view.CanonicalPath() || view.CrowdedPath() {
+		return p.fallback.refusals.Get(verdict.ReasonNonCanonicalPath, q.format())
 	}
 	j := p.judge(s, view)
-	if view.crowdedPath() {
-		return p.fallback.refusals.get(ReasonNonCanonicalPath, q.format())
+	if view.CrowdedPath() {
+		return p.fallback.refusals.Get(verdict.ReasonNonCanonicalPath, q.format())
 	}
 	if len(j.bind) == 0 && j.opening == nil {
-		return Internal
+		return verdict.Internal
 	}
-	if p.tells.own.namedByConnection(r.Headers) {
-		return p.anyRule(&j).refusals.get(ReasonConnection, q.format())
+	if p.tells.Owned.NamedByConnection(r.Headers) {
+		return p.anyRule(&j).refusals.Get(verdict.ReasonConnection, q.format())
 	}
 	// Nothing that a client sends changes what is forbidden.
 	for _, rule := range j.bind {
 		if rule.access == accessDeny && !rule.shadow {
-			return rule.refusals.get(ReasonForbidden, q.format())
+			return rule.refusals.Get(verdict.ReasonForbidden, q.format())
 		}
 	}
-	if reply := p.resources.metadata(r); reply != nil {
+	if reply := p.resources.Metadata(r); reply != nil {
 		return reply
 	}
 	s.credentials(p, r)
-	if p.cors != nil && p.cors.passes(view) {
+	if p.cors != nil && p.cors.Passes(view) {
 		j.opening = p.preflight
-		return p.pass(q, &j, ReasonPreflight)
+		return p.pass(q, &j, verdict.ReasonPreflight)
 	}
 	if len(j.bind) == 0 {
 		if v := p.open(q, &j); v != nil {
@@ -66,100 +76,100 @@ func (p *Policy) decide(s *State, now time.Time, r *Request) Verdict {
 		j.add(o)
 		s.bind = j.bind
 	}
-	return p.require(q, j.bind, patienceOf(r))
+	return p.require(q, j.bind, request.PatienceOf(r))
 }
 
 // inquiry is one request on its way to a verdict.
 type inquiry struct {
 	s  *State
-	r  *Request
-	m  moment
-	id *verifiedIdentity // once some token has verified
+	r  *request.Request
+	m  fetch.Moment
+	id *identity.Identity // once some token has verified
 }
 
 // format is that of a refusal's body, which the client takes.
-func (q *inquiry) format() bodyFormat { return answerFormat(q.r, q.s.policy.negotiates) }
+func (q *inquiry) format() reply.BodyFormat { return reply.AnswerFormat(q.r, q.s.policy.negotiates) }
 
 // open decides over a request that every reading takes for one of an opening.
 // nil: it needs a token all the same.
-func (p *Policy) open(q *inquiry, j *judgement) Verdict {
+func (p *Policy) open(q *inquiry, j *judgement) verdict.Verdict {
 	o := j.opening
 	if o.shadow {
 		return p.shadow(q, j)
 	}
 	switch o.access {
 	case accessAnonymous:
-		return p.pass(q, j, ReasonAnonymous)
+		return p.pass(q, j, verdict.ReasonAnonymous)
 	case accessPresenceOnly:
-		if c := q.s.only(everyPlace); c.kind != credentialBearer {
-			return o.refusals.get(reasonFor(c.kind), q.format())
+		if c := q.s.only(credential.Everywhere); c.Kind != credential.Bearer {
+			return o.refusals.Get(reasonFor(c.Kind), q.format())
 		}
-		return p.pass(q, j, ReasonPresenceOnly)
+		return p.pass(q, j, verdict.ReasonPresenceOnly)
 	case accessOptional:
 		// Also credentials for other rules count: what is there must be good.
-		if q.s.only(everyPlace).kind == credentialNone {
-			return p.pass(q, j, ReasonOptionalMissing)
+		if q.s.only(credential.Everywhere).Kind == credential.None {
+			return p.pass(q, j, verdict.ReasonOptionalMissing)
 		}
 	}
 	return nil
 }
 
 // require lets a request pass that meets all of these rules.
-func (p *Policy) require(q *inquiry, bind []*rule, how patience) Verdict {
-	q.m.how = how
+func (p *Policy) require(q *inquiry, bind []*rule, how fetch.Patience) verdict.Verdict {
+	q.m.How = how
 	first := bind[0]
-	var id *verifiedIdentity
+	var id *identity.Identity
 	for _, rule := range bind {
 		v := p.holder(q, rule)
-		if v.wait != nil {
-			return &Wait{For: *v.wait, Until: q.m.now.Add(v.wait.timeout), Since: q.m.now}
+		if v.Wait != nil {
+			return &verdict.Wait{For: *v.Wait, Until: q.m.Now.Add(v.Wait.Timeout), Since: q.m.Now}
 		}
-		if v.reason != ReasonTokenValid {
-			return first.refusals.get(v.reason, q.format())
+		if v.Reason != verdict.ReasonTokenValid {
+			return first.refusals.Get(v.Reason, q.format())
 		}
-		if id != nil && id != v.id {
+		if id != nil && id != v.ID {
 			// Two rules bind two readings, and each has found somebody else.
-			return first.refusals.get(ReasonSeveralCredentials, q.format())
+			return first.refusals.Get(verdict.ReasonSeveralCredentials, q.format())
 		}
-		id = v.id
+		id = v.ID
 	}
 	q.id = id
 	for _, rule := range bind {
-		if !rule.accepts(id.provider) {
-			return rule.insufficient(ReasonOtherProvider, id, q.format())
+		if !rule.accepts(id.Index) {
+			return rule.insufficient(verdict.ReasonOtherProvider, id, q.format())
 		}
 	}
 	for _, rule := range bind {
-		if reason := rule.judge(id); reason != ReasonTokenValid {
+		if reason := rule.judge(id); reason != verdict.ReasonTokenValid {
 			return rule.insufficient(reason, id, q.format())
 		}
 	}
-	if id.lacking {
-		return first.insufficient(ReasonInsufficientClaims, id, q.format())
+	if id.Lacking {
+		return first.insufficient(verdict.ReasonInsufficientClaims, id, q.format())
 	}
 	return p.passVerified(q, bind, id)
 }
 
 // holder finds out who a rule takes the request's sender for: the holder of its
 // one token, or of the first where it wants several.
-func (p *Policy) holder(q *inquiry, rule *rule) (first verification) {
+func (p *Policy) holder(q *inquiry, rule *rule) (first identity.Outcome) {
 	if rule.allOf == nil {
 		return p.token(q, rule.places)
 	}
 	for i, provider := range rule.allOf {
 		v := p.token(q, p.places[provider])
-		if v.wait != nil {
+		if v.Wait != nil {
 			// The others need not wait for this one to begin.
 			for _, other := range rule.allOf[i+1:] {
 				p.token(q, p.places[other])
 			}
 			return v
 		}
-		if v.reason != ReasonTokenValid {
+		if v.Reason != verdict.ReasonTokenValid {
 			return v
 		}
-		if v.id.provider != provider {
-			return verification{reason: ReasonOtherProvider}
+		if v.ID.Index != provider {
+			return identity.Outcome{Reason: verdict.ReasonOtherProvider}
 		}
 		if i == 0 {
 			first = v
@@ -169,48 +179,48 @@ func (p *Policy) holder(q *inquiry, rule *rule) (first verification) {
 }
 
 // token verifies the one token at these places, once a request.
-func (p *Policy) token(q *inquiry, at places) verification {
+func (p *Policy) token(q *inquiry, at credential.Places) identity.Outcome {
 	c := q.s.only(at)
-	if c.kind != credentialBearer {
-		return verification{reason: reasonFor(c.kind)}
+	if c.Kind != credential.Bearer {
+		return identity.Outcome{Reason: reasonFor(c.Kind)}
 	}
 	if !c.judged {
 		c.judged = true
 		v := &c.outcome
 		*v = p.verify(q.s, c, q.m)
-		if v.wait == nil && v.reason == ReasonTokenValid && !p.places[v.id.provider].has(c.location) {
+		if v.Wait == nil && v.Reason == verdict.ReasonTokenValid && !p.places[v.ID.Index].Has(c.location) {
 			// Good, but not to be sent in this way.
-			*v = verification{reason: ReasonWrongLocation}
+			*v = identity.Outcome{Reason: verdict.ReasonWrongLocation}
 		}
 	}
-	c.used = c.outcome.wait == nil && c.outcome.reason == ReasonTokenValid
+	c.used = c.outcome.Wait == nil && c.outcome.Reason == verdict.ReasonTokenValid
 	return c.outcome
 }
 
 // shadow says what a rule in shadow would have answered, and lets the request
 // through. It waits for nothing: nobody is kept back by a trial.
-func (p *Policy) shadow(q *inquiry, j *judgement) Verdict {
+func (p *Policy) shadow(q *inquiry, j *judgement) verdict.Verdict {
 	o := j.opening
-	var refused *Deny
+	var refused *verdict.Deny
 	if o.access == accessDeny {
-		refused = o.refusals.get(ReasonForbidden, q.format())
+		refused = o.refusals.Get(verdict.ReasonForbidden, q.format())
 	} else {
-		switch v := p.require(q, []*rule{o}, asks).(type) {
-		case *Allow:
+		switch v := p.require(q, []*rule{o}, fetch.AskAhead).(type) {
+		case *verdict.Allow:
 			return v
-		case *Deny:
+		case *verdict.Deny:
 			refused = v
 		default:
-			refused = o.refusals.get(ReasonKeysUnavailable, q.format())
+			refused = o.refusals.Get(verdict.ReasonKeysUnavailable, q.format())
 		}
 	}
-	var a *Allow
+	var a *verdict.Allow
 	if refused.Identity != nil {
 		// The token is good: the upstream gets what it would without the trial.
 		a = p.passVerified(q, []*rule{o}, q.id)
-		a.Reason = ReasonShadow
+		a.Reason = verdict.ReasonShadow
 	} else {
-		a = p.pass(q, j, ReasonShadow)
+		a = p.pass(q, j, verdict.ReasonShadow)
 	}
 	a.Shadowed, a.Rule = refused, o.label()
 	a.State = append(a.State, [2]string{"bearerauth.shadow", refused.Reason.String()})
@@ -219,34 +229,34 @@ func (p *Policy) shadow(q *inquiry, j *judgement) Verdict {
 
 // verify finds out whose token it is. A token that is configured as such is
 // that one, whatever it looks like.
-func (p *Policy) verify(s *State, c *found, m moment) verification {
-	if len(p.static.tokens) > 0 && c.known == nil {
-		t, reason := p.static.verify(s.digester.of(c.token), m.now)
+func (p *Policy) verify(s *State, c *found, m fetch.Moment) identity.Outcome {
+	if len(p.static.Tokens) > 0 && c.known == nil {
+		t, reason := p.static.Verify(s.digester.Of(c.Token), m.Now)
 		if t != nil {
-			return verification{id: t.identity, reason: ReasonTokenValid}
+			return identity.Outcome{ID: t.Identity, Reason: verdict.ReasonTokenValid}
 		}
-		if reason != ReasonUnknownToken {
-			return verification{reason: reason}
+		if reason != verdict.ReasonUnknownToken {
+			return identity.Outcome{Reason: reason}
 		}
 	}
 	if len(p.introspectors) > 0 && c.known == nil {
-		if i := p.introspectors.of(c.token, c.location, p.places); i != nil {
-			if v, ours := s.introspection.introspect(i, s.name(c), c.token, m); ours {
+		if i := p.introspectors.For(c.Token, c.location, p.places); i != nil {
+			if v, ours := s.introspection.Introspect(i, s.name(c), c.Token, m); ours {
 				return v
 			}
 		}
 	}
-	if len(p.jwt.list) == 0 {
-		return verification{reason: ReasonUnknownToken}
+	if len(p.jwt.List) == 0 {
+		return identity.Outcome{Reason: verdict.ReasonUnknownToken}
 	}
 	key := s.name(c)
-	v := s.jwt.verify(c.token, key, c.known, m)
-	if v.reason != ReasonTokenValid || v.wait != nil {
+	v := s.jwt.Verify(c.Token, key, c.known, m)
+	if v.Reason != verdict.ReasonTokenValid || v.Wait != nil {
 		return v
 	}
-	if i := p.asked[v.id.provider]; i != nil {
+	if i := p.asked[v.ID.Index]; i != nil {
 		// Good by itself, but it may have been revoked since.
-		if said := s.introspection.introspectVerified(i, key, c.token, m); said.reason != ReasonTokenValid || said.wait != nil {
+		if said := s.introspection.IntrospectVerified(i, key, c.Token, m); said.Reason != verdict.ReasonTokenValid || said.Wait != nil {
 			return said
 		}
 	}
@@ -264,14 +274,14 @@ func (p *Policy) anyRule(j *judgement) *rule {
 	return p.fallback
 }
 
-func reasonFor(k credentialKind) Reason {
+func reasonFor(k credential.Kind) verdict.Reason {
 	switch k {
-	case credentialNone:
-		return ReasonMissing
-	case credentialSeveral:
-		return ReasonSeveralCredentials
-	case credentialMalformed:
-		return ReasonMalformed
+	case credential.None:
+		return verdict.ReasonMissing
+	case credential.Several:
+		return verdict.ReasonSeveralCredentials
+	case credential.Malformed:
+		return verdict.ReasonMalformed
 	}
-	return ReasonInternal
+	return verdict.ReasonInternal
 }

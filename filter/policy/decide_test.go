@@ -9,6 +9,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bearerauth/filter/policy/introspection"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 // model is a configuration that the oracle knows, and its policy.
@@ -17,12 +21,12 @@ type model struct {
 	policy *Policy
 	state  *State
 
-	checked map[*Deny]bool // ready refusals, by whether they were for gRPC
+	checked map[*verdict.Deny]bool // ready refusals, by whether they were for gRPC
 }
 
 // rolled is the configuration of these dice.
 func rolled(t testing.TB, d *dice) *model {
-	m := &model{modelConfig: d.config(), checked: map[*Deny]bool{}}
+	m := &model{modelConfig: d.config(), checked: map[*verdict.Deny]bool{}}
 	for rules := d.roll(5); ; rules-- {
 		parsed, err := Parse(m.json())
 		if last := len(m.rules) - 1; err != nil && last >= 0 && strings.Contains(err.Error(), "1 problem\n") && strings.Contains(err.Error(), "can never apply") {
@@ -42,15 +46,15 @@ func rolled(t testing.TB, d *dice) *model {
 }
 
 // play decides over one request.
-func (m *model) play(t *testing.T, r *Request) (reason string, allowed, certain bool) {
+func (m *model) play(t *testing.T, r *request.Request) (reason string, allowed, certain bool) {
 	v := m.policy.Decide(m.state, time.Unix(decideNow, 0), r)
-	if a, ok := v.(*Allow); ok {
+	if a, ok := v.(*verdict.Allow); ok {
 		allowed = true
 		checkAllow(t, m.modelConfig, r, a)
 	}
-	if d, ok := v.(*Deny); ok {
+	if d, ok := v.(*verdict.Deny); ok {
 		// Those that are ready need no second look.
-		grpc := isGRPC(r)
+		grpc := request.IsGRPC(r)
 		if before, seen := m.checked[d]; !seen || before != grpc {
 			checkRefusal(t, m.modelConfig, r, d)
 			if d.Identity == nil {
@@ -68,20 +72,20 @@ func decide(t *testing.T, data []byte, reasons map[string]int) (allowed, certain
 	for range 8 {
 		reason, is, sure := m.play(t, d.request())
 		reasons[reason]++
-		allowed, certain = allowed+indexOf(is), certain+indexOf(sure)
+		allowed, certain = allowed+introspection.IndexOf(is), certain+introspection.IndexOf(sure)
 	}
 	return allowed, certain
 }
 
 // checkVerdict compares with what the oracle says in each world; certain, if
 // there is but one.
-func checkVerdict(t *testing.T, c *modelConfig, r *Request, v Verdict) (certain bool) {
+func checkVerdict(t *testing.T, c *modelConfig, r *request.Request, v verdict.Verdict) (certain bool) {
 	t.Helper()
 	status, reason := 200, ""
 	switch v := v.(type) {
-	case *Allow:
+	case *verdict.Allow:
 		reason = v.Reason.String()
-	case *Deny:
+	case *verdict.Deny:
 		status, reason = int(v.Status), v.Reason.String()
 	default:
 		t.Fatalf("verdict %v", v)
@@ -111,13 +115,13 @@ func checkVerdict(t *testing.T, c *modelConfig, r *Request, v Verdict) (certain 
 }
 
 // checkAllow looks at what the upstream gets.
-func checkAllow(t *testing.T, c *modelConfig, r *Request, v *Allow) {
+func checkAllow(t *testing.T, c *modelConfig, r *request.Request, v *verdict.Allow) {
 	t.Helper()
 	fail := func(what string) { t.Helper(); t.Fatalf("%s: %+v\n%s\n%q", what, v, c.json(), r.Headers) }
 	kind, text := credentials(r.Headers, r.Path)
 	all := worlds(r)
 	want := map[string]string{}
-	verified := v.Reason == ReasonTokenValid
+	verified := v.Reason == verdict.ReasonTokenValid
 	if verified != (v.Identity != nil) {
 		fail("an identity without a verified token, or none with one")
 	}
@@ -168,7 +172,7 @@ var (
 	narrowForm    = regexp.MustCompile(`^[ !#-\[\]-~]+$`)
 )
 
-func checkRefusal(t *testing.T, c *modelConfig, r *Request, v *Deny) {
+func checkRefusal(t *testing.T, c *modelConfig, r *request.Request, v *verdict.Deny) {
 	t.Helper()
 	fail := func(what string) { t.Helper(); t.Fatalf("%s: %+v\n%s\n%s\n%q", what, v, v.Body, c.json(), r.Headers) }
 	everything := append([]byte(nil), v.Body...)
@@ -182,7 +186,7 @@ func checkRefusal(t *testing.T, c *modelConfig, r *Request, v *Deny) {
 		fail("internal, or may be cached")
 	}
 	challenge := header(v.Headers, "www-authenticate")
-	if (challenge == "") != (v.Reason == ReasonForbidden) || challenge != "" && !challengeForm.MatchString(challenge) {
+	if (challenge == "") != (v.Reason == verdict.ReasonForbidden) || challenge != "" && !challengeForm.MatchString(challenge) {
 		fail("challenge")
 	}
 	seen := map[string]string{}
@@ -193,10 +197,10 @@ func checkRefusal(t *testing.T, c *modelConfig, r *Request, v *Deny) {
 		seen[part[1]] = unquoted.Replace(part[2])
 	}
 	code := map[string]string{"missing": "", "insufficient_scope": "insufficient_scope", "insufficient_claims": "insufficient_scope", "other_provider": "insufficient_scope"}[v.Reason.String()]
-	if v.Reason != ReasonMissing && v.Status != 403 {
+	if v.Reason != verdict.ReasonMissing && v.Status != 403 {
 		code = map[uint32]string{400: "invalid_request", 401: "invalid_token"}[v.Status]
 	}
-	if challenge != "" && (seen["realm"] != c.realm || seen["error"] != code || v.Reason == ReasonInsufficientScope && seen["scope"] == "") {
+	if challenge != "" && (seen["realm"] != c.realm || seen["error"] != code || v.Reason == verdict.ReasonInsufficientScope && seen["scope"] == "") {
 		fail("challenge for another reason")
 	}
 	kind := header(r.Headers, "content-type")

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"time"
+
+	"bearerauth/filter/policy/request"
 )
 
 // dice makes choices out of bytes, so that a fuzzer can steer them.
@@ -185,7 +187,7 @@ func (r *modelRule) json(set func(map[string]any, string, any, bool)) map[string
 	return o
 }
 
-func (d *dice) request() *Request {
+func (d *dice) request() *request.Request {
 	path := ""
 	odd := d.roll(2) == 1
 	for range 1 + d.roll(3) {
@@ -220,6 +222,6 @@ func (d *dice) request() *Request {
 			pairs = append(pairs, [2]string{"authorization", value + d.pick(token, token, token, "", token+",x", token+" x", token+"é")})
 		}
 	}
-	r := NewRequest(pairs)
+	r := request.NewRequest(pairs)
 	return &r
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"bearerauth/filter/pages"
+	"bearerauth/filter/policy/verdict"
 	"bearerauth/filter/scenario"
 )
 
@@ -104,7 +105,7 @@ func TestDocsReasons(t *testing.T) {
 		word, text, _ := strings.Cut(section, "`\n")
 		sections[word], _, _ = strings.Cut(text, "\n## ")
 	}
-	for reason := range Reason(NumReasons) {
+	for reason := range verdict.Reason(verdict.NumReasons) {
 		text, ok := sections[reason.String()]
 		if !ok {
 			t.Errorf("docs/troubleshooting.md has no section on %s", reason)
@@ -121,7 +122,7 @@ func TestDocsReasons(t *testing.T) {
 		if status := clientStatus.FindStringSubmatch(text); status == nil {
 			t.Errorf("docs/troubleshooting.md, %s: no status", reason)
 		} else {
-			if got := outcomes[reason].status; strconv.Itoa(int(got)) != status[1] {
+			if got := verdict.Effects[reason].Status; strconv.Itoa(int(got)) != status[1] {
 				t.Errorf("docs/troubleshooting.md, %s: status %s, the filter answers %d", reason, status[1], got)
 			}
 		}

@@ -1,39 +1,39 @@
 package policy
 
+import (
+	"bearerauth/filter/policy/cache"
+	"bearerauth/filter/policy/credential"
+	"bearerauth/filter/policy/identity"
+	"bearerauth/filter/policy/jwt"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
+)
+
 // found is what stands at one location of a request, and what came of it.
 type found struct {
-	credential
+	credential.Credential
 	location int // in Policy.locations
 
-	key    tokenKey // the token's name in the caches
+	key    cache.Name // the token's name in the caches
 	hasKey bool
-	known  *goodToken // what is remembered of the token
+	known  *jwt.Remembered // what is remembered of the token
 
 	judged  bool
-	outcome verification // once judged
-	used    bool         // it verified, and some rule asked for it
-}
-
-// verification is what came of a token. The zero value is no success.
-type verification struct {
-	id     *verifiedIdentity
-	reason Reason
-	// unchecked: nobody knows whether it was revoked, and it may pass all the same.
-	unchecked bool
-	wait      *Errand // set where its outcome could change this
+	outcome identity.Outcome // once judged
+	used    bool             // it verified, and some rule asked for it
 }
 
 // credentials reads what stands at each location.
-func (s *State) credentials(p *Policy, r *Request) {
+func (s *State) credentials(p *Policy, r *request.Request) {
 	s.found = s.found[:0]
-	var searched [maxLocations]search
-	p.locations.search(&searched, r)
-	for i := range p.locations.list {
+	var searched [credential.MaxLocations]credential.Search
+	p.locations.Search(&searched, r)
+	for i := range p.locations.List {
 		f := found{location: i}
-		if p.locations.list[i].kind == locationAuthorization {
+		if p.locations.List[i].Kind == credential.Authorization {
 			s.authorization(p, r, &f)
 		} else {
-			f.credential = p.locations.list[i].read(r, &searched[i])
+			f.Credential = p.locations.List[i].Read(r, &searched[i])
 		}
 		s.found = append(s.found, f)
 	}
@@ -41,32 +41,32 @@ func (s *State) credentials(p *Policy, r *Request) {
 
 // authorization is readCredential, from which it spares the tokens that are
 // remembered: to be so, they were well-formed.
-func (s *State) authorization(p *Policy, r *Request, f *found) {
+func (s *State) authorization(p *Policy, r *request.Request, f *found) {
 	// Where access_token is a location it is a credential of its own: whether both
 	// are looked at depends on the rule.
-	second := !p.locations.readsAccessToken && hasQueryToken(r.Path)
-	if len(p.jwt.list) > 0 {
-		if token, plain := plainCredential(r); plain {
-			f.key = s.hash.sum(token)
-			if known := s.jwt.known(f.key); known != nil && !second {
-				f.credential, f.hasKey, f.known = credential{kind: credentialBearer, token: token, named: true}, true, known
+	second := !p.locations.ReadsAccessToken && credential.HasQueryToken(r.Path)
+	if len(p.jwt.List) > 0 {
+		if token, plain := credential.Plain(r); plain {
+			f.key = s.hash.Sum(token)
+			if known := s.jwt.Known(f.key); known != nil && !second {
+				f.Credential, f.hasKey, f.known = credential.Credential{Kind: credential.Bearer, Token: token, Named: true}, true, known
 				return
 			}
-			f.credential = readCredential(r, second)
-			f.hasKey = f.token == token
+			f.Credential = credential.Read(r, second)
+			f.hasKey = f.Token == token
 			return
 		}
 	}
-	f.credential = readCredential(r, second)
+	f.Credential = credential.Read(r, second)
 }
 
 // name is the token's in the caches.
-func (s *State) name(f *found) tokenKey {
+func (s *State) name(f *found) cache.Name {
 	if !f.hasKey {
 		// It stood elsewhere than in a plain Authorization: nobody has looked yet.
-		f.key, f.hasKey = s.hash.sum(f.token), true
+		f.key, f.hasKey = s.hash.Sum(f.Token), true
 		if f.known == nil {
-			f.known = s.jwt.known(f.key)
+			f.known = s.jwt.Known(f.key)
 		}
 	}
 	return f.key
@@ -74,14 +74,14 @@ func (s *State) name(f *found) tokenKey {
 
 // only is the one credential at these places. Two of them are two methods, and
 // the upstream may look at the other (RFC 6750 section 2).
-func (s *State) only(at places) *found {
+func (s *State) only(at credential.Places) *found {
 	one := &nothingFound
 	for i := range s.found {
 		f := &s.found[i]
-		if !at.has(i) || f.kind == credentialNone {
+		if !at.Has(i) || f.Kind == credential.None {
 			continue
 		}
-		if one.kind != credentialNone {
+		if one.Kind != credential.None {
 			return &severalFound
 		}
 		one = f
@@ -90,18 +90,18 @@ func (s *State) only(at places) *found {
 }
 
 var (
-	nothingFound = found{credential: credential{kind: credentialNone}}
-	severalFound = found{credential: credential{kind: credentialSeveral}}
+	nothingFound = found{Credential: credential.Credential{Kind: credential.None}}
+	severalFound = found{Credential: credential.Credential{Kind: credential.Several}}
 )
 
 // strip takes tokens out of the request, each from where it stood: those that
 // were verified unless verified are kept, the others unless others are. An
 // upstream that finds a token may take it for verified.
-func (s *State) strip(a *Allow, p *Policy, r *Request, keepVerified, keepOthers bool) {
-	var which gone
+func (s *State) strip(a *verdict.Allow, p *Policy, r *request.Request, keepVerified, keepOthers bool) {
+	var which credential.Mask
 	for i := range s.found {
 		f := &s.found[i]
-		which.add(i, f.named && !(f.used && keepVerified) && !(!f.used && keepOthers), f.aliased)
+		which.Add(i, f.Named && !(f.used && keepVerified) && !(!f.used && keepOthers), f.Aliased)
 	}
-	a.Remove, a.Set = p.locations.strip(a.Remove, a.Set, r, which)
+	a.Remove, a.Set = p.locations.Strip(a.Remove, a.Set, r, which)
 }

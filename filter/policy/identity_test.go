@@ -11,12 +11,18 @@ import (
 	"strings"
 	"testing"
 	"unsafe"
+
+	"bearerauth/filter/policy/claims"
+	"bearerauth/filter/policy/identity"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/syntax"
+	"bearerauth/filter/policy/verdict"
 )
 
 // TestClaimHeaders: what a claim becomes in each format. "" is no header.
 func TestClaimHeaders(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", maxHeaderText)
+	long := strings.Repeat("x", claims.MaxHeaderText)
 	for _, c := range []struct{ how, claim, want string }{
 		{``, `"gold"`, "gold"},
 		{``, `"a, b;c=\"d\"\\"`, `a, b;c="d"\`},
@@ -100,11 +106,11 @@ func TestClaimHeaders(t *testing.T) {
 		if got := state(v, "claim.claim"); got != c.want {
 			t.Errorf("{%s} of %.60s: state %.90q, want %.90q", c.how, c.claim, got, c.want)
 		}
-		if a, ok := v.(*Allow); !ok {
+		if a, ok := v.(*verdict.Allow); !ok {
 			t.Errorf("{%s} of %.60s: %s", c.how, c.claim, decided(v))
 		} else {
 			for _, h := range append(a.Set, a.Identity.State...) {
-				if h[1] == "" || !isPrintableASCII(h[1]) {
+				if h[1] == "" || !syntax.IsPrintableASCII(h[1]) {
 					t.Errorf("{%s} of %.60s: %q is no header's value", c.how, c.claim, h)
 				}
 			}
@@ -146,18 +152,18 @@ func TestClaimsAreToldApart(t *testing.T) {
 			{"space", false, items, func(s string) any { return splitList(s, " ") }},
 			{"space", true, items, func(s string) any { return splitDecoded(s, " ") }},
 		} {
-			h := claimHeader{base64url: how.base64url, maxBytes: maxClaimBytes}
-			for i, name := range claimFormatNames {
+			h := identity.ClaimHeader{Base64url: how.base64url, MaxBytes: identity.MaxClaimBytes}
+			for i, name := range identity.ClaimFormatNames {
 				if name == how.format {
-					h.format = claimFormat(i)
+					h.Format = identity.ClaimFormat(i)
 				}
 			}
 			value, _ := json.Marshal(how.value)
-			got := h.text(value)
+			got := h.Text(value)
 			if got == "" {
 				continue
 			}
-			if !isPrintableASCII(got) {
+			if !syntax.IsPrintableASCII(got) {
 				t.Fatalf("%+v of %q: %q", how.format, how.value, got)
 			}
 			if how.base64url {
@@ -235,7 +241,7 @@ func TestMissingDenies(t *testing.T) {
 				if got := decided(v); got != want {
 					t.Errorf("%s, time %d: %s, want %s\n%.300s", told, time, got, want, token)
 				}
-				if d, ok := v.(*Deny); ok && want == "insufficient_claims" && (d.Status != 403 || d.Identity == nil) {
+				if d, ok := v.(*verdict.Deny); ok && want == "insufficient_claims" && (d.Status != 403 || d.Identity == nil) {
 					t.Errorf("%s: %d, %v", told, d.Status, d.Identity)
 				}
 			}
@@ -286,7 +292,7 @@ func TestToldIdentity(t *testing.T) {
 					t.Errorf("state %s %.60q, want %.60q", name, got, want)
 				}
 			}
-			for _, s := range v.(*Allow).Identity.State {
+			for _, s := range v.(*verdict.Allow).Identity.State {
 				if s[1] == "" {
 					t.Errorf("%s is set to nothing", s[0])
 				}
@@ -310,8 +316,8 @@ func TestNobodyImitates(t *testing.T) {
 	s := p.NewState(Host{})
 	bare := issuerOnce().sign(nil, map[string]any{"sub": nil})
 	names := []string{"x-sub", "x-token", "x-provider", "x-client-id", "x-payload", "x-tier", "x-groups"}
-	if len(p.tells.own) != len(names) {
-		t.Errorf("own %v", p.tells.own)
+	if len(p.tells.Owned) != len(names) {
+		t.Errorf("own %v", p.tells.Owned)
 	}
 	for _, path := range []string{"/", "/open", "/maybe", "/presence"} {
 		for _, token := range []string{bare, bare, "fake-token", "", "fake-unknown"} {
@@ -330,8 +336,8 @@ func TestNobodyImitates(t *testing.T) {
 			if got := p.AppendForged(nil, pairs); len(got) < 6*len(names) {
 				t.Errorf("%d of the forged names are found: %v", len(got), got)
 			}
-			r := NewRequest(pairs)
-			a, ok := p.Decide(s, testNow, &r).(*Allow)
+			r := request.NewRequest(pairs)
+			a, ok := p.Decide(s, testNow, &r).(*verdict.Allow)
 			if !ok {
 				continue
 			}
@@ -342,7 +348,7 @@ func TestNobodyImitates(t *testing.T) {
 			}
 		}
 	}
-	r := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer " + bare}, {"connection", "close, X_Provider"}})
+	r := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer " + bare}, {"connection", "close, X_Provider"}})
 	if got := decided(p.Decide(s, testNow, &r)); got != "connection_header" {
 		t.Errorf("a connection that drops the identity: %s", got)
 	}
@@ -357,7 +363,7 @@ func TestIdentitySize(t *testing.T) {
 	}, nil))
 	s := p.NewState(Host{})
 	token := issuerOnce().sign(nil, map[string]any{"big": strings.Repeat("b", 6000), "scope": strings.Repeat("s ", 1000)})
-	a, ok := p.Decide(s, testNow, bearerRequest(token)).(*Allow)
+	a, ok := p.Decide(s, testNow, bearerRequest(token)).(*verdict.Allow)
 	if !ok {
 		t.Fatal("refused")
 	}
@@ -368,8 +374,8 @@ func TestIdentitySize(t *testing.T) {
 	if held < 6000+8000+2*1000 {
 		t.Errorf("held %d", held)
 	}
-	if s.jwt.cache.good.youngBytes < held {
-		t.Errorf("the cache counts %d bytes of %d", s.jwt.cache.good.youngBytes, held)
+	if s.jwt.Cache.Good.YoungBytes < held {
+		t.Errorf("the cache counts %d bytes of %d", s.jwt.Cache.Good.YoungBytes, held)
 	}
 }
 
@@ -388,9 +394,9 @@ func TestSizeOfSilence(t *testing.T) {
 		p.Decide(s, testNow, bearerRequest(issuerOnce().sign(nil, map[string]any{"jti": i})))
 	}
 	held := 0
-	for _, generation := range slices.Concat(s.jwt.cache.good.young[:], s.jwt.cache.good.old[:]) {
+	for _, generation := range slices.Concat(s.jwt.Cache.Good.Young[:], s.jwt.Cache.Good.Old[:]) {
 		for _, entry := range generation {
-			held += int(unsafe.Sizeof([2]string{})) * (cap(entry.value.identity.headers) + cap(entry.value.identity.State))
+			held += int(unsafe.Sizeof([2]string{})) * (cap(entry.Value.Identity.Headers) + cap(entry.Value.Identity.State))
 		}
 	}
 	if held == 0 || held > room {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bearerauth/filter/policy/fetch"
 )
 
 // with is a key with other members; nil takes one away.
@@ -53,7 +55,7 @@ func TestInlineKeysAreSkipped(t *testing.T) {
 		// From the network the same key is left out with the same words.
 		w := newKeysWorld(t, nil)
 		for _, call := range w.begin() {
-			learned := w.state.Learn(w.now, call, Answer{OK: true, Headers: [][2]string{{":status", "200"}}, Body: []byte(set)})
+			learned := w.state.Learn(w.now, call, fetch.Answer{OK: true, Headers: [][2]string{{":status", "200"}}, Body: []byte(set)})
 			if len(learned.Warnings) != 1 || !strings.Contains(learned.Warnings[0], c.why) && !strings.Contains(c.why, "hmac") {
 				t.Errorf("%s, fetched: %q", name, learned.Warnings)
 			}

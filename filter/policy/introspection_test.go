@@ -7,6 +7,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/introspection"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 // introspectionWorld is a policy that asks a server, and the server.
@@ -15,7 +20,7 @@ type introspectionWorld struct {
 	policy *Policy
 	state  *State
 	now    time.Time
-	calls  []Call
+	calls  []fetch.Call
 	asked  int
 }
 
@@ -45,8 +50,8 @@ func introspectionProvider(members map[string]any) string {
 	return mustJSON(all)
 }
 
-func (w *introspectionWorld) decide(path, token string) Verdict {
-	r := NewRequest([][2]string{{":method", "GET"}, {":path", path}, {"authorization", "Bearer " + token}})
+func (w *introspectionWorld) decide(path, token string) verdict.Verdict {
+	r := request.NewRequest([][2]string{{":method", "GET"}, {":path", path}, {"authorization", "Bearer " + token}})
 	r.MayWait = true
 	v := w.policy.Decide(w.state, w.now, &r)
 	w.calls = append(w.calls, w.state.Due(w.now)...)
@@ -57,7 +62,7 @@ func (w *introspectionWorld) want(path, token, want string) {
 	w.t.Helper()
 	v := w.decide(path, token)
 	got := decided(v)
-	if _, ok := v.(*Wait); ok {
+	if _, ok := v.(*verdict.Wait); ok {
 		got = "wait"
 	}
 	if got != want {
@@ -66,7 +71,7 @@ func (w *introspectionWorld) want(path, token, want string) {
 }
 
 // answer gives the oldest call an answer, and returns what its request said.
-func (w *introspectionWorld) answer(status, contentType, body string) (Call, Learned) {
+func (w *introspectionWorld) answer(status, contentType, body string) (fetch.Call, fetch.Learned) {
 	w.t.Helper()
 	if len(w.calls) == 0 {
 		w.t.Fatal("nobody has asked")
@@ -74,15 +79,15 @@ func (w *introspectionWorld) answer(status, contentType, body string) (Call, Lea
 	call := w.calls[0]
 	w.calls = w.calls[1:]
 	w.asked++
-	a := Answer{OK: status != "", Headers: [][2]string{{":status", status}, {"content-type", contentType}}, Body: []byte(body)}
+	a := fetch.Answer{OK: status != "", Headers: [][2]string{{":status", status}, {"content-type", contentType}}, Body: []byte(body)}
 	l := w.state.Learn(w.now, call, a)
 	w.calls = append(w.calls, w.state.Due(w.now)...)
 	return call, l
 }
 
 // lookupOf is the question that a call asks.
-func (w *introspectionWorld) lookupOf(call Call) *lookup {
-	return w.state.introspection.lookups[call.For.index].asked[call.For.token]
+func (w *introspectionWorld) lookupOf(call fetch.Call) *introspection.Question {
+	return w.state.introspection.Lookups[call.For.Index].Asked[call.For.Token]
 }
 
 const jsonType = "application/json;charset=UTF-8"
@@ -119,7 +124,7 @@ func TestIntrospectionAnswers(t *testing.T) {
 		{"429", "429", jsonType, `{"active":true}`, "introspection_unavailable", nil},
 		{"500", "500", jsonType, `{"active":true}`, "introspection_unavailable", nil},
 		{"no answer", "", "", ``, "introspection_unavailable", nil},
-		{"huge", "200", jsonType, `{"active":true,"x":"` + strings.Repeat("a", MaxAnswerBytes) + `"}`, "introspection_unavailable", nil},
+		{"huge", "200", jsonType, `{"active":true,"x":"` + strings.Repeat("a", fetch.MaxAnswerBytes) + `"}`, "introspection_unavailable", nil},
 		{"expired", "200", jsonType, `{"active":true,"exp":1}`, "expired", nil},
 		{"expiry of another type", "200", jsonType, `{"active":true,"exp":"9999999999"}`, "introspection_unavailable", nil},
 		{"no expiry, required", "200", jsonType, `{"active":true}`, "no_expiry", map[string]any{"require_expiry": true}},
@@ -165,7 +170,7 @@ func TestIntrospectionRequest(t *testing.T) {
 	if call.Method != "POST" || call.Path != "/introspect" || call.Authority != "issuer.example" || call.Cluster != "issuer" {
 		t.Errorf("%+v", call)
 	}
-	if got, want := headerValue(call.Headers, "authorization"), "Basic "+base64.StdEncoding.EncodeToString([]byte("a%20b%3Ac:p%25%3Aw")); got != want {
+	if got, want := fetch.HeaderValue(call.Headers, "authorization"), "Basic "+base64.StdEncoding.EncodeToString([]byte("a%20b%3Ac:p%25%3Aw")); got != want {
 		t.Errorf("authorization %q, want %q", got, want)
 	}
 	for _, h := range call.Headers {
@@ -290,7 +295,7 @@ func TestIntrospectionFlood(t *testing.T) {
 	for i := range 2000 {
 		w.decide("/", "more-"+mustJSON(i))
 	}
-	if n := len(w.state.introspection.lookups[0].asked); n > maxLookups {
+	if n := len(w.state.introspection.Lookups[0].Asked); n > introspection.MaxLookups {
 		t.Errorf("%d questions are kept", n)
 	}
 }

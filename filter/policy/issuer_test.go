@@ -17,6 +17,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 // testIssuer signs tokens and publishes keys.
@@ -150,30 +153,30 @@ func mustParse(t testing.TB, config string) *Policy {
 	return p
 }
 
-func bearerRequest(token string) *Request {
-	r := NewRequest([][2]string{
+func bearerRequest(token string) *request.Request {
+	r := request.NewRequest([][2]string{
 		{":method", "GET"}, {":authority", "api.example"}, {":path", "/"}, {"authorization", "Bearer " + token},
 	})
 	return &r
 }
 
 // decided is the reason of a verdict, and "wait" for one that is not yet in.
-func decided(v Verdict) string {
+func decided(v verdict.Verdict) string {
 	switch v := v.(type) {
-	case *Allow:
+	case *verdict.Allow:
 		return v.Reason.String()
-	case *Deny:
+	case *verdict.Deny:
 		return v.Reason.String()
-	case *Reply:
+	case *verdict.Reply:
 		return v.Reason.String()
-	case *Wait:
+	case *verdict.Wait:
 		return "wait"
 	}
 	return "none"
 }
 
-func setHeader(v Verdict, name string) string {
-	if a, ok := v.(*Allow); ok {
+func setHeader(v verdict.Verdict, name string) string {
+	if a, ok := v.(*verdict.Allow); ok {
 		for _, h := range a.Set {
 			if strings.EqualFold(h[0], name) {
 				return h[1]

@@ -10,6 +10,10 @@ import (
 	"time"
 
 	"bearerauth/filter/jose"
+	"bearerauth/filter/policy/cache"
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/jwks"
+	"bearerauth/filter/policy/jwt"
 )
 
 // askToken sends one token, which may wait.
@@ -65,7 +69,7 @@ func TestStrangersDoNotStopRotation(t *testing.T) {
 				t.Fatalf("%d scheduled fetches", len(calls))
 			}
 			w.now = w.now.Add(time.Millisecond)
-			for i := range 2 * maxAskedKids {
+			for i := range 2 * jwks.MaxAskedKids {
 				w.ask("x"+strconv.Itoa(i), "RS256")
 			}
 			w.now = w.now.Add(50 * time.Millisecond)
@@ -77,7 +81,7 @@ func TestStrangersDoNotStopRotation(t *testing.T) {
 			w.served = good
 			if !answered {
 				// The keys come back by the retry, whose answer names none of them.
-				w.now = w.now.Add(lastBackoff)
+				w.now = w.now.Add(fetch.LastBackoff)
 				w.finish(w.begin())
 			}
 			// The strangers have gone. Half a minute later the issuer has a new key.
@@ -137,7 +141,7 @@ func TestDiscoveryKeepsTLS(t *testing.T) {
 	} {
 		s := p.NewState(Host{})
 		body := mustJSON(map[string]string{"issuer": "https://issuer.example", "jwks_uri": uri})
-		l := s.Learn(testNow, s.Due(testNow)[0], Answer{OK: true, Headers: [][2]string{{":status", "200"}}, Body: []byte(body)})
+		l := s.Learn(testNow, s.Due(testNow)[0], fetch.Answer{OK: true, Headers: [][2]string{{":status", "200"}}, Body: []byte(body)})
 		if got := l.Next != nil; got != want {
 			t.Errorf("%s: taken %t, want %t: %s", uri, got, want, l.Failure)
 		}
@@ -154,11 +158,11 @@ func TestRefreshBeforeStale(t *testing.T) {
 	} {
 		for range 50 {
 			w := newKeysWorld(t, members)
-			w.state.jitter = jitter(time.Now().UnixNano()) | 1
+			w.state.jitter = fetch.Jitter(time.Now().UnixNano()) | 1
 			w.header = [][2]string{{"cache-control", "max-age=86400, private"}}
 			w.fetch()
-			st := w.state.keys.sources[0]
-			if left := st.learned.Add(st.source.maxStale).Sub(st.next); left < st.source.maxStale/4 {
+			st := w.state.keys.Sources[0]
+			if left := st.Learned.Add(st.Source.MaxStale).Sub(st.Next); left < st.Source.MaxStale/4 {
 				t.Fatalf("%s: refreshed %s before the keys are given up", name, left)
 			}
 		}
@@ -258,13 +262,13 @@ func TestFloodOfForgedTokens(t *testing.T) {
 	if got := ask(good); got != "token_valid" {
 		t.Fatal(got)
 	}
-	for i := range 3 * badTokenBytes / entryOverhead {
+	for i := range 3 * jwt.BadTokenBytes / cache.EntryOverhead {
 		payload := b64([]byte(fmt.Sprintf(`{"iss":"https://issuer.example","n":%d}`, i)))
 		if got := ask("eyJhbGciOiJFUzI1NiJ9." + payload + "." + b64([]byte(strings.Repeat("\x01", 64)))); got != "bad_signature" {
 			t.Fatal(got)
 		}
 	}
-	if n := len(s.jwt.cache.bad.young) + len(s.jwt.cache.bad.old); n > badTokenBytes/entryOverhead {
+	if n := len(s.jwt.Cache.Bad.Young) + len(s.jwt.Cache.Bad.Old); n > jwt.BadTokenBytes/cache.EntryOverhead {
 		t.Errorf("%d refusals are remembered", n)
 	}
 	checks = 0

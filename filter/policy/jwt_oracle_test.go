@@ -15,6 +15,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 // TestDecideAgainstOracle: whoever passes passes for a slow, independent reader
@@ -75,13 +79,13 @@ func TestDecideAgainstOracle(t *testing.T) {
 			}
 			for _, call := range s.Due(now) {
 				set := served[call.Provider]
-				answer := Answer{OK: r.IntN(8) > 0, Headers: [][2]string{{":status", "200"}}, Body: []byte(jwkSet(set...))}
+				answer := fetch.Answer{OK: r.IntN(8) > 0, Headers: [][2]string{{":status", "200"}}, Body: []byte(jwkSet(set...))}
 				if l := s.Learn(now, call, answer); l.Failure == "" && l.Settled {
 					oracle.learn(call.Provider, set)
 				}
 			}
-			for i, st := range s.keys.sources {
-				if st.keys == nil {
+			for i, st := range s.keys.Sources {
+				if st.Keys == nil {
 					oracle.forget([]string{"p1", "p2", "p3"}[i])
 				}
 			}
@@ -106,13 +110,13 @@ func TestDecideAgainstOracle(t *testing.T) {
 			default:
 				spoiled = false
 			}
-			req := NewRequest(pairs)
+			req := request.NewRequest(pairs)
 			v := p.Decide(s, now, &req)
 			reasons[decided(v)]++
 			got := "no"
-			if a, ok := v.(*Allow); ok {
+			if a, ok := v.(*verdict.Allow); ok {
 				got = a.Identity.Provider + " " + setHeader(a, "x-sub") + " " + setHeader(a, "x-n")
-			} else if d := v.(*Deny); d.Status == 403 {
+			} else if d := v.(*verdict.Deny); d.Status == 403 {
 				got = d.Identity.Provider + " " + d.Identity.Subject + " " + d.Reason.String()
 			}
 			want := "no"

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bearerauth/filter/policy/claims"
 )
 
 // TestJWTClaims: each case differs from a good token in one thing. It is told
@@ -172,7 +174,7 @@ func TestJWTIdentity(t *testing.T) {
 		{`null`, ""},
 		{`["a"]`, ""},
 		{`{"a":1}`, ""},
-		{`"` + strings.Repeat("x", maxHeaderText+1) + `"`, ""},
+		{`"` + strings.Repeat("x", claims.MaxHeaderText+1) + `"`, ""},
 	} {
 		token := issuerOnce().sign(nil, map[string]any{"tier": json.RawMessage(c.claim), "sub": "al\u00efce"})
 		v := p.Decide(s, testNow, bearerRequest(token))

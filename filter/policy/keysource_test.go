@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/jwks"
 )
 
 // keysWorld is an issuer, a clock, and a State between them.
@@ -38,14 +41,14 @@ func newKeysWorld(t *testing.T, members map[string]any) *keysWorld {
 }
 
 // begin makes the calls that are due, finish answers them.
-func (w *keysWorld) begin() []Call { return w.state.Due(w.now) }
+func (w *keysWorld) begin() []fetch.Call { return w.state.Due(w.now) }
 
-func (w *keysWorld) finish(calls []Call) (settled bool) {
+func (w *keysWorld) finish(calls []fetch.Call) (settled bool) {
 	for len(calls) > 0 {
 		call := calls[0]
 		calls = calls[1:]
 		w.calls++
-		answer := Answer{OK: w.served != "", Headers: append([][2]string{{":status", "200"}}, w.header...), Body: []byte(w.served)}
+		answer := fetch.Answer{OK: w.served != "", Headers: append([][2]string{{":status", "200"}}, w.header...), Body: []byte(w.served)}
 		learned := w.state.Learn(w.now, call, answer)
 		if learned.Next != nil {
 			calls = append(calls, *learned.Next)
@@ -124,7 +127,7 @@ func TestKeysOutage(t *testing.T) {
 			w.fetch()
 			w.want("keys_unavailable")
 			w.served = good
-			w.now = w.now.Add(lastBackoff)
+			w.now = w.now.Add(fetch.LastBackoff)
 			w.fetch()
 			w.want("token_valid")
 		})
@@ -146,7 +149,7 @@ func TestKeysBackoff(t *testing.T) {
 		t.Errorf("%d calls in ten minutes without keys", w.calls)
 	}
 	w.served = jwkSet(issuerOnce().jwk("RS256", "k1"))
-	w.now = w.now.Add(coldBackoff)
+	w.now = w.now.Add(fetch.ColdBackoff)
 	w.fetch()
 	w.served = ""
 	w.calls = 0
@@ -240,10 +243,10 @@ func TestKeysUnknownKids(t *testing.T) {
 		w.want("token_valid")
 		w.now = w.now.Add(10 * time.Millisecond)
 	}
-	if w.calls > refetchBurst+2 {
+	if w.calls > jwks.RefetchBurst+2 {
 		t.Errorf("%d calls for a thousand kids in ten seconds", w.calls)
 	}
-	if n := len(w.state.keys.sources[0].kids); n > maxAskedKids {
+	if n := len(w.state.keys.Sources[0].Kids); n > jwks.MaxAskedKids {
 		t.Errorf("%d kids remembered", n)
 	}
 }
@@ -283,7 +286,7 @@ func TestKeysUnknownWhileDown(t *testing.T) {
 
 func TestKeysFreshness(t *testing.T) {
 	t.Parallel()
-	source := &keySource{refresh: 10 * time.Minute, least: time.Minute, most: time.Hour}
+	source := &jwks.Source{Refresh: 10 * time.Minute, Least: time.Minute, Most: time.Hour}
 	for _, c := range []struct {
 		headers [][2]string
 		want    time.Duration
@@ -302,7 +305,7 @@ func TestKeysFreshness(t *testing.T) {
 		{[][2]string{{"cache-control", "max-age=120"}, {"age", "99999999999999999999"}}, time.Minute},
 		{[][2]string{{"age", "-1"}}, 10 * time.Minute},
 	} {
-		if got := freshness(c.headers, source); got != c.want {
+		if got := jwks.Freshness(c.headers, source); got != c.want {
 			t.Errorf("%v: %s, want %s", c.headers, got, c.want)
 		}
 	}
@@ -317,7 +320,7 @@ func TestKeysRefreshAhead(t *testing.T) {
 		w := newKeysWorld(t, map[string]any{"refresh": "10m"})
 		w.state = w.policy.NewState(Host{Random: [32]byte{16: byte(i)}})
 		w.fetch()
-		next := w.state.keys.sources[0].next.Sub(w.now)
+		next := w.state.keys.Sources[0].Next.Sub(w.now)
 		if next > 10*time.Minute || next < 7*time.Minute {
 			t.Errorf("next fetch after %s", next)
 		}
@@ -354,7 +357,7 @@ func TestKeysDiscovery(t *testing.T) {
 		if len(calls) != 1 || calls[0].Path != "/.well-known/openid-configuration" || calls[0].Cluster != "issuer" {
 			t.Fatalf("calls %+v", calls)
 		}
-		learned := w.state.Learn(w.now, calls[0], Answer{OK: true, Headers: [][2]string{{":status", "200"}}, Body: []byte(c.document)})
+		learned := w.state.Learn(w.now, calls[0], fetch.Answer{OK: true, Headers: [][2]string{{":status", "200"}}, Body: []byte(c.document)})
 		got := "failure"
 		if next := learned.Next; next != nil {
 			got = next.Cluster + " " + next.Scheme + " " + next.Authority + " " + next.Path
@@ -363,7 +366,7 @@ func TestKeysDiscovery(t *testing.T) {
 			t.Errorf("%s: %s (%s), want %s", c.name, got, learned.Failure, c.want)
 		}
 		if learned.Next != nil {
-			w.finish([]Call{*learned.Next})
+			w.finish([]fetch.Call{*learned.Next})
 			w.want("token_valid")
 		}
 	}
@@ -373,7 +376,7 @@ func TestKeysDiscovery(t *testing.T) {
 func TestKeysBadAnswers(t *testing.T) {
 	t.Parallel()
 	good := jwkSet(issuerOnce().jwk("RS256", "k1"))
-	for name, a := range map[string]Answer{
+	for name, a := range map[string]fetch.Answer{
 		"none":       {},
 		"500":        {OK: true, Headers: [][2]string{{":status", "500"}}, Body: []byte(good)},
 		"redirect":   {OK: true, Headers: [][2]string{{":status", "302"}, {"location", "https://evil.example"}}, Body: []byte(good)},

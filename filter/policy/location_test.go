@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 func locationsPolicy(t testing.TB) *Policy {
@@ -43,7 +46,7 @@ func TestStripProperty(t *testing.T) {
 		}
 		return strings.Join(picked, separator)
 	}
-	passed := map[Reason]int{}
+	passed := map[verdict.Reason]int{}
 	for range 20000 {
 		pairs := [][2]string{{":method", "GET"}, {":authority", "test.example"}}
 		path := pick(r, "/", "/open")
@@ -57,8 +60,8 @@ func TestStripProperty(t *testing.T) {
 		for range r.IntN(3) {
 			pairs = append(pairs, [2]string{"cookie", some(cookies, 4, pick(r, "; ", ";"))})
 		}
-		request := NewRequest(pairs)
-		a, ok := p.Decide(p.NewState(Host{}), testNow, &request).(*Allow)
+		request := request.NewRequest(pairs)
+		a, ok := p.Decide(p.NewState(Host{}), testNow, &request).(*verdict.Allow)
 		if !ok {
 			continue
 		}
@@ -109,7 +112,7 @@ func TestStripProperty(t *testing.T) {
 			t.Fatalf("%q: the target became %q", pairs, target)
 		}
 	}
-	if passed[ReasonTokenValid] < 100 || passed[ReasonAnonymous] < 1000 {
+	if passed[verdict.ReasonTokenValid] < 100 || passed[verdict.ReasonAnonymous] < 1000 {
 		t.Errorf("%v passed: the property says little", passed)
 	}
 }
@@ -123,8 +126,8 @@ func TestRouteByAlias(t *testing.T) {
 	for _, c := range []struct{ header, route, want string }{
 		{"x-other", "public", "anonymous"}, {"x-token", "public", "anonymous"}, {"x_token", "public", "forbidden"}, {"x_token", "other", "forbidden"}, {"x.token", "public", "forbidden"}, {"x-token", "other", "token_valid"},
 	} {
-		r := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {c.header, "fake-token"}})
-		r.Properties = []Property{{Value: c.route, OK: true}}
+		r := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {c.header, "fake-token"}})
+		r.Properties = []request.Property{{Value: c.route, OK: true}}
 		if got := decided(p.Decide(p.NewState(Host{}), testNow, &r)); got != c.want {
 			t.Errorf("%s by route %s: %s, want %s", c.header, c.route, got, c.want)
 		}
@@ -147,7 +150,7 @@ func TestAllOfQuery(t *testing.T) {
 		"/optional?access_token=forged": "several_credentials", "/presence?access_token=forged": "several_credentials",
 	} {
 		pairs := [][2]string{{":method", "GET"}, {":path", target}, {"authorization", "Bearer fake-user"}}
-		r := NewRequest(pairs)
+		r := request.NewRequest(pairs)
 		v := p.Decide(p.NewState(Host{}), testNow, &r)
 		if got := decided(v); got != want {
 			t.Errorf("%s: %s, want %s", target, got, want)
@@ -175,10 +178,10 @@ func TestRememberedAnywhere(t *testing.T) {
 		{{":path", "/?access_token=" + token}},
 	} {
 		s := p.NewState(Host{})
-		var first *Identity
+		var first *verdict.Identity
 		for range 2 {
-			r := NewRequest(append([][2]string{{":method", "GET"}}, pairs...))
-			a, ok := p.Decide(s, testNow, &r).(*Allow)
+			r := request.NewRequest(append([][2]string{{":method", "GET"}}, pairs...))
+			a, ok := p.Decide(s, testNow, &r).(*verdict.Allow)
 			if !ok || first != nil && a.Identity != first {
 				t.Fatalf("%.40q: verified again", pairs)
 			}
@@ -227,11 +230,11 @@ func TestAllOfJWT(t *testing.T) {
 		}
 		s := p.NewState(Host{})
 		for range 2 { // the second time from memory
-			r := NewRequest(pairs)
+			r := request.NewRequest(pairs)
 			r.MayWait = true
 			v := p.Decide(s, testNow, &r)
 			got := decided(v)
-			if _, ok := v.(*Wait); ok {
+			if _, ok := v.(*verdict.Wait); ok {
 				got = "wait"
 			}
 			if got != c.want {
@@ -272,7 +275,7 @@ func TestKeyIDs(t *testing.T) {
 		} {
 			s := p.NewState(Host{})
 			for range 2 {
-				r := NewRequest([][2]string{{":method", "GET"}, {":path", c.path}, {"authorization", "Bearer " + c.token}})
+				r := request.NewRequest([][2]string{{":method", "GET"}, {":path", c.path}, {"authorization", "Bearer " + c.token}})
 				if got := decided(p.Decide(s, testNow, &r)); got != c.want {
 					t.Errorf("%s: %s: %s, want %s", name, c.name, got, c.want)
 				}

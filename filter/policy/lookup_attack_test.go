@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 // TestLeewayKeepsNoAnswer: an answer is not kept beyond the exp in it (RFC 7662
@@ -74,7 +77,7 @@ func TestNoOtherWayForJWTs(t *testing.T) {
 	w := &introspectionWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow}
 	token := issuerOnce().sign(nil, nil)
 	for range 2 {
-		r := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"x-tok", token}})
+		r := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"x-tok", token}})
 		if got := decided(p.Decide(w.state, w.now, &r)); got != "wrong_issuer" {
 			t.Errorf("elsewhere: %s", got)
 		}
@@ -99,9 +102,9 @@ func TestTwoAnswersThatDoNotHold(t *testing.T) {
 	for first := range 2 {
 		for inactive := range 3 {
 			w := &introspectionWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow}
-			r := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer a"}, {"x-two", "b"}})
+			r := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer a"}, {"x-two", "b"}})
 			r.MayWait = true
-			wait, ok := p.Decide(w.state, w.now, &r).(*Wait)
+			wait, ok := p.Decide(w.state, w.now, &r).(*verdict.Wait)
 			if w.calls = w.state.Due(w.now); !ok || len(w.calls) != 2 {
 				t.Fatalf("%d calls", len(w.calls))
 			}
@@ -110,7 +113,7 @@ func TestTwoAnswersThatDoNotHold(t *testing.T) {
 			for range 2 {
 				w.now = w.now.Add(time.Millisecond)
 				body := `{"active":true}`
-				if w.lookupOf(w.calls[0]).token == []string{"a", "b", ""}[inactive] {
+				if w.lookupOf(w.calls[0]).Token == []string{"a", "b", ""}[inactive] {
 					body = `{"active":false}`
 				}
 				w.answer("200", jsonType, body)
@@ -140,8 +143,8 @@ func attackConfig(t *testing.T, server, more string) string {
 	return strings.TrimSuffix(config, "}") + more + "}"
 }
 
-func (w *introspectionWorld) send(headers ...[2]string) Verdict {
-	r := NewRequest(append([][2]string{{":method", "GET"}, {":path", "/"}}, headers...))
+func (w *introspectionWorld) send(headers ...[2]string) verdict.Verdict {
+	r := request.NewRequest(append([][2]string{{":method", "GET"}, {":path", "/"}}, headers...))
 	r.MayWait = true
 	v := w.policy.Decide(w.state, w.now, &r)
 	w.calls = append(w.calls, w.state.Due(w.now)...)
@@ -157,7 +160,7 @@ func TestBothOfOneServer(t *testing.T) {
 		for no := range 3 {
 			p := mustParse(t, attackConfig(t, `, "token_locations": [{"header":"x-opaque"}]`, `,"rules":[{"all_of":["idp","server"]}]`))
 			w := &introspectionWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow}
-			ask := func() Verdict {
+			ask := func() verdict.Verdict {
 				return w.send([2]string{"x-opaque", "opaque"}, [2]string{"authorization", "Bearer " + jwt})
 			}
 			if got := decided(ask()); got != "wait" || len(w.calls) != 2 {
@@ -311,13 +314,13 @@ func TestClockSetBackWhileWaiting(t *testing.T) {
 		w.want("/", "good", "wait")
 		w.answer("200", jsonType, said)
 		w.now = w.now.Add(-time.Hour)
-		wait, ok := w.decide("/", "good").(*Wait)
+		wait, ok := w.decide("/", "good").(*verdict.Wait)
 		if !ok {
 			t.Fatalf("%s: it does not wait", said)
 		}
 		w.now = w.now.Add(time.Millisecond)
 		w.answer("500", "", "")
-		r := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer good"}})
+		r := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer good"}})
 		r.MayWait, r.Since = true, wait.Since
 		if got := decided(w.policy.Decide(w.state, w.now, &r)); got != "introspection_unavailable" {
 			t.Errorf("%s an hour later, and then nothing: %s", said, got)

@@ -5,6 +5,10 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"bearerauth/filter/policy/introspection"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 // TestLookupHistories plays random histories and holds them to a model: a token
@@ -20,7 +24,7 @@ func TestLookupHistories(t *testing.T) {
 			"max_calls": 4, "positive_ttl": "10s", "negative_ttl": "5s", "stale_if_error": "20s", "leeway": "0s", "timeout": "2s",
 			"cache_bytes": 64 << 10,
 		}, "")
-		l := w.state.introspection.lookups[0]
+		l := w.state.introspection.Lookups[0]
 		type belief struct {
 			active  bool
 			at, exp time.Time
@@ -42,37 +46,37 @@ func TestLookupHistories(t *testing.T) {
 				switch {
 				case r.IntN(3) == 0:
 					w.answer([]string{"", "500", "401"}[r.IntN(3)], jsonType, `{"active":true}`)
-				case server[q.token]:
+				case server[q.Token]:
 					exp := w.now.Add(time.Duration(1+r.IntN(40)) * time.Second)
 					exp = exp.Truncate(time.Second)
 					w.answer("200", jsonType, fmt.Sprintf(`{"active":true,"exp":%d}`, exp.Unix()))
-					said[q.token] = belief{true, w.now, exp}
+					said[q.Token] = belief{true, w.now, exp}
 				default:
 					w.answer("200", jsonType, `{"active":false}`)
-					said[q.token] = belief{false, w.now, time.Time{}}
+					said[q.Token] = belief{false, w.now, time.Time{}}
 				}
 			case 6:
 				w.state.Sweep(w.now)
 			default:
-				request := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer " + token}})
+				request := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer " + token}})
 				request.MayWait = r.IntN(3) > 0
 				request.KnownMayWait = request.MayWait || r.IntN(2) > 0
 				v := w.policy.Decide(w.state, w.now, &request)
 				w.calls = append(w.calls, w.state.Due(w.now)...)
 				b := said[token]
 				switch v := v.(type) {
-				case *Allow:
+				case *verdict.Allow:
 					passed++
 					if !b.active || !w.now.Before(b.exp) || w.now.Sub(b.at) >= positive+stale {
 						t.Fatalf("%s passes at %s by %+v", token, w.now, b)
 					}
-				case *Deny:
+				case *verdict.Deny:
 					refused++
-					if v.Reason == ReasonInactive && (b.active || w.now.Sub(b.at) >= negative && !w.now.Equal(b.at)) {
+					if v.Reason == verdict.ReasonInactive && (b.active || w.now.Sub(b.at) >= negative && !w.now.Equal(b.at)) {
 						t.Fatalf("%s is inactive at %s by %+v", token, w.now, b)
 					}
-				case *Wait:
-					if _, ok := l.asked[v.For.token]; !ok || v.Until.Sub(w.now) != 3*time.Second {
+				case *verdict.Wait:
+					if _, ok := l.Asked[v.For.Token]; !ok || v.Until.Sub(w.now) != 3*time.Second {
 						t.Fatalf("%s waits until %s for nothing", token, v.Until)
 					}
 				}
@@ -85,8 +89,8 @@ func TestLookupHistories(t *testing.T) {
 		w.now = w.now.Add(time.Hour)
 		w.state.Due(w.now)
 		w.state.Sweep(w.now)
-		if checkLookups(t, l, 0); len(l.asked) != 0 || l.good.length()+l.bad.length() != 0 {
-			t.Fatalf("%d questions and %d answers are left", len(l.asked), l.good.length())
+		if checkLookups(t, l, 0); len(l.Asked) != 0 || l.Good.Len()+l.Bad.Len() != 0 {
+			t.Fatalf("%d questions and %d answers are left", len(l.Asked), l.Good.Len())
 		}
 	}
 	if passed < 500 || refused < 500 {
@@ -95,24 +99,24 @@ func TestLookupHistories(t *testing.T) {
 }
 
 // check wants the counts to be those of what is there.
-func checkLookups(t *testing.T, l *lookups, calls int) {
+func checkLookups(t *testing.T, l *introspection.Questions, calls int) {
 	t.Helper()
 	asked, underWay := 0, 0
-	for i := range l.queues {
-		c := &l.queues[i]
+	for i := range l.Queues {
+		c := &l.Queues[i]
 		bytes := 0
-		for _, q := range l.asked {
-			if indexOf(q.known) == i {
-				bytes += len(q.token)
+		for _, q := range l.Asked {
+			if introspection.IndexOf(q.Known) == i {
+				bytes += len(q.Token)
 			}
 		}
-		if c.asked != len(c.waiting)+c.underWay || c.bytes != bytes || c.underWay < 0 {
-			t.Fatalf("class %d: %d asked, %d waiting, %d under way, %d bytes of %d", i, c.asked, len(c.waiting), c.underWay, c.bytes, bytes)
+		if c.Asked != len(c.Waiting)+c.UnderWay || c.Bytes != bytes || c.UnderWay < 0 {
+			t.Fatalf("class %d: %d asked, %d waiting, %d under way, %d bytes of %d", i, c.Asked, len(c.Waiting), c.UnderWay, c.Bytes, bytes)
 		}
-		asked += c.asked
-		underWay += c.underWay
+		asked += c.Asked
+		underWay += c.UnderWay
 	}
-	if asked != len(l.asked) || underWay != l.underWay || underWay != calls || underWay > l.of.calls || l.queues[0].underWay > l.of.calls*3/4 {
-		t.Fatalf("%d asked of %d, %d under way of %d, %d calls", asked, len(l.asked), underWay, l.underWay, calls)
+	if asked != len(l.Asked) || underWay != l.UnderWay || underWay != calls || underWay > l.Of.Calls || l.Queues[0].UnderWay > l.Of.Calls*3/4 {
+		t.Fatalf("%d asked of %d, %d under way of %d, %d calls", asked, len(l.Asked), underWay, l.UnderWay, calls)
 	}
 }

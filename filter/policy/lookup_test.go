@@ -5,6 +5,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/introspection"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 // TestFloodOfGarbage: whatever strangers send, a token that was good a moment ago
@@ -32,17 +37,17 @@ func TestFloodOfGarbage(t *testing.T) {
 		t.Fatalf("%d calls for strangers, want 3 of 4", len(w.calls))
 	}
 	w.want("/", "stranger", "introspection_unavailable")
-	l := w.state.introspection.lookups[0]
-	if l.queues[0].asked > maxLookups || l.queues[0].bytes > maxLookupBytes {
-		t.Errorf("%d questions of %d bytes wait", l.queues[0].asked, l.queues[0].bytes)
+	l := w.state.introspection.Lookups[0]
+	if l.Queues[0].Asked > introspection.MaxLookups || l.Queues[0].Bytes > introspection.MaxLookupBytes {
+		t.Errorf("%d questions of %d bytes wait", l.Queues[0].Asked, l.Queues[0].Bytes)
 	}
 	// No room for strangers to wait, but for those that are known.
-	r := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer good"}})
+	r := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer good"}})
 	r.KnownMayWait = true
 	if got := decided(w.policy.Decide(w.state, w.now, &r)); got != "wait" {
 		t.Fatalf("the good token: %s, want wait", got)
 	}
-	other := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer waiting-1"}})
+	other := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer waiting-1"}})
 	other.KnownMayWait = true
 	if got := decided(w.policy.Decide(w.state, w.now, &other)); got != "introspection_unavailable" {
 		t.Errorf("a stranger where only the known may wait: %s", got)
@@ -59,7 +64,7 @@ func TestFloodOfGarbage(t *testing.T) {
 	w.want("/", "stranger", "wait")
 	w.now = w.now.Add(time.Hour)
 	w.state.Sweep(w.now)
-	if n := len(l.asked); n > 3 { // under way
+	if n := len(l.Asked); n > 3 { // under way
 		t.Errorf("%d questions are kept for nobody", n)
 	}
 }
@@ -74,7 +79,7 @@ func TestLongGarbage(t *testing.T) {
 			waiting++
 		}
 	}
-	if waiting < 200 || waiting > maxLookupBytes/4000 {
+	if waiting < 200 || waiting > introspection.MaxLookupBytes/4000 {
 		t.Errorf("%d tokens of 4000 bytes wait", waiting)
 	}
 }
@@ -94,8 +99,8 @@ func TestKnownGoFirst(t *testing.T) {
 	w.want("/", "stranger", "wait")
 	w.want("/", "good-4", "wait")
 	w.answer("200", jsonType, `{"active":true}`)
-	if q := w.lookupOf(w.calls[len(w.calls)-1]); len(w.calls) != 4 || q.token != "good-4" {
-		t.Errorf("%s goes first", q.token)
+	if q := w.lookupOf(w.calls[len(w.calls)-1]); len(w.calls) != 4 || q.Token != "good-4" {
+		t.Errorf("%s goes first", q.Token)
 	}
 }
 
@@ -107,14 +112,14 @@ func TestRevokedIsAStranger(t *testing.T) {
 	w.answer("200", jsonType, `{"active":true}`)
 	w.now = w.now.Add(time.Minute)
 	w.want("/", "good", "wait")
-	if q := w.lookupOf(w.calls[0]); !q.known {
+	if q := w.lookupOf(w.calls[0]); !q.Known {
 		t.Error("a token that was good is a stranger")
 	}
 	w.answer("200", jsonType, `{"active":false}`)
 	w.want("/", "good", "inactive")
 	w.now = w.now.Add(time.Millisecond)
 	w.want("/", "good", "wait")
-	if q := w.lookupOf(w.calls[0]); q.known {
+	if q := w.lookupOf(w.calls[0]); q.Known {
 		t.Error("a revoked token is known")
 	}
 	// So is one that was good long ago.
@@ -123,7 +128,7 @@ func TestRevokedIsAStranger(t *testing.T) {
 	w.answer("200", jsonType, `{"active":true}`)
 	w.now = w.now.Add(time.Hour)
 	w.want("/", "good", "wait")
-	if w.lookupOf(w.calls[0]).known {
+	if w.lookupOf(w.calls[0]).Known {
 		t.Error("good an hour ago is known")
 	}
 }
@@ -135,7 +140,7 @@ func TestLookupAnsweredTwice(t *testing.T) {
 	w.want("/", "one", "wait")
 	call, _ := w.answer("200", jsonType, `{"active":true}`)
 	for range 5 {
-		if l := w.state.Learn(w.now, call, Answer{}); !l.Settled {
+		if l := w.state.Learn(w.now, call, fetch.Answer{}); !l.Settled {
 			t.Error("whoever waits is not woken")
 		}
 	}
@@ -162,7 +167,7 @@ func TestStale(t *testing.T) {
 	w.want("/", "good", "wait")
 	w.answer("", "", "")
 	w.want("/", "good", "token_valid")
-	w.now = w.now.Add(staleRetrySeconds*time.Second - time.Millisecond)
+	w.now = w.now.Add(introspection.StaleRetrySeconds*time.Second - time.Millisecond)
 	w.want("/", "good", "token_valid")
 	w.now = w.now.Add(time.Millisecond)
 	w.want("/", "good", "wait")
@@ -236,7 +241,7 @@ func TestLookupInShadow(t *testing.T) {
 	t.Parallel()
 	w := newIntrospectionWorld(t, nil, `, "rules": [{"shadow": true}]`)
 	v := w.decide("/", "good")
-	if a, ok := v.(*Allow); !ok || a.Shadowed == nil || a.Shadowed.Reason != ReasonIntrospectionUnavailable || a.Identity != nil || len(w.calls) != 1 {
+	if a, ok := v.(*verdict.Allow); !ok || a.Shadowed == nil || a.Shadowed.Reason != verdict.ReasonIntrospectionUnavailable || a.Identity != nil || len(w.calls) != 1 {
 		t.Fatalf("%+v and %d calls", v, len(w.calls))
 	}
 	w.answer("200", jsonType, `{"active":true,"sub":"alice"}`)
@@ -296,7 +301,7 @@ func TestIntrospectAfterVerify(t *testing.T) {
 	for range 3 {
 		w.want("/", token, "wait")
 	}
-	if len(w.calls) != 1 || !w.lookupOf(w.calls[0]).known {
+	if len(w.calls) != 1 || !w.lookupOf(w.calls[0]).Known {
 		t.Fatalf("%d calls", len(w.calls))
 	}
 	w.answer("200", jsonType, `{"active":true,"sub":"mallory"}`)
@@ -326,7 +331,7 @@ func TestLookupForTwo(t *testing.T) {
 	for first := range 2 {
 		w := &introspectionWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow}
 		ask := func() string {
-			r := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer a"}, {"x-two", "b"}})
+			r := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer a"}, {"x-two", "b"}})
 			r.MayWait = true
 			return decided(p.Decide(w.state, w.now, &r))
 		}
@@ -357,7 +362,7 @@ func TestQuestionLivesAsLongAsItsWaiters(t *testing.T) {
 	w.want("/", "second", "wait") // in the queue
 	w.now = w.now.Add(1900 * time.Millisecond)
 	v := w.decide("/", "second")
-	wait, ok := v.(*Wait)
+	wait, ok := v.(*verdict.Wait)
 	if !ok {
 		t.Fatal(decided(v))
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"bearerauth/filter/policy/request"
 )
 
 // The oracle is the policy of docs/rules.md said again, slowly and by other means: it
@@ -235,7 +237,7 @@ func (p *modelPredicate) holds(tier string) bool {
 
 // worlds are all readings of a request. One world alone is a request about
 // which nobody can differ.
-func worlds(r *Request) []world {
+func worlds(r *request.Request) []world {
 	all := []world{{hasPath: r.HasPath, method: r.Method, headers: map[string]string{}, parameters: map[string]string{}}}
 	split := func(values []string, set func(*world, string)) {
 		var next []world

@@ -2,7 +2,19 @@
 // arguments, what it needs or wants done it returns.
 package policy
 
-import "bearerauth/filter/jose"
+import (
+	"bearerauth/filter/jose"
+	"bearerauth/filter/policy/claims"
+	"bearerauth/filter/policy/credential"
+	"bearerauth/filter/policy/identity"
+	"bearerauth/filter/policy/introspection"
+	"bearerauth/filter/policy/jwks"
+	"bearerauth/filter/policy/jwt"
+	"bearerauth/filter/policy/match"
+	"bearerauth/filter/policy/reply"
+	"bearerauth/filter/policy/revocation"
+	"bearerauth/filter/policy/static"
+)
 
 // Policy is a compiled configuration. It never changes, and any number of
 // requests can be decided by it.
@@ -10,24 +22,24 @@ type Policy struct {
 	realm                string
 	rejectNonCanonical   bool
 	forwardAuthorization bool
-	tells                propagation
+	tells                identity.Propagation
 	providers            []string // their names, sorted
-	static               staticTokens
-	jwt                  jwtProviders
-	introspectors        introspectors
-	asked                map[int]*introspector // who is asked about the verified tokens of a provider
-	revocations          *revocations          // nil: no token is ever revoked
-	sources              keySources
-	claims               claimTable
+	static               static.Tokens
+	jwt                  jwt.Providers
+	introspectors        introspection.Servers
+	asked                map[int]*introspection.Server // who is asked about the verified tokens of a provider
+	revocations          *revocation.Revocations       // nil: no token is ever revoked
+	sources              jwks.Sources
+	claims               claims.Table
 	cacheBytes           int
-	locations            locations
-	places               []places // where the tokens of each provider stand
-	cors                 *cors
-	negotiates           bool       // some refusals go by the Accept header
-	properties           properties // of the route, that rules ask for
-	resources            resources
+	locations            credential.Locations
+	places               []credential.Places // where the tokens of each provider stand
+	cors                 *reply.CORS
+	negotiates           bool             // some refusals go by the Accept header
+	properties           match.Properties // of the route, that rules ask for
+	resources            reply.Resources
 	rules                []*rule
-	index                *ruleIndex
+	index                *match.Index
 	preflight            *rule // what lets CORS preflights pass
 	fallback             *rule // for requests that no rule matches: a valid token of any provider
 	warnings             []string
@@ -35,10 +47,10 @@ type Policy struct {
 
 // SignedBy reports whether a host signs right with one of the policy's keys at
 // least; what it signs is looked at each time all the same.
-func (p *Policy) SignedBy(host jose.HostSigner) bool { return p.introspectors.signedBy(host) }
+func (p *Policy) SignedBy(host jose.HostSigner) bool { return p.introspectors.SignedBy(host) }
 
 // FetchesRevocations says that there is a list to fetch.
-func (p *Policy) FetchesRevocations() bool { return p.revocations != nil && p.revocations.source.set() }
+func (p *Policy) FetchesRevocations() bool { return p.revocations != nil && p.revocations.Source.Set() }
 
 // Properties are the paths of the host's properties that Request.Properties
 // has to tell, in this order.

@@ -5,6 +5,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"bearerauth/filter/policy/config"
+	"bearerauth/filter/policy/identity"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 type raw = json.RawMessage
@@ -31,7 +36,7 @@ func identityConfig(t testing.TB, top, provider map[string]any) string {
 }
 
 // twice decides twice, the second time from memory, and wants the same.
-func twice(t *testing.T, p *Policy, token string) Verdict {
+func twice(t *testing.T, p *Policy, token string) verdict.Verdict {
 	t.Helper()
 	s := p.NewState(Host{})
 	first := p.Decide(s, testNow, bearerRequest(token))
@@ -44,11 +49,11 @@ func twice(t *testing.T, p *Policy, token string) Verdict {
 }
 
 // verdictText is all that a verdict does.
-func verdictText(v Verdict) string {
+func verdictText(v verdict.Verdict) string {
 	switch v := v.(type) {
-	case *Allow:
+	case *verdict.Allow:
 		return fmt.Sprint(v.Reason, v.Remove, v.Set, v.Identity)
-	case *Deny:
+	case *verdict.Deny:
 		return fmt.Sprint(v.Reason, v.Status, v.Headers, v.Identity)
 	}
 	return decided(v)
@@ -58,7 +63,7 @@ func verdictText(v Verdict) string {
 // and at that place, and for nothing that looks like it.
 func TestPredicates(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("a", maxRegexInput)
+	long := strings.Repeat("a", config.MaxRegexInput)
 	for _, c := range []struct {
 		predicate, claims string
 		met               bool
@@ -181,7 +186,7 @@ func TestRequirements(t *testing.T) {
 			t.Errorf("%s of %q: %s, want %s", c.rule, c.scope, got, c.want)
 			continue
 		}
-		if d, ok := v.(*Deny); ok && (d.Status != 403 || header(d.Headers, "www-authenticate") != challenge+c.challenge || string(d.Body) != `{"detail":"Insufficient scope"}`) {
+		if d, ok := v.(*verdict.Deny); ok && (d.Status != 403 || header(d.Headers, "www-authenticate") != challenge+c.challenge || string(d.Body) != `{"detail":"Insufficient scope"}`) {
 			t.Errorf("%s of %q: %d %v %s", c.rule, c.scope, d.Status, d.Headers, d.Body)
 		}
 	}
@@ -200,8 +205,8 @@ func TestManyFacts(t *testing.T) {
 		})
 	}
 	p := mustParse(t, identityConfig(t, map[string]any{"rules": rules}, nil))
-	if want := 140 + 130 + 1 + 150; p.tells.questions.count != want {
-		t.Errorf("%d questions, want %d: the same ones are asked once", p.tells.questions.count, want)
+	if want := 140 + 130 + 1 + 150; p.tells.Questions.Count != want {
+		t.Errorf("%d questions, want %d: the same ones are asked once", p.tells.Questions.Count, want)
 	}
 	for i := range 150 {
 		token := issuerOnce().sign(nil, map[string]any{"scope": fmt.Sprint("s", i%140), "g": []any{"all", i % 130}, "x": i})
@@ -245,7 +250,7 @@ func TestPredicatesAreToldApart(t *testing.T) {
 		{`"claim":"a","one_of":["x2:\"y"]`, `"claim":"a","one_of":["x","y"]`, false},
 	} {
 		p := mustParse(t, identityConfig(t, map[string]any{"rules": raw(`[{"match":{"path":"/1"},"claims":[{` + c.one + `}]},{"match":{"path":"/2"},"claims":[{` + c.two + `}]}]`)}, nil))
-		if same := p.tells.questions.count == 1; same != c.same {
+		if same := p.tells.Questions.Count == 1; same != c.same {
 			t.Errorf("{%s} and {%s}: the same %t, want %t", c.one, c.two, same, c.same)
 		}
 	}
@@ -255,15 +260,15 @@ func TestPredicatesAreToldApart(t *testing.T) {
 func TestNoFacts(t *testing.T) {
 	t.Parallel()
 	for _, bit := range []int{0, 63, 64, 200} {
-		mask := facts(nil).with(bit)
-		for name, f := range map[string]facts{"none": nil, "empty": make(facts, 4), "short": make(facts, 1)} {
-			if f.all(mask) || f.any(mask) {
+		mask := identity.Facts(nil).With(bit)
+		for name, f := range map[string]identity.Facts{"none": nil, "empty": make(identity.Facts, 4), "short": make(identity.Facts, 1)} {
+			if f.All(mask) || f.Any(mask) {
 				t.Errorf("%s has fact %d", name, bit)
 			}
 		}
-		full := make(facts, 4)
-		full.set(bit)
-		if !full.all(mask) || !full.any(mask) || full.all(mask.with(17)) || !full.any(mask.with(17)) {
+		full := make(identity.Facts, 4)
+		full.Set(bit)
+		if !full.All(mask) || !full.Any(mask) || full.All(mask.With(17)) || !full.Any(mask.With(17)) {
 			t.Errorf("fact %d", bit)
 		}
 	}
@@ -300,7 +305,7 @@ func TestClaimsBesideOtherRules(t *testing.T) {
 	for tier, want := range map[string]string{"gold": "token_valid", "lead": "shadow insufficient_claims idp"} {
 		v := twice(t, shadow, issuerOnce().sign(nil, map[string]any{"tier": tier}))
 		got := decided(v)
-		if a, ok := v.(*Allow); ok && a.Shadowed != nil {
+		if a, ok := v.(*verdict.Allow); ok && a.Shadowed != nil {
 			got += " " + a.Shadowed.Reason.String() + " " + setHeader(v, "x-provider")
 		}
 		if got != want {
@@ -316,7 +321,7 @@ func TestClaimsBesideOtherRules(t *testing.T) {
 			"providers": map[string]any{"s": raw(`{"type":"static","token_locations":[{"header":"x-device"}],
 				"tokens":[{"sha256":"` + digestOf("fake-token") + `","scopes":["read"],"attributes":{"tier":"` + c.second + `"}}]}`)},
 		}, nil))
-		r := NewRequest([][2]string{
+		r := request.NewRequest([][2]string{
 			{":method", "GET"},
 			{":path", "/"},
 			{"x-device", "fake-token"},
@@ -414,12 +419,12 @@ func TestRequiredClaimPath(t *testing.T) {
 	}
 }
 
-func state(v Verdict, name string) string {
-	var id *Identity
+func state(v verdict.Verdict, name string) string {
+	var id *verdict.Identity
 	switch v := v.(type) {
-	case *Allow:
+	case *verdict.Allow:
 		id = v.Identity
-	case *Deny:
+	case *verdict.Deny:
 		id = v.Identity
 	}
 	if id == nil {

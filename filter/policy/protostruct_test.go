@@ -5,11 +5,14 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"bearerauth/filter/policy/config"
+	"bearerauth/filter/policy/identity"
 )
 
 // What protobuf's own encoder writes for the values of google.protobuf.Struct.
 func field(number byte, body string) string {
-	return string(append([]byte{number<<3 | wireBytes}, binary.AppendUvarint(nil, uint64(len(body)))...)) + body
+	return string(append([]byte{number<<3 | config.WireBytes}, binary.AppendUvarint(nil, uint64(len(body)))...)) + body
 }
 func stringValue(s string) string     { return field(3, s) }
 func entry(name, value string) string { return field(1, field(1, name)+field(2, value)) }
@@ -42,7 +45,7 @@ func TestParseStruct(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !p.forwardAuthorization || p.realm != "r" || len(p.static.tokens) != 1 {
+	if !p.forwardAuthorization || p.realm != "r" || len(p.static.Tokens) != 1 {
 		t.Errorf("%+v", p)
 	}
 	for want, config := range map[string]string{
@@ -85,7 +88,7 @@ func TestStructNumbers(t *testing.T) {
 			t.Errorf("%v: %v", f, err)
 			continue
 		}
-		if got := p.tells.questions.claims[0].is; len(got) != 1 || got[scalar{kind: '0', text: want}] == nil {
+		if got := p.tells.Questions.Claims[0].Is; len(got) != 1 || got[identity.Scalar{Kind: '0', Text: want}] == nil {
 			t.Errorf("%v: %v, want %s", f, got, want)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"bearerauth/filter/policy/request"
 )
 
 // queryAliases are spellings under which some upstream reads the parameter debug
@@ -35,7 +37,7 @@ func TestQueryAliases(t *testing.T) {
 		denies := mustParse(t, rules+`deny"}, {"access": "anonymous"}]}`)
 		opens := mustParse(t, rules+`anonymous"}]}`)
 		decide := func(p *Policy, query string) string {
-			r := NewRequest([][2]string{{":method", "GET"}, {":path", "/a?" + query}})
+			r := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/a?" + query}})
 			return decided(p.Decide(p.NewState(Host{}), testNow, &r))
 		}
 		for _, query := range queryAliases {

@@ -3,74 +3,82 @@ package policy
 import (
 	"strings"
 	"time"
+
+	"bearerauth/filter/policy/credential"
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/identity"
+	"bearerauth/filter/policy/reply"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/syntax"
+	"bearerauth/filter/policy/verdict"
 )
 
 // oneDoor says that an Allow of this policy depends on nothing but :path, the
 // credential in Authorization, and copies of headers of its own.
 func (p *Policy) oneDoor() bool {
-	return len(p.rules) == 0 && len(p.locations.list) == 1 &&
-		p.locations.list[0].kind == locationAuthorization && (p.cors == nil || !p.cors.preflight)
+	return len(p.rules) == 0 && len(p.locations.List) == 1 &&
+		p.locations.List[0].Kind == credential.Authorization && (p.cors == nil || !p.cors.Preflight)
 }
 
 // OnlyCredential says that there are no headers of its own either. Then the
 // others need not be read: Quick may be asked first.
-func (p *Policy) OnlyCredential() bool { return len(p.tells.own) == 0 && p.oneDoor() }
+func (p *Policy) OnlyCredential() bool { return len(p.tells.Owned) == 0 && p.oneDoor() }
 
 // Quick is Decide for the commonest request, in a fraction of its work: one
 // "Bearer" and a token that is good, on a canonical path. nil says
 // nothing about the request: ask Decide. What Quick allows Decide would allow in
 // the same way.
-func (p *Policy) Quick(s *State, now time.Time, authorization, path string) *Allow {
+func (p *Policy) Quick(s *State, now time.Time, authorization, path string) *verdict.Allow {
 	return p.quick(s, now, authorization, path, nil)
 }
 
 // quickRequest is Quick for a policy with headers of its own, whose copies go.
-func (p *Policy) quickRequest(s *State, now time.Time, r *Request) *Allow {
-	authorization, lines := r.header("authorization")
-	if lines != 1 || p.tells.own.namedByConnection(r.Headers) {
+func (p *Policy) quickRequest(s *State, now time.Time, r *request.Request) *verdict.Allow {
+	authorization, lines := r.Header("authorization")
+	if lines != 1 || p.tells.Owned.NamedByConnection(r.Headers) {
 		return nil
 	}
 	return p.quick(s, now, authorization, r.Path, r.Headers)
 }
 
 // quick takes the headers only to look for copies of its own.
-func (p *Policy) quick(s *State, now time.Time, authorization, path string, headers [][2]string) *Allow {
-	token, ok := behindBearer(authorization)
+func (p *Policy) quick(s *State, now time.Time, authorization, path string, headers [][2]string) *verdict.Allow {
+	token, ok := credential.CutBearer(authorization)
 	if !ok {
 		return nil
 	}
 	plain, _, query := strings.Cut(path, "?")
-	if query && hasQueryToken(path) || !isCanonicalPath(plain) || len(p.resources) > 0 && isMetadataPath(plain) {
+	if query && credential.HasQueryToken(path) || !request.IsCanonicalPath(plain) || len(p.resources) > 0 && reply.IsMetadataPath(plain) {
 		return nil
 	}
 	id := p.quickly(s, token, now)
 	if id == nil {
 		return nil
 	}
-	a := p.newAllow(s, headers, ReasonTokenValid)
+	a := p.newAllow(s, headers, verdict.ReasonTokenValid)
 	if !p.forwardAuthorization {
 		a.Remove = append(a.Remove, "authorization")
 	}
-	if p.tells.tokenHeader != "" {
-		a.Set = append(a.Set, [2]string{p.tells.tokenHeader, token})
+	if p.tells.TokenHeader != "" {
+		a.Set = append(a.Set, [2]string{p.tells.TokenHeader, token})
 	}
 	p.tell(a, id)
 	return a
 }
 
-func (p *Policy) quickly(s *State, token string, now time.Time) *verifiedIdentity {
-	s.keys.begin()
-	c := found{credential: credential{kind: credentialBearer, token: token, named: true}}
-	if len(p.jwt.list) > 0 {
-		c.key, c.hasKey = s.hash.sum(token), true
-		c.known = s.jwt.known(c.key)
+func (p *Policy) quickly(s *State, token string, now time.Time) *identity.Identity {
+	s.keys.Begin()
+	c := found{Credential: credential.Credential{Kind: credential.Bearer, Token: token, Named: true}}
+	if len(p.jwt.List) > 0 {
+		c.key, c.hasKey = s.hash.Sum(token), true
+		c.known = s.jwt.Known(c.key)
 	}
 	// Nobody waits here: Decide says who may.
-	v := p.verify(s, &c, moment{now: now, how: impatient})
+	v := p.verify(s, &c, fetch.Moment{Now: now, How: fetch.CacheOnly})
 	// A good JWT consists of b64token characters; a configured digest can be that
 	// of anything.
-	if v.wait != nil || v.reason != ReasonTokenValid || v.unchecked || v.id.lacking || len(p.static.tokens) > 0 && !isB64Token(token) {
+	if v.Wait != nil || v.Reason != verdict.ReasonTokenValid || v.Unchecked || v.ID.Lacking || len(p.static.Tokens) > 0 && !syntax.IsB64Token(token) {
 		return nil
 	}
-	return v.id
+	return v.ID
 }

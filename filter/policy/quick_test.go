@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"bearerauth/filter/jose"
+	"bearerauth/filter/policy/reply"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 // TestQuickAgrees: whatever Quick allows, Decide allows in the same way, asked
@@ -43,9 +46,9 @@ func TestQuickAgrees(t *testing.T) {
 			now := testNow.Add(time.Duration(r.IntN(10)) * time.Second)
 			authorization := fmt.Sprintf(forms[r.IntN(len(forms))*r.IntN(2)], tokens[r.IntN(len(tokens))])
 			path := paths[r.IntN(len(paths))*r.IntN(2)]
-			request := NewRequest([][2]string{{":method", "GET"}, {":path", path}, {"authorization", authorization}})
+			request := request.NewRequest([][2]string{{":method", "GET"}, {":path", path}, {"authorization", authorization}})
 			got := p.Quick(quick, now, authorization, path)
-			var copied Allow
+			var copied verdict.Allow
 			if got != nil {
 				copied = copyOfAllow(got)
 				allowed++
@@ -55,7 +58,7 @@ func TestQuickAgrees(t *testing.T) {
 			if got == nil {
 				continue
 			}
-			a, ok := want.(*Allow)
+			a, ok := want.(*verdict.Allow)
 			if !ok {
 				t.Fatalf("%q %q: Quick allows, Decide says %s", authorization, path, decided(want))
 			}
@@ -123,7 +126,7 @@ func TestQuickWhateverIsConfigured(t *testing.T) {
 		for range 100 {
 			now := testNow.Add(time.Duration(r.IntN(6)) * time.Second)
 			authorization := fmt.Sprintf(pick(r, "Bearer %s", "Bearer %s", "bEARER %s", "Bearer  %s", "Bearer %s,", " Bearer %s"), pick(r, tokens...))
-			path := pick(r, "/", "/", "/a", metadataPath, wellKnownResource, wellKnownResource+"/x", "/a?x", "/a?access_token=b", "/a//b", "/a#"+metadataPath, "/a?"+metadataPath)
+			path := pick(r, "/", "/", "/a", metadataPath, reply.WellKnownResource, reply.WellKnownResource+"/x", "/a?x", "/a?access_token=b", "/a//b", "/a#"+metadataPath, "/a?"+metadataPath)
 			pairs := [][2]string{{":method", pick(r, "GET", "OPTIONS", "CONNECT")}, {":authority", "api.example"}, {":path", path}, {"authorization", authorization}}
 			pairs = append(pairs, sprinkled(r, 3, [][2]string{
 				{"connection", "authorization, x-sub"},
@@ -133,7 +136,7 @@ func TestQuickWhateverIsConfigured(t *testing.T) {
 				{"proxy-authorization", "Bearer x"},
 				{"upgrade", "websocket"},
 			})...)
-			request := NewRequest(pairs)
+			request := request.NewRequest(pairs)
 			got := p.Quick(quick, now, authorization, path)
 			if got == nil {
 				p.Decide(quick, now, &request)
@@ -141,7 +144,7 @@ func TestQuickWhateverIsConfigured(t *testing.T) {
 			}
 			allowed++
 			copied := copyOfAllow(got)
-			a, ok := p.Decide(slow, now, &request).(*Allow)
+			a, ok := p.Decide(slow, now, &request).(*verdict.Allow)
 			if !ok || !reflect.DeepEqual(copyOfAllow(a), copied) {
 				t.Fatalf("%v\n%q: Quick %+v, Decide %+v", options, pairs, copied, a)
 			}
@@ -187,7 +190,7 @@ func TestQuickWithHeadersOfItsOwn(t *testing.T) {
 			now := testNow.Add(time.Duration(r.IntN(6)) * time.Second)
 			pairs := [][2]string{{":method", pick(r, "GET", "OPTIONS")}, {":authority", "api.example"}}
 			if r.IntN(20) > 0 {
-				pairs = append(pairs, [2]string{":path", pick(r, "/", "/b", "/a", wellKnownResource+"/mcp", "/b?access_token=b", "/b//c", "/b?x=%41")})
+				pairs = append(pairs, [2]string{":path", pick(r, "/", "/b", "/a", reply.WellKnownResource+"/mcp", "/b?access_token=b", "/b//c", "/b?x=%41")})
 			}
 			for range 1 + r.IntN(10)/9 {
 				form := pick(r, "Bearer %s", "Bearer %s", "Bearer %s", "bEARER %s", "Bearer  %s", "Bearer %s,", "Basic %s")
@@ -206,13 +209,13 @@ func TestQuickWithHeadersOfItsOwn(t *testing.T) {
 				{"content-type", "application/grpc"},
 				{"authorization ", "Bearer x"},
 			})...)
-			request := NewRequest(pairs)
+			request := request.NewRequest(pairs)
 			got, want := p.Decide(quick, now, &request), p.Decide(slow, now, &request)
 			if p.oneDoor() {
 				want = p.decide(slow, now, &request)
 			}
-			a, ok := got.(*Allow)
-			b, same := want.(*Allow)
+			a, ok := got.(*verdict.Allow)
+			b, same := want.(*verdict.Allow)
 			if ok != same || !ok && decided(got) != decided(want) {
 				t.Fatalf("%v\n%q: %s, and %s without Quick", options, pairs, decided(got), decided(want))
 			}
@@ -270,7 +273,7 @@ func TestRefusedIsVerifiedOnce(t *testing.T) {
 			// The issuer's own, so that nothing but the host's check refuses it: a
 			// stranger's signature can be greater than the key's modulus.
 			forged := issuerOnce().sign(map[string]any{"kid": kid}, map[string]any{"jti": i})
-			if _, allowed := w.policy.Decide(w.state, w.now, bearerRequest(forged)).(*Allow); allowed {
+			if _, allowed := w.policy.Decide(w.state, w.now, bearerRequest(forged)).(*verdict.Allow); allowed {
 				t.Fatal("a forged token passes")
 			}
 			if checks != 1 {
@@ -298,7 +301,7 @@ func TestQuickAllocatesNothing(t *testing.T) {
 }
 
 // copyOfAllow outlives the next Decide.
-func copyOfAllow(a *Allow) Allow {
+func copyOfAllow(a *verdict.Allow) verdict.Allow {
 	c := *a
 	c.Remove = append([]string{}, a.Remove...)
 	c.Set = append([][2]string{}, a.Set...)

@@ -3,27 +3,30 @@ package policy
 import (
 	"reflect"
 	"testing"
+
+	"bearerauth/filter/policy/reply"
+	"bearerauth/filter/policy/verdict"
 )
 
 // TestRefusalsTellNothing: a client cannot tell a bad signature from a key, an
 // issuer or an audience that nobody knows, in whatever form it is answered.
 func TestRefusalsTellNothing(t *testing.T) {
 	t.Parallel()
-	for _, format := range bodyFormatNames {
+	for _, format := range reply.BodyFormatNames {
 		p := mustParse(t, `{"body_format": "`+format+`", "refusal_headers": [{"name": "x-help", "value": "see /docs"}],
 			"protected_resources": {"a": {"resource": "https://api.example"}},
 			"providers": {"a": {"type": "static", "tokens": [{"sha256": "`+digestOf("fake-token")+`"}]}},
 			"rules": [{"match": {"path": "/a"}, "scopes": ["read"], "details": {"invalid_token": "No"}}]}`)
 		for _, r := range []*rule{p.fallback, p.rules[0]} {
-			for f := bodyJSON; f <= bodyGRPC; f++ {
+			for f := reply.BodyJSON; f <= reply.BodyGRPC; f++ {
 				alike := 0
-				want := *r.refusals.get(ReasonBadSignature, f)
-				for reason := range Reason(NumReasons) {
+				want := *r.refusals.Get(verdict.ReasonBadSignature, f)
+				for reason := range verdict.Reason(verdict.NumReasons) {
 					// Only that a token has expired is told: its holder can get another.
-					if outcomes[reason].code != "invalid_token" || reason == ReasonExpired {
+					if verdict.Effects[reason].Code != "invalid_token" || reason == verdict.ReasonExpired {
 						continue
 					}
-					got := *r.refusals.get(reason, f)
+					got := *r.refusals.Get(reason, f)
 					got.Reason = want.Reason
 					if !reflect.DeepEqual(got, want) {
 						t.Errorf("%s %d: %s is told apart: %+v, %+v", format, f, reason, got, want)

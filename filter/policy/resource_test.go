@@ -6,6 +6,10 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"bearerauth/filter/policy/reply"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 // withResources puts protected resources, and more, into a configuration.
@@ -25,7 +29,7 @@ func almostMetadata() []string {
 		"/.well-known/oauth-protected-resource/other", "/.well-known/openid-configuration",
 		"/" + strings.Repeat("%2e%2e/", 300) + metadataPath[1:],
 	}
-	for _, path := range []string{metadataPath, wellKnownResource} {
+	for _, path := range []string{metadataPath, reply.WellKnownResource} {
 		list = append(list,
 			"/"+path, path+"/", path+"//", path+";x", path+"%00", path+"#", path+"#x", path+"%3f", path+"%23", path+"%", path+"\x00", path+" ",
 			path+"/.", path+"/x/..", path+"/%2e", path+"/../..", path+"/..%2f..", path+"\\", strings.ToUpper(path), path[1:], "/."+path, "/x/.."+path,
@@ -59,7 +63,7 @@ func TestMetadataTakesNothingElse(t *testing.T) {
 	} {
 		config := strings.TrimSuffix(minimalConfig, "}") + rules + "}"
 		with, without := mustParse(t, withResources(config, "")), mustParse(t, config)
-		for _, path := range append(almostMetadata(), metadataPath, metadataPath+"?a=b", wellKnownResource, wellKnownResource+"?access_token=x#y?z") {
+		for _, path := range append(almostMetadata(), metadataPath, metadataPath+"?a=b", reply.WellKnownResource, reply.WellKnownResource+"?access_token=x#y?z") {
 			for _, method := range []string{"GET", "HEAD", "OPTIONS", "POST", "get", "DELETE", "CONNECT", ""} {
 				for _, more := range [][][2]string{
 					nil,
@@ -69,12 +73,12 @@ func TestMetadataTakesNothingElse(t *testing.T) {
 					{{"content-type", "application/grpc"}, {"origin", "https://app.example"}, {"access-control-request-method", "GET"}},
 				} {
 					pairs := append([][2]string{{":method", method}, {":authority", "api.example"}, {":path", path}}, more...)
-					r := NewRequest(pairs)
+					r := request.NewRequest(pairs)
 					before := without.Decide(without.NewState(Host{}), testNow, &r)
 					after := with.Decide(with.NewState(Host{}), testNow, &r)
 					target, _, _ := strings.Cut(path, "?")
-					exact := target == metadataPath || target == wellKnownResource
-					reply, ok := after.(*Reply)
+					exact := target == metadataPath || target == reply.WellKnownResource
+					reply, ok := after.(*verdict.Reply)
 					switch decided(before) {
 					case "non_canonical_path", "connection_header", "forbidden":
 						if exact {
@@ -86,7 +90,7 @@ func TestMetadataTakesNothingElse(t *testing.T) {
 						t.Fatalf("%s\n%s %q %v: %s with resources, %s without", rules, method, path, more, decided(after), decided(before))
 					}
 					if ok {
-						if isGRPC(&r) {
+						if request.IsGRPC(&r) {
 							method = "gRPC"
 							if got := header(reply.Headers, "cache-control"); got != "no-store" {
 								t.Fatalf("Envoy empties this reply, which is %s", got)
@@ -114,14 +118,14 @@ func TestMetadataTakesNothingElse(t *testing.T) {
 }
 
 // plainVerdict is a verdict to compare.
-func plainVerdict(v Verdict) any {
+func plainVerdict(v verdict.Verdict) any {
 	switch v := v.(type) {
-	case *Allow:
-		return Allow{
+	case *verdict.Allow:
+		return verdict.Allow{
 			Reason: v.Reason, Remove: append([]string{}, v.Remove...), Set: append([][2]string{}, v.Set...),
 			State: append([][2]string{}, v.State...), Identity: v.Identity,
 		}
-	case *Deny:
+	case *verdict.Deny:
 		return *v
 	}
 	return v
@@ -131,7 +135,7 @@ func plainVerdict(v Verdict) any {
 func TestMetadataHasNoPath(t *testing.T) {
 	t.Parallel()
 	p := mustParse(t, withResources(minimalConfig, ""))
-	r := Request{Method: "CONNECT", Authority: "api.example", Path: metadataPath}
+	r := request.Request{Method: "CONNECT", Authority: "api.example", Path: metadataPath}
 	if got := decided(p.Decide(p.NewState(Host{}), testNow, &r)); got != "missing" {
 		t.Error(got)
 	}
@@ -148,16 +152,16 @@ func TestMetadataDocument(t *testing.T) {
 			"authorization_details_types_supported":["payment"],"dpop_signing_alg_values_supported":["ES256","EdDSA"]},
 		"least":{"resource":"http://localhost:8080"}},`+minimalConfig[1:])
 	want := map[string]string{
-		wellKnownResource: `{"resource":"http://localhost:8080","bearer_methods_supported":["header"]}`,
-		wellKnownResource + "/a&b": `{"resource":"https://api.example/a&b","authorization_servers":["https://b.example/x","https://a.example"],` +
+		reply.WellKnownResource: `{"resource":"http://localhost:8080","bearer_methods_supported":["header"]}`,
+		reply.WellKnownResource + "/a&b": `{"resource":"https://api.example/a&b","authorization_servers":["https://b.example/x","https://a.example"],` +
 			`"jwks_uri":"https://api.example/jwks?x=1","scopes_supported":["read","write"],"bearer_methods_supported":["query","header"],` +
 			`"resource_signing_alg_values_supported":["ES256"],"resource_name":"Größe \"1\" </script>","resource_documentation":"http://docs.example/#a",` +
 			`"resource_policy_uri":"https://docs.example/p","resource_tos_uri":"https://docs.example/t","tls_client_certificate_bound_access_tokens":true,` +
 			`"authorization_details_types_supported":["payment"],"dpop_signing_alg_values_supported":["ES256","EdDSA"],"dpop_bound_access_tokens_required":false}`,
 	}
 	for path, body := range want {
-		r := NewRequest([][2]string{{":method", "GET"}, {":authority", "elsewhere.example"}, {":path", path}})
-		reply, ok := p.Decide(p.NewState(Host{}), testNow, &r).(*Reply)
+		r := request.NewRequest([][2]string{{":method", "GET"}, {":authority", "elsewhere.example"}, {":path", path}})
+		reply, ok := p.Decide(p.NewState(Host{}), testNow, &r).(*verdict.Reply)
 		if !ok || string(reply.Body) != body || !json.Valid(reply.Body) {
 			t.Errorf("%s: %+v\n%s\nwant\n%s", path, reply, reply.Body, body)
 		}
@@ -183,12 +187,12 @@ func TestMetadataByHost(t *testing.T) {
 		{"a.example,b.example", metadataPath, ""},
 		{"a.example:b.example", metadataPath, ""},
 		{"x.a.example", metadataPath, ""},
-		{"whatever", wellKnownResource, "https://c.example"},
-		{"a@b:c", wellKnownResource, "https://c.example"},
+		{"whatever", reply.WellKnownResource, "https://c.example"},
+		{"a@b:c", reply.WellKnownResource, "https://c.example"},
 	} {
-		r := NewRequest([][2]string{{":method", "GET"}, {":authority", c.authority}, {":path", c.path}})
+		r := request.NewRequest([][2]string{{":method", "GET"}, {":authority", c.authority}, {":path", c.path}})
 		v := p.Decide(p.NewState(Host{}), testNow, &r)
-		reply, ok := v.(*Reply)
+		reply, ok := v.(*verdict.Reply)
 		if !ok && c.want == "" && decided(v) == "missing" {
 			continue
 		}
@@ -202,7 +206,7 @@ func TestMetadataByHost(t *testing.T) {
 // answer, and in no other.
 func TestChallengesNameMetadata(t *testing.T) {
 	t.Parallel()
-	const mcp, root = "https://api.example" + metadataPath, "https://api.example" + wellKnownResource
+	const mcp, root = "https://api.example" + metadataPath, "https://api.example" + reply.WellKnownResource
 	for name, c := range map[string]struct{ config, want string }{
 		"one resource":             {`{"protected_resources":{"a":{"resource":"https://api.example/mcp"}},` + minimalConfig[1:], mcp},
 		"two":                      {withResources(minimalConfig, ""), ""},
@@ -221,26 +225,26 @@ func TestChallengesNameMetadata(t *testing.T) {
 			used = p.rules[0]
 		}
 		named := 0
-		for reason := range Reason(NumReasons) {
+		for reason := range verdict.Reason(verdict.NumReasons) {
 			if reason.Allows() || reason.Answers() {
-				if d := used.refusals.get(reason, bodyJSON); d != Internal {
+				if d := used.refusals.Get(reason, reply.BodyJSON); d != verdict.Internal {
 					t.Errorf("%s: a refusal for %s: %+v", name, reason, d)
 				}
 				continue
 			}
-			for _, format := range []bodyFormat{bodyJSON, bodyText, bodyGRPC} {
-				d := used.refusals.get(reason, format)
+			for _, format := range []reply.BodyFormat{reply.BodyJSON, reply.BodyText, reply.BodyGRPC} {
+				d := used.refusals.Get(reason, format)
 				got := header(d.Headers, "www-authenticate")
-				o := outcomes[reason]
+				o := verdict.Effects[reason]
 				want := ""
-				if c.want != "" && (o.status == 401 || o.code == "insufficient_scope") {
+				if c.want != "" && (o.Status == 401 || o.Code == "insufficient_scope") {
 					want = `, resource_metadata="` + c.want + `"`
 					named++
 				}
 				if strings.Count(got, "resource_metadata") != strings.Count(want, "resource_metadata") || !strings.HasSuffix(got, want) {
 					t.Errorf("%s, %s: %q, want %q at its end", name, reason, got, want)
 				}
-				if o.status == 400 && got == "" {
+				if o.Status == 400 && got == "" {
 					t.Errorf("%s, %s: no challenge: is this test blind?", name, reason)
 				}
 			}
@@ -249,7 +253,7 @@ func TestChallengesNameMetadata(t *testing.T) {
 			t.Errorf("%s: only %d challenges name it", name, named)
 		}
 	}
-	if got, want := challenge("r", "insufficient_scope", "d", []string{"a", "b"}, mcp),
+	if got, want := reply.Challenge("r", "insufficient_scope", "d", []string{"a", "b"}, mcp),
 		`Bearer realm="r", error="insufficient_scope", error_description="d", scope="a b", resource_metadata="`+mcp+`"`; got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
@@ -272,8 +276,8 @@ func TestMetadataIsNotQuick(t *testing.T) {
 	if p.Quick(s, testNow, "Bearer fake-token", "/mcp") == nil {
 		t.Fatal("not even this is quick")
 	}
-	for _, path := range append(almostMetadata(), metadataPath, metadataPath+"?a", wellKnownResource, wellKnownResource+"?") {
-		r := NewRequest([][2]string{{":method", "GET"}, {":authority", "api.example"}, {":path", path}, {"authorization", "Bearer fake-token"}})
+	for _, path := range append(almostMetadata(), metadataPath, metadataPath+"?a", reply.WellKnownResource, reply.WellKnownResource+"?") {
+		r := request.NewRequest([][2]string{{":method", "GET"}, {":authority", "api.example"}, {":path", path}, {"authorization", "Bearer fake-token"}})
 		want := decided(p.Decide(s, testNow, &r))
 		if a := p.Quick(s, testNow, "Bearer fake-token", path); a != nil && want != "token_valid" {
 			t.Errorf("%q: quick, Decide says %s", path, want)
@@ -284,7 +288,7 @@ func TestMetadataIsNotQuick(t *testing.T) {
 func TestMetadataAllocatesNothing(t *testing.T) {
 	p := mustParse(t, withResources(minimalConfig, ""))
 	s := p.NewState(Host{})
-	r := NewRequest([][2]string{{":method", "GET"}, {":authority", "api.example"}, {":path", metadataPath}})
+	r := request.NewRequest([][2]string{{":method", "GET"}, {":authority", "api.example"}, {":path", metadataPath}})
 	if n := testing.AllocsPerRun(100, func() {
 		if decided(p.Decide(s, testNow, &r)) != "metadata" {
 			t.Fatal("not answered")

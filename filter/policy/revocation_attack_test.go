@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/request"
 )
 
 // TestRevocationNames: other spellings of what an entry names.
@@ -56,7 +59,7 @@ func Test304WithoutAList(t *testing.T) {
 	w := newRevocationWorld(t, fetchedRevocations)
 	token := revocable(nil, nil)
 	for _, call := range w.begin() {
-		l := w.state.Learn(w.now, call, Answer{OK: true, Headers: [][2]string{{":status", "304"}, {"etag", `"x"`}}})
+		l := w.state.Learn(w.now, call, fetch.Answer{OK: true, Headers: [][2]string{{":status", "304"}, {"etag", `"x"`}}})
 		if l.Failure == "" || !l.Revocations.IsZero() {
 			t.Errorf("%+v", l)
 		}
@@ -68,7 +71,7 @@ func Test304WithoutAList(t *testing.T) {
 	for i := range 2 {
 		w.now = w.now.Add(time.Minute)
 		for _, call := range w.begin() {
-			if l := w.state.Learn(w.now, call, Answer{OK: true, Headers: [][2]string{{":status", "304"}, {"etag", `"x"`}}}); l.Failure == "" {
+			if l := w.state.Learn(w.now, call, fetch.Answer{OK: true, Headers: [][2]string{{":status", "304"}, {"etag", `"x"`}}}); l.Failure == "" {
 				t.Errorf("%d: a 304 without If-None-Match confirms: %+v", i, l)
 			}
 		}
@@ -96,9 +99,9 @@ func TestRevocationWays(t *testing.T) {
 			p := mustParse(t, config)
 			w := &revocationWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow, served: revokedList(revokes(`"jti":"id-1"`))}
 			w.fetch()
-			r := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer " + token}, {"x-other", "fake-token"}})
+			r := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer " + token}, {"x-other", "fake-token"}})
 			if !strings.Contains(rule, "all_of") {
-				r = NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer " + token}})
+				r = request.NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer " + token}})
 			}
 			v := p.Decide(w.state, w.now, &r)
 			if got := decided(v); got != want || setHeader(v, "x-sub") != "" {

@@ -9,6 +9,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bearerauth/filter/policy/cache"
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/revocation"
+	"bearerauth/filter/policy/verdict"
 )
 
 // revocationWorld is a policy that fetches a list, its server, and a clock.
@@ -20,7 +26,7 @@ type revocationWorld struct {
 	served string // the list; "" while the server is down
 	tag    string
 	header [][2]string
-	calls  []Call // all that were made
+	calls  []fetch.Call // all that were made
 }
 
 const fakeIssuer = "https://issuer.example"
@@ -39,28 +45,28 @@ func newRevocationWorld(t *testing.T, revocations string) *revocationWorld {
 	return &revocationWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow, served: `{"revoked":[]}`}
 }
 
-func (w *revocationWorld) begin() []Call {
+func (w *revocationWorld) begin() []fetch.Call {
 	calls := w.state.Due(w.now)
 	w.calls = append(w.calls, calls...)
 	return calls
 }
 
-func (w *revocationWorld) finish(calls []Call) (learned Learned) {
+func (w *revocationWorld) finish(calls []fetch.Call) (learned fetch.Learned) {
 	for _, call := range calls {
 		headers := append([][2]string{{":status", "200"}}, w.header...)
 		body := w.served
 		if w.tag != "" {
 			headers = append(headers, [2]string{"etag", w.tag})
-			if headerValue(call.Headers, "if-none-match") == w.tag {
+			if fetch.HeaderValue(call.Headers, "if-none-match") == w.tag {
 				headers[0][1], body = "304", ""
 			}
 		}
-		learned = w.state.Learn(w.now, call, Answer{OK: w.served != "", Headers: headers, Body: []byte(body)})
+		learned = w.state.Learn(w.now, call, fetch.Answer{OK: w.served != "", Headers: headers, Body: []byte(body)})
 	}
 	return learned
 }
 
-func (w *revocationWorld) fetch() Learned { return w.finish(w.begin()) }
+func (w *revocationWorld) fetch() fetch.Learned { return w.finish(w.begin()) }
 
 // after fetches once the time has come for it.
 func (w *revocationWorld) after(d time.Duration) {
@@ -207,9 +213,9 @@ func TestRevocationAnswer(t *testing.T) {
 		`,"rules":[{"scopes":["admin"]}]}`
 	p := mustParse(t, config)
 	s := p.NewState(Host{})
-	want, _ := p.Decide(s, testNow, bearerRequest("a.b.c")).(*Deny)
-	got, _ := p.Decide(s, testNow, bearerRequest(revocable(nil, nil))).(*Deny)
-	if got == nil || want == nil || got.Reason != ReasonRevoked || got.Status != 401 || got.Identity != nil ||
+	want, _ := p.Decide(s, testNow, bearerRequest("a.b.c")).(*verdict.Deny)
+	got, _ := p.Decide(s, testNow, bearerRequest(revocable(nil, nil))).(*verdict.Deny)
+	if got == nil || want == nil || got.Reason != verdict.ReasonRevoked || got.Status != 401 || got.Identity != nil ||
 		!slices.Equal(got.Headers, want.Headers) || string(got.Body) != string(want.Body) {
 		t.Errorf("%+v, want it as %+v: validity comes before scopes", got, want)
 	}
@@ -225,7 +231,7 @@ func TestRevocationsColdStart(t *testing.T) {
 	w.want(token, "wait")
 	calls := w.begin()
 	if len(calls) != 1 || calls[0].Cluster != "lists" || calls[0].Authority != "lists.example" || calls[0].Path != "/revoked?x=1" ||
-		calls[0].Scheme != "https" || calls[0].Method != "GET" || calls[0].Body != nil || !(calls[0].For.Kind == ErrandRevocations) || (calls[0].For.Kind == ErrandToken) {
+		calls[0].Scheme != "https" || calls[0].Method != "GET" || calls[0].Body != nil || !(calls[0].For.Kind == fetch.ErrandRevocations) || (calls[0].For.Kind == fetch.ErrandToken) {
 		t.Fatalf("calls %+v", calls)
 	}
 	w.want(token, "wait")
@@ -233,11 +239,11 @@ func TestRevocationsColdStart(t *testing.T) {
 		t.Fatalf("a second fetch: %+v", more)
 	}
 	r := bearerRequest(token)
-	d, _ := w.policy.Decide(w.state, w.now, r).(*Deny)
-	if d == nil || d.Reason != ReasonRevocationsUnavailable || d.Status != 503 || headerValue(d.Headers, "retry-after") == "" || headerValue(d.Headers, "www-authenticate") != "" {
+	d, _ := w.policy.Decide(w.state, w.now, r).(*verdict.Deny)
+	if d == nil || d.Reason != verdict.ReasonRevocationsUnavailable || d.Status != 503 || fetch.HeaderValue(d.Headers, "retry-after") == "" || fetch.HeaderValue(d.Headers, "www-authenticate") != "" {
 		t.Fatalf("%+v for who may not wait", d)
 	}
-	wait, _ := w.policy.Decide(w.state, w.now, func() *Request { r.MayWait = true; return r }()).(*Wait)
+	wait, _ := w.policy.Decide(w.state, w.now, func() *request.Request { r.MayWait = true; return r }()).(*verdict.Wait)
 	learned := w.finish(calls)
 	if wait == nil || !learned.Settled || learned.For != wait.For || learned.Revocations != testNow {
 		t.Fatalf("%+v for %+v", learned, wait)
@@ -256,7 +262,7 @@ func TestRevocationsFirstFetchFails(t *testing.T) {
 		t.Fatalf("%+v", l)
 	}
 	w.want(token, "revocations_unavailable")
-	w.now = w.now.Add(coldBackoff)
+	w.now = w.now.Add(fetch.ColdBackoff)
 	w.want(token, "wait")
 	w.served = revokedList()
 	w.fetch()
@@ -273,9 +279,9 @@ func TestRevocationsOutage(t *testing.T) {
 		"revoked an object": `{"revoked":{}}`, "revoked a string": `{"revoked":""}`, "Revoked": `{"Revoked":[]}`,
 		"one member more": `{"revoked":[],"x":1}`, "twice": `{"revoked":[],"revoked":[]}`, "twice by an escape": `{"revoked":[],"\u0072evoked":[]}`,
 		"more behind it": `{"revoked":[]}{}`, "cut off": good[:len(good)-2], "no UTF-8": "{\"revoked\":[{\"iss\":\"\xff\",\"jti\":\"a\"}]}",
-		"too long":        `{"revoked":[]` + strings.Repeat(" ", MaxAnswerBytes) + `}`,
+		"too long":        `{"revoked":[]` + strings.Repeat(" ", fetch.MaxAnswerBytes) + `}`,
 		"too deep":        `{"revoked":[` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `]}`,
-		"too many":        revokedList(slices.Repeat([]string{`{"kid":"a"}`}, maxRevocations+1)...),
+		"too many":        revokedList(slices.Repeat([]string{`{"kid":"a"}`}, revocation.MaxRevocations+1)...),
 		"no object":       `{"revoked":["id-1"]}`,
 		"null entry":      `{"revoked":[null]}`,
 		"empty entry":     `{"revoked":[{}]}`,
@@ -325,7 +331,7 @@ func TestRevocationsOutage(t *testing.T) {
 			w.fetch()
 			w.want(other, "revocations_unavailable")
 			w.served = good
-			w.after(lastBackoff)
+			w.after(fetch.LastBackoff)
 			w.want(revoked, "revoked")
 			w.want(other, "token_valid")
 		})
@@ -345,7 +351,7 @@ func TestRevocationFailuresAreFew(t *testing.T) {
 		}
 		w.now = w.now.Add(time.Second)
 		for _, call := range w.begin() {
-			l := w.finish([]Call{call})
+			l := w.finish([]fetch.Call{call})
 			if i == 0 && !l.Log || l.Failure == "" && l.Log {
 				t.Errorf("after %d s: %+v", i, l)
 			}
@@ -380,7 +386,7 @@ func TestRevocationStatuses(t *testing.T) {
 	for _, status := range []string{"", "201", "204", "206", "301", "302", "304", "401", "404", "429", "500", "503"} {
 		w := newRevocationWorld(t, fetchedRevocations)
 		calls := w.begin()
-		l := w.state.Learn(w.now, calls[0], Answer{OK: true, Headers: [][2]string{{":status", status}}, Body: []byte(revokedList())})
+		l := w.state.Learn(w.now, calls[0], fetch.Answer{OK: true, Headers: [][2]string{{":status", status}}, Body: []byte(revokedList())})
 		if l.Failure == "" {
 			t.Errorf("status %q: taken for a list", status)
 		}
@@ -400,10 +406,10 @@ func TestRevocationETag(t *testing.T) {
 		w.want(token, "revoked")
 		w.want(revocable(nil, map[string]any{"jti": "x"}), "token_valid")
 	}
-	if got := headerValue(w.calls[0].Headers, "if-none-match"); got != "" {
+	if got := fetch.HeaderValue(w.calls[0].Headers, "if-none-match"); got != "" {
 		t.Errorf("the first fetch has if-none-match %q", got)
 	}
-	if got := headerValue(w.calls[len(w.calls)-1].Headers, "if-none-match"); got != `"v1"` {
+	if got := fetch.HeaderValue(w.calls[len(w.calls)-1].Headers, "if-none-match"); got != `"v1"` {
 		t.Errorf("if-none-match %q", got)
 	}
 	w.served, w.tag = revokedList(), `W/"v2"`
@@ -418,7 +424,7 @@ func TestRevocationETag(t *testing.T) {
 	w.served = revokedList()
 	w.after(time.Minute)
 	w.want(token, "token_valid")
-	if got := headerValue(w.calls[len(w.calls)-1].Headers, "if-none-match"); got != `W/"v2"` {
+	if got := fetch.HeaderValue(w.calls[len(w.calls)-1].Headers, "if-none-match"); got != `W/"v2"` {
 		t.Errorf("if-none-match %q after an outage", got)
 	}
 	// A broken document does not take the tag of the good one.
@@ -431,7 +437,7 @@ func TestRevocationETag(t *testing.T) {
 		`"a"`: `"a"`, `""`: `""`, `W/"a"`: `W/"a"`, `a`: "", `"a`: "", `w/"a"`: "", "\"a\nb\"": "", `"a b"`: "", `"a","b"`: "", "": "", `"`: "", "W/": "",
 		`"` + strings.Repeat("a", 600) + `"`: "", "\"\xe9\"": "",
 	} {
-		if got := entityTag([][2]string{{"etag", tag}}); got != want {
+		if got := revocation.EntityTag([][2]string{{"etag", tag}}); got != want {
 			t.Errorf("etag %q is sent back as %q, want %q", tag, got, want)
 		}
 	}
@@ -519,7 +525,7 @@ func TestRevocationsInsecure(t *testing.T) {
 		t.Helper()
 		r := bearerRequest(token)
 		r.MayWait = true
-		a, ok := w.policy.Decide(w.state, w.now, r).(*Allow)
+		a, ok := w.policy.Decide(w.state, w.now, r).(*verdict.Allow)
 		if !ok {
 			t.Fatalf("after %s: %s, want it to pass", w.now.Sub(testNow), w.decide(token))
 		}
@@ -532,7 +538,7 @@ func TestRevocationsInsecure(t *testing.T) {
 	if !unchecked(other) || !unchecked(revoked) {
 		t.Error("not told")
 	}
-	w.now = w.now.Add(coldBackoff)
+	w.now = w.now.Add(fetch.ColdBackoff)
 	if !unchecked(other) {
 		t.Error("not told after the back-off: nobody waits for each attempt of an outage")
 	}
@@ -606,7 +612,7 @@ func TestRevocationBeforeIntrospection(t *testing.T) {
 		t.Errorf("asked about a revoked token: %+v", calls)
 	}
 	w.want(revocable(nil, map[string]any{"jti": "id-2"}), "wait")
-	if calls := w.begin(); len(calls) != 1 || !(calls[0].For.Kind == ErrandToken) || (calls[0].For.Kind == ErrandRevocations) {
+	if calls := w.begin(); len(calls) != 1 || !(calls[0].For.Kind == fetch.ErrandToken) || (calls[0].For.Kind == fetch.ErrandRevocations) {
 		t.Errorf("%+v", calls)
 	}
 }
@@ -717,8 +723,8 @@ func TestInlineRevocationsAreBounded(t *testing.T) {
 		count int
 		want  string
 	}{
-		{maxRevocations, ""},
-		{maxRevocations + 1, "configuration: 1 problem\n  revocations.entries: want at most 32768 entries"},
+		{revocation.MaxRevocations, ""},
+		{revocation.MaxRevocations + 1, "configuration: 1 problem\n  revocations.entries: want at most 32768 entries"},
 	} {
 		entries := strings.Join(slices.Repeat([]string{`{"kid":"a"}`}, c.count), ",")
 		_, err := Parse([]byte(revocationConfig(t, nil, `{"entries":[`+entries+`]}`)))
@@ -732,23 +738,23 @@ func TestInlineRevocationsAreBounded(t *testing.T) {
 func TestRevocationMemory(t *testing.T) {
 	w := newRevocationWorld(t, fetchedRevocations)
 	var entries []string
-	for i := range maxRevocations {
+	for i := range revocation.MaxRevocations {
 		entries = append(entries, `{"iss":"a","jti":"`+strconv.FormatInt(int64(i), 36)+`"}`)
 	}
 	w.served = revokedList(entries...)
-	if len(w.served) > MaxAnswerBytes {
+	if len(w.served) > fetch.MaxAnswerBytes {
 		t.Fatalf("%d entries take %d bytes", len(entries), len(w.served))
 	}
 	w.fetch() // the reader's own memory
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	old := w.state.revoked.list
+	old := w.state.revoked.List
 	w.after(time.Minute)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); len(old) != maxRevocations || grown > 2<<20 {
-		t.Errorf("a list of %d entries takes %d bytes", len(w.state.revoked.list), grown)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); len(old) != revocation.MaxRevocations || grown > 2<<20 {
+		t.Errorf("a list of %d entries takes %d bytes", len(w.state.revoked.List), grown)
 	}
 	runtime.KeepAlive(old)
 }
@@ -808,9 +814,9 @@ func FuzzRevocations(f *testing.F) {
 	}
 	p := mustParse(f, revocationConfig(f, nil, fetchedRevocations))
 	f.Fuzz(func(t *testing.T, document []byte) {
-		st := newRevocationState(p.revocations, newSipKey([16]byte{1, 2}), new(jitter))
-		list, why := st.read(document)
-		if (list == nil) != (why != "") || len(list) > maxRevocations {
+		st := revocation.NewState(p.revocations, cache.NewKey([16]byte{1, 2}), new(fetch.Jitter))
+		list, why := st.Read(document)
+		if (list == nil) != (why != "") || len(list) > revocation.MaxRevocations {
 			t.Fatalf("%v, %q", list, why)
 		}
 		if list != nil && !strings.Contains(string(document), "{") {

@@ -1,5 +1,14 @@
 package policy
 
+import (
+	"bearerauth/filter/policy/credential"
+	"bearerauth/filter/policy/identity"
+	"bearerauth/filter/policy/match"
+	"bearerauth/filter/policy/reply"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
+)
+
 // access is what a rule asks of the requests that it matches. The zero value
 // asks most.
 type access int
@@ -24,25 +33,25 @@ func (a access) verifies() bool { return a == accessToken || a == accessOptional
 type rule struct {
 	name                 string
 	path                 string // in the configuration
-	match                match
+	match                match.Match
 	access               access
-	providers            []bool // by provider index; nil: any
-	allOf                []int  // providers of each of which the request needs a token; nil: one token is enough
-	places               places // where the tokens may stand
+	providers            []bool            // by provider index; nil: any
+	allOf                []int             // providers of each of which the request needs a token; nil: one token is enough
+	places               credential.Places // where the tokens may stand
 	shadow               bool
-	scopes               []string // that it can need, for the challenge
-	needsScopes          facts    // all of them
-	needsAnyScope        facts    // one of them, if there is any
-	needsClaims          facts    // all of them
+	scopes               []string       // that it can need, for the challenge
+	needsScopes          identity.Facts // all of them
+	needsAnyScope        identity.Facts // one of them, if there is any
+	needsClaims          identity.Facts // all of them
 	forwardAuthorization bool
 	forwardUnverified    bool
-	refusals             *refusals
+	refusals             *reply.Refusals
 }
 
 // opens reports whether a request may pass by this rule without a verified token.
 func (r *rule) opens() bool { return r.access.opens() || r.shadow }
 
-func matches(rules []*rule) (list []*match) {
+func matches(rules []*rule) (list []*match.Match) {
 	for _, r := range rules {
 		list = append(list, &r.match)
 	}
@@ -62,19 +71,19 @@ func (r *rule) accepts(provider int) bool {
 }
 
 // judge reports whether a verified token is enough, and why not.
-func (r *rule) judge(id *verifiedIdentity) Reason {
+func (r *rule) judge(id *identity.Identity) verdict.Reason {
 	switch {
-	case !id.facts.all(r.needsScopes), len(r.needsAnyScope) > 0 && !id.facts.any(r.needsAnyScope):
-		return ReasonInsufficientScope
-	case !id.facts.all(r.needsClaims):
-		return ReasonInsufficientClaims
+	case !id.Facts.All(r.needsScopes), len(r.needsAnyScope) > 0 && !id.Facts.Any(r.needsAnyScope):
+		return verdict.ReasonInsufficientScope
+	case !id.Facts.All(r.needsClaims):
+		return verdict.ReasonInsufficientClaims
 	}
-	return ReasonTokenValid
+	return verdict.ReasonTokenValid
 }
 
 // insufficient refuses a token that is valid, so that it is known whose it was.
-func (r *rule) insufficient(reason Reason, id *verifiedIdentity, format bodyFormat) *Deny {
-	d := *r.refusals.get(reason, format)
+func (r *rule) insufficient(reason verdict.Reason, id *identity.Identity, format reply.BodyFormat) *verdict.Deny {
+	d := *r.refusals.Get(reason, format)
 	d.Identity = &id.Identity
 	return &d
 }
@@ -100,14 +109,14 @@ type judgement struct {
 // stands behind it may ask for less. An optional rule can have providers and
 // scopes, and behind a presence-only one can be an anonymous one. A rule in shadow
 // is such a rule: where all readings meet it, it refuses nobody.
-func (p *Policy) judge(s *State, v *requestView) judgement {
+func (p *Policy) judge(s *State, v *match.View) judgement {
 	j := judgement{bind: s.bind[:0]}
 	if len(s.answers) < len(p.rules) {
 		s.answers = make([]answers, len(p.rules))
 	}
 	s.round++
-	for _, reading := range v.readings() {
-		s.concerned = p.index.find(s.concerned[:0], v, reading)
+	for _, reading := range v.Readings() {
+		s.concerned = p.index.Find(s.concerned[:0], v, reading)
 		p.judgeReading(&j, s, v, reading)
 	}
 	if j.fallen {
@@ -117,7 +126,7 @@ func (p *Policy) judge(s *State, v *requestView) judgement {
 	return j
 }
 
-func (p *Policy) judgeReading(j *judgement, s *State, v *requestView, reading string) {
+func (p *Policy) judgeReading(j *judgement, s *State, v *match.View, reading string) {
 	for _, i := range s.concerned {
 		r, a := p.rules[i], &s.answers[i]
 		if a.round != s.round {
@@ -130,7 +139,7 @@ func (p *Policy) judgeReading(j *judgement, s *State, v *requestView, reading st
 		if r.access == accessAnonymous && r.forwardUnverified && r.forwardAuthorization {
 			continue
 		}
-		binds, settles := r.match.takesPath(v, reading)
+		binds, settles := r.match.TakesPath(v, reading)
 		if !binds || !a.possible(&r.match, v) {
 			continue
 		}
@@ -154,46 +163,31 @@ func (p *Policy) judgeReading(j *judgement, s *State, v *requestView, reading st
 // how long the headers are that expressions read.
 type answers struct {
 	round                          uint64 // of the State: answers about another request are none
-	opensIs, possibleIs, certainIs answer
+	opensIs, possibleIs, certainIs request.Truth
 	bound                          bool // it is in the judgement
 }
 
-type answer uint8
-
-const (
-	unasked answer = iota
-	no
-	yes
-)
-
-func answerOf(b bool) answer {
-	if b {
-		return yes
+func (a *answers) opens(m *match.Match, v *match.View) bool {
+	if a.opensIs == request.Unasked {
+		a.opensIs = request.TruthOf(a.certain(m, v) && m.OpensPath(v))
 	}
-	return no
+	return a.opensIs == request.Yes
 }
 
-func (a *answers) opens(m *match, v *requestView) bool {
-	if a.opensIs == unasked {
-		a.opensIs = answerOf(a.certain(m, v) && m.opensPath(v))
-	}
-	return a.opensIs == yes
-}
-
-func (a *answers) possible(m *match, v *requestView) bool {
+func (a *answers) possible(m *match.Match, v *match.View) bool {
 	a.ask(m, v)
-	return a.possibleIs == yes
+	return a.possibleIs == request.Yes
 }
 
-func (a *answers) certain(m *match, v *requestView) bool {
+func (a *answers) certain(m *match.Match, v *match.View) bool {
 	a.ask(m, v)
-	return a.certainIs == yes
+	return a.certainIs == request.Yes
 }
 
-func (a *answers) ask(m *match, v *requestView) {
-	if a.possibleIs == unasked {
-		possible, certain := m.concerns(v)
-		a.possibleIs, a.certainIs = answerOf(possible), answerOf(certain)
+func (a *answers) ask(m *match.Match, v *match.View) {
+	if a.possibleIs == request.Unasked {
+		possible, certain := m.Concerns(v)
+		a.possibleIs, a.certainIs = request.TruthOf(possible), request.TruthOf(certain)
 	}
 }
 

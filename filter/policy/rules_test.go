@@ -6,6 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"bearerauth/filter/policy/config"
+	"bearerauth/filter/policy/match"
+	"bearerauth/filter/policy/request"
 )
 
 func says(j judgement) string {
@@ -34,10 +38,10 @@ func BenchmarkRules(b *testing.B) {
 			}
 			rules = append(rules, `{"match": {"path_prefix": "/orders"}}`)
 			p := mustParse(b, `{"providers": {"a": {"type": "static", "tokens": [{"sha256": "`+digestOf("fake-token")+`"}]}}, "rules": [`+strings.Join(rules, ",")+`]}`)
-			s, q := new(State), &Request{Method: "GET", Authority: "e", Path: "/orders/1/items", HasPath: true}
+			s, q := new(State), &request.Request{Method: "GET", Authority: "e", Path: "/orders/1/items", HasPath: true}
 			b.ReportAllocs()
 			for b.Loop() {
-				v := newRequestView(q)
+				v := match.NewView(q)
 				if j := p.judge(s, &v); j.bind[0] != p.rules[n-1] {
 					b.Fatal(says(j))
 				}
@@ -48,8 +52,8 @@ func BenchmarkRules(b *testing.B) {
 
 // askEach is judge without index and without memory: each rule is asked about each
 // reading. It is what the comment at judge says.
-func askEach(p *Policy, v *requestView) (j judgement) {
-	for _, reading := range v.readings() {
+func askEach(p *Policy, v *match.View) (j judgement) {
+	for _, reading := range v.Readings() {
 		settled := false
 		for _, r := range p.rules {
 			if r.opens() && matchOpens(&r.match, v) {
@@ -87,7 +91,7 @@ func FuzzRules(f *testing.F) {
 		"ed/a%40/", "ed/", "ed/a/", "pd/a/", "pd/a/b", "pa/", "td/*/a", "td/a/**", "td/**", "po/a e.com", "po/a *.e.com", "r+/a/.* [::1]", "ra/.*", "rs/a/.*", "ss/a/", "st/b",
 	}
 	for some := range slices.Chunk(lines, 6) {
-		for _, path := range []string{"/admin/x", "/ADMIN/x", "/a/b", "/a//b", "//a/b", "", "a/b", "/b/", "/a@/", "/a%40/", "/a%2fb;/..", `/a\b`, "/\u212a/x", "/k/x", "/\xff/x", "/a/\n", "/" + strings.Repeat("a", maxRegexInput)} {
+		for _, path := range []string{"/admin/x", "/ADMIN/x", "/a/b", "/a//b", "//a/b", "", "a/b", "/b/", "/a@/", "/a%40/", "/a%2fb;/..", `/a\b`, "/\u212a/x", "/k/x", "/\xff/x", "/a/\n", "/" + strings.Repeat("a", config.MaxRegexInput)} {
 			f.Add(strings.Join(some, "\n")+"\n"+hosts, path, "X.E.com:80")
 		}
 		for _, authority := range []string{"", "e.com", "[::1]", "[0:0::1]:1", "e.com.", "a@e.com", "e.com,x.e.com", "%65.com", ".e.com", "x..e.com", "e.com:80:80", "[::1", strings.Repeat("x.", 300) + "e.com"} {
@@ -146,9 +150,9 @@ func FuzzRules(f *testing.F) {
 			p, err = parse()
 		}
 		s := p.NewState(Host{})
-		for _, q := range []Request{{Path: path, HasPath: true, Authority: authority}, {Path: "/a/b", HasPath: true, Authority: "e.com"}, {Authority: authority}, {Path: path, HasPath: true, Authority: authority}} {
+		for _, q := range []request.Request{{Path: path, HasPath: true, Authority: authority}, {Path: "/a/b", HasPath: true, Authority: "e.com"}, {Authority: authority}, {Path: path, HasPath: true, Authority: authority}} {
 			q.Method = "GET"
-			view, other := newRequestView(&q), newRequestView(&q)
+			view, other := match.NewView(&q), match.NewView(&q)
 			if got, want := says(p.judge(s, &view)), says(askEach(p, &other)); got != want {
 				t.Fatalf("%q %q: %s, want %s by %v", q.Path, q.Authority, got, want, rules)
 			}
@@ -158,19 +162,19 @@ func FuzzRules(f *testing.F) {
 
 // The three answers of a match (match.go).
 
-func matchOpens(m *match, v *requestView) bool {
-	_, certain := m.concerns(v)
-	return certain && m.opensPath(v)
+func matchOpens(m *match.Match, v *match.View) bool {
+	_, certain := m.Concerns(v)
+	return certain && m.OpensPath(v)
 }
 
-func matchBinds(m *match, v *requestView, reading string) bool {
-	possible, _ := m.concerns(v)
-	binds, _ := m.takesPath(v, reading)
+func matchBinds(m *match.Match, v *match.View, reading string) bool {
+	possible, _ := m.Concerns(v)
+	binds, _ := m.TakesPath(v, reading)
 	return possible && binds
 }
 
-func matchSettles(m *match, v *requestView, reading string) bool {
-	_, certain := m.concerns(v)
-	_, settles := m.takesPath(v, reading)
+func matchSettles(m *match.Match, v *match.View, reading string) bool {
+	_, certain := m.Concerns(v)
+	_, settles := m.TakesPath(v, reading)
 	return certain && settles
 }

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/syntax"
+	"bearerauth/filter/policy/verdict"
 	"bearerauth/filter/scenario"
 )
 
@@ -33,11 +36,11 @@ func TestScenarios(t *testing.T) {
 
 func tellCore(t *testing.T, p *Policy, state *State, story *scenario.Request) {
 	pairs := story.Pairs()
-	r := NewRequest(pairs)
+	r := request.NewRequest(pairs)
 	e := &story.Expect
-	var identity *Identity
+	var identity *verdict.Identity
 	switch v := p.Decide(state, time.Now(), &r).(type) {
-	case *Allow:
+	case *verdict.Allow:
 		if !e.Passes() || v.Reason.String() != e.Reason {
 			t.Fatalf("allowed (%s), want %d (%s)", v.Reason, e.Status, e.Reason)
 		}
@@ -45,7 +48,7 @@ func tellCore(t *testing.T, p *Policy, state *State, story *scenario.Request) {
 			t.Error(err)
 		}
 		identity = v.Identity
-	case *Reply:
+	case *verdict.Reply:
 		if int(v.Status) != e.Status || v.Reason.String() != e.Reason || !e.Answered {
 			t.Fatalf("answered with %d (%s), want %d (%s)", v.Status, v.Reason, e.Status, e.Reason)
 		}
@@ -55,7 +58,7 @@ func tellCore(t *testing.T, p *Policy, state *State, story *scenario.Request) {
 		if err := e.CheckReply(v.Headers); err != nil {
 			t.Error(err)
 		}
-	case *Deny:
+	case *verdict.Deny:
 		if int(v.Status) != e.Status || v.Reason.String() != e.Reason || e.Answered {
 			t.Fatalf("denied with %d (%s), want %d (%s)", v.Status, v.Reason, e.Status, e.Reason)
 		}
@@ -82,10 +85,10 @@ func tellCore(t *testing.T, p *Policy, state *State, story *scenario.Request) {
 	}
 }
 
-func applyTo(pairs [][2]string, a *Allow) [][2]string {
+func applyTo(pairs [][2]string, a *verdict.Allow) [][2]string {
 	var after [][2]string
 	for _, pair := range pairs {
-		if !contains(a.Remove, pair[0]) {
+		if !syntax.Contains(a.Remove, pair[0]) {
 			after = append(after, pair)
 		}
 	}

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 // severalTokens is a configuration of static providers, of which a and b share
@@ -22,7 +25,7 @@ func severalTokens(t testing.TB, rules string) *Policy {
 }
 
 // severalRequest has the tokens of these names, "authorization=a x-c=c".
-func severalRequest(path, tokens string) *Request {
+func severalRequest(path, tokens string) *request.Request {
 	pairs := [][2]string{{":method", "GET"}, {":path", path}, {":authority", "api.example"}}
 	for _, token := range strings.Fields(tokens) {
 		header, name, _ := strings.Cut(token, "=")
@@ -32,7 +35,7 @@ func severalRequest(path, tokens string) *Request {
 		}
 		pairs = append(pairs, [2]string{header, value})
 	}
-	r := NewRequest(pairs)
+	r := request.NewRequest(pairs)
 	return &r
 }
 
@@ -58,7 +61,7 @@ func TestAllOfWantsEachProvider(t *testing.T) {
 		if got := decided(v); got != want {
 			t.Errorf("%s: %s, want %s", tokens, got, want)
 		}
-		if d, ok := v.(*Deny); ok && want == "other_provider" && d.Status != 403 {
+		if d, ok := v.(*verdict.Deny); ok && want == "other_provider" && d.Status != 403 {
 			t.Errorf("%s: %d", tokens, d.Status)
 		}
 	}
@@ -93,8 +96,8 @@ func TestShadowForgetsWhatItVerified(t *testing.T) {
 	for forward, want := range map[string]string{"true": "authorization", "false": ""} {
 		p := severalTokens(t, `{"all_of":["a","c"],"shadow":true,"forward_authorization":true,"insecure_forward_unverified_token":`+forward+`}`)
 		r := severalRequest("/", "authorization=a")
-		a, ok := p.Decide(p.NewState(Host{}), testNow, r).(*Allow)
-		if !ok || a.Reason != ReasonShadow || a.Shadowed.Reason != ReasonMissing || a.Identity != nil {
+		a, ok := p.Decide(p.NewState(Host{}), testNow, r).(*verdict.Allow)
+		if !ok || a.Reason != verdict.ReasonShadow || a.Shadowed.Reason != verdict.ReasonMissing || a.Identity != nil {
 			t.Fatalf("%+v", a)
 		}
 		got := ""
@@ -146,7 +149,7 @@ func TestForwardedByAllRules(t *testing.T) {
 	for rules, want := range map[[2]bool]bool{{true, true}: true, {true, false}: false, {false, true}: false, {false, false}: false} {
 		p := severalTokens(t, fmt.Sprintf(`{"match":{"path_prefix":"/left"},"forward_authorization":%t},{"match":{"path_prefix":"/right"},"forward_authorization":%t}`, rules[0], rules[1]))
 		r := severalRequest("/left/%2e%2e/right/x", "authorization=a")
-		a, ok := p.Decide(p.NewState(Host{}), testNow, r).(*Allow)
+		a, ok := p.Decide(p.NewState(Host{}), testNow, r).(*verdict.Allow)
 		if !ok {
 			t.Fatal("refused")
 		}
@@ -162,10 +165,10 @@ func TestOneTokenInItsHeader(t *testing.T) {
 	t.Parallel()
 	for all, want := range map[string]string{`"a","c"`: "fake-a", `"c","a"`: "fake-c", `"d","c","a"`: "fake-d"} {
 		p := severalTokens(t, `{"all_of":[`+all+`]}`)
-		p.tells.tokenHeader = "x-bare"
+		p.tells.TokenHeader = "x-bare"
 		r := severalRequest("/", "authorization=a x-c=c x-d=d")
 		got := ""
-		if a, ok := p.Decide(p.NewState(Host{}), testNow, r).(*Allow); ok {
+		if a, ok := p.Decide(p.NewState(Host{}), testNow, r).(*verdict.Allow); ok {
 			for _, h := range a.Set {
 				if h[0] == "x-bare" {
 					got += h[1]
@@ -191,8 +194,8 @@ func TestUncheckedAmongSeveral(t *testing.T) {
 		"revocations":{"uri":"https://issuer.example/revoked","cluster":"issuer","insecure_pass_when_stale":true}}`, jwkSet(issuerOnce().jwk("RS256", "k1")), digestOf("fake-s"))
 	for _, at := range [][2]string{{"x-a", "x-b"}, {"x-b", "x-a"}} {
 		p := mustParse(t, fmt.Sprintf(config, `{"header":"`+at[0]+`"}`, `{"header":"`+at[1]+`"}`))
-		r := NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {at[0], issuerOnce().sign(nil, nil)}, {at[1], "fake-s"}})
-		if a, ok := p.Decide(p.NewState(Host{}), testNow, &r).(*Allow); !ok || !a.Unchecked {
+		r := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {at[0], issuerOnce().sign(nil, nil)}, {at[1], "fake-s"}})
+		if a, ok := p.Decide(p.NewState(Host{}), testNow, &r).(*verdict.Allow); !ok || !a.Unchecked {
 			t.Errorf("%v: %+v", at, a)
 		}
 	}

@@ -3,6 +3,9 @@ package policy
 import (
 	"fmt"
 	"testing"
+
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 // TestShadowForwards: on trial, a good token without the scope goes where it
@@ -22,10 +25,10 @@ func TestShadowForwards(t *testing.T) {
 		plain := config(`"forward_authorization": ` + forward)
 		trial := config(`"scopes": ["never"], "shadow": true, "forward_authorization": ` + forward)
 		for _, pairs := range requests {
-			r := NewRequest(pairs)
-			want := plain.Decide(plain.NewState(Host{}), testNow, &r).(*Allow)
-			got := trial.Decide(trial.NewState(Host{}), testNow, &r).(*Allow)
-			if got.Reason != ReasonShadow || got.Shadowed.Reason != ReasonInsufficientScope || got.Identity.Subject != "alice" {
+			r := request.NewRequest(pairs)
+			want := plain.Decide(plain.NewState(Host{}), testNow, &r).(*verdict.Allow)
+			got := trial.Decide(trial.NewState(Host{}), testNow, &r).(*verdict.Allow)
+			if got.Reason != verdict.ReasonShadow || got.Shadowed.Reason != verdict.ReasonInsufficientScope || got.Identity.Subject != "alice" {
 				t.Fatalf("%+v", got)
 			}
 			if a, b := fmt.Sprint(applyTo(pairs, got)), fmt.Sprint(applyTo(pairs, want)); a != b {
@@ -37,8 +40,8 @@ func TestShadowForwards(t *testing.T) {
 		}
 		for _, token := range []string{"forged", ""} {
 			pairs := [][2]string{{":method", "GET"}, {":path", "/x"}, {"authorization", "Bearer " + token}, {"x_bare", "forged"}}
-			r := NewRequest(pairs)
-			a := trial.Decide(trial.NewState(Host{}), testNow, &r).(*Allow)
+			r := request.NewRequest(pairs)
+			a := trial.Decide(trial.NewState(Host{}), testNow, &r).(*verdict.Allow)
 			if got := applyTo(pairs, a); a.Identity != nil || len(got) != 2 {
 				t.Errorf("unverified, %q goes on", got)
 			}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"bearerauth/filter/jose"
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/request"
 )
 
 // ecKeys are n keys of one curve, for ES256 or ES512.
@@ -126,8 +128,8 @@ func TestTokensWithoutKid(t *testing.T) {
 					if got := ask(token); got != "bad_signature" {
 						t.Errorf("%s: forged: %s", name, got)
 					}
-					if s.keys.spent > jose.MaxCost {
-						t.Errorf("%s: a forged token costs %d us", name, s.keys.spent)
+					if s.keys.Spent > jose.MaxCost {
+						t.Errorf("%s: a forged token costs %d us", name, s.keys.Spent)
 					}
 				}
 				t.Logf("%s, %s: a forged token costs as much as %.1f checks, at most %d us", c.alg, name, float64(checks)/3, jose.MaxCost)
@@ -186,7 +188,7 @@ func TestTooManyFetchedKeys(t *testing.T) {
 		w.now = w.now.Add(time.Hour)
 		w.served = ecSet(t, keys[6-n:], noKid)
 		for _, call := range w.begin() {
-			learned := w.state.Learn(w.now, call, Answer{OK: true, Headers: [][2]string{{":status", "200"}}, Body: []byte(w.served)})
+			learned := w.state.Learn(w.now, call, fetch.Answer{OK: true, Headers: [][2]string{{":status", "200"}}, Body: []byte(w.served)})
 			warnings = append(warnings, learned.Warnings...)
 		}
 		return warnings
@@ -329,13 +331,13 @@ func TestCostOfSeveralTokens(t *testing.T) {
 		for i, token := range tokens {
 			pairs = append(pairs, [2]string{"x-" + names[i], token})
 		}
-		r := NewRequest(pairs)
+		r := request.NewRequest(pairs)
 		r.MayWait = true
 		return decided(p.Decide(s, testNow, &r))
 	}
 	learn := func(set string) {
 		for _, call := range s.Due(testNow) {
-			s.Learn(testNow, call, Answer{OK: true, Headers: [][2]string{{":status", "200"}}, Body: []byte(set)})
+			s.Learn(testNow, call, fetch.Answer{OK: true, Headers: [][2]string{{":status", "200"}}, Body: []byte(set)})
 		}
 	}
 	learn(ecSet(t, keys[:1], noKid))
@@ -344,8 +346,8 @@ func TestCostOfSeveralTokens(t *testing.T) {
 	if got := ask(late, token(keys[5], "b", "forged"), token(keys[5], "c", "forged"), good); got != "wait" {
 		t.Fatalf("%s, want wait", got)
 	}
-	if s.keys.spent > jose.MaxCost {
-		t.Errorf("the tokens of one request cost %d us", s.keys.spent)
+	if s.keys.Spent > jose.MaxCost {
+		t.Errorf("the tokens of one request cost %d us", s.keys.Spent)
 	}
 	t.Logf("four tokens: %d checks", checks)
 	learn(ecSet(t, keys[5:], noKid))

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"bearerauth/filter/jose"
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/jwks"
+	"bearerauth/filter/policy/verdict"
 )
 
 func hmac256(secret, text string) []byte {
@@ -34,7 +37,7 @@ func TestSignedKeysFirst(t *testing.T) {
 	w := newIntrospectionWorld(t, fetchedMember(nil), "")
 	w.due()
 	w.wantCall("/keys")
-	if call := w.calls[0]; call.Cluster != "keys" || (call.For.Kind == ErrandToken) || call.Provider != "server" {
+	if call := w.calls[0]; call.Cluster != "keys" || (call.For.Kind == fetch.ErrandToken) || call.Provider != "server" {
 		t.Errorf("%+v", call)
 	}
 	w.want("/", "opaque", "wait")
@@ -45,7 +48,7 @@ func TestSignedKeysFirst(t *testing.T) {
 	w.want("/", "opaque", "wait")
 	w.wantCall("/introspect")
 	// What forged tokens have cost a request meanwhile is not the answer's.
-	w.state.keys.spent = jose.MaxCost
+	w.state.keys.Spent = jose.MaxCost
 	w.answer("200", signedMedia, issuerOnce().signAnswer(w.now, nil, nil))
 	w.want("/", "opaque", "token_valid")
 }
@@ -110,8 +113,8 @@ func TestSignedKeysInShadow(t *testing.T) {
 	w.due()
 	w.answer("", "", "")
 	w.now = w.now.Add(2 * time.Second)
-	a, ok := w.decide("/", "opaque").(*Allow)
-	if !ok || a.Shadowed.Reason != ReasonIntrospectionUnavailable {
+	a, ok := w.decide("/", "opaque").(*verdict.Allow)
+	if !ok || a.Shadowed.Reason != verdict.ReasonIntrospectionUnavailable {
 		t.Errorf("%+v", a)
 	}
 	w.wantCall("/keys")
@@ -148,7 +151,7 @@ func TestSignedUnknownKid(t *testing.T) {
 			w.answer("200", jsonType, jwkSet(issuerOnce().jwk("RS256", "k1"), issuerOnce().jwk("RS256", "k2")))
 		}
 	}
-	if fetches == 0 || fetches > refetchBurst {
+	if fetches == 0 || fetches > jwks.RefetchBurst {
 		t.Errorf("%d fetches for made-up kids", fetches)
 	}
 }

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"bearerauth/filter/jose"
+	"bearerauth/filter/policy/claims"
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/verdict"
 )
 
 // TestPanicOverAnAnswer: where reading an answer panics (the host's verifier is
@@ -45,7 +48,7 @@ func TestPanicOverAnAnswer(t *testing.T) {
 	}()
 	w.want("/", "other", "introspection_unavailable")
 	// As the shell does with a call whose answer was lost.
-	if learned := w.state.Learn(w.now, call, Answer{}); !learned.Settled {
+	if learned := w.state.Learn(w.now, call, fetch.Answer{}); !learned.Settled {
 		t.Errorf("%+v", learned)
 	}
 	w.want("/", "other", "introspection_unavailable")
@@ -128,7 +131,7 @@ func FuzzSignedAnswer(f *testing.F) {
 				t.Fatalf("%s by %s %s", got, header, payload)
 			}
 			tier, text := in["tier"].(string)
-			if got == "token_valid" && (setHeader(v, "x-sub") != headerText(sub) || text && setHeader(v, "x-tier") != headerText(tier)) {
+			if got == "token_valid" && (setHeader(v, "x-sub") != claims.HeaderText(sub) || text && setHeader(v, "x-tier") != claims.HeaderText(tier)) {
 				t.Fatalf("%q %q by %s %s", setHeader(v, "x-sub"), setHeader(v, "x-tier"), header, payload)
 			}
 		case !active:
@@ -189,7 +192,7 @@ func TestSignedHistories(t *testing.T) {
 			}
 			k := r.IntN(len(w.calls))
 			w.calls[0], w.calls[k] = w.calls[k], w.calls[0]
-			token := w.lookupOf(w.calls[0]).token
+			token := w.lookupOf(w.calls[0]).Token
 			name := token[:1]
 			inside, b := statement(n)
 			whole := true
@@ -209,7 +212,7 @@ func TestSignedHistories(t *testing.T) {
 					case 3:
 						claims["aud"] = "gate-" + map[string]string{"a": "b", "b": "a"}[name]
 					case 4:
-						claims["iat"] = w.lookupOf(w.calls[0]).started.Unix() - 1
+						claims["iat"] = w.lookupOf(w.calls[0]).Started.Unix() - 1
 					case 5:
 						claims["exp"] = w.now.Unix()
 					case 6:
@@ -254,15 +257,15 @@ func TestSignedHistories(t *testing.T) {
 			}
 			counts[decided(v)]++
 			switch v := v.(type) {
-			case *Wait:
+			case *verdict.Wait:
 				if w.now.Before(b.until) {
 					t.Fatalf("%s waits though the server has said %+v", token, b)
 				}
-			case *Deny:
+			case *verdict.Deny:
 				if got := decided(v); got != "introspection_unavailable" && (got != want || !w.now.Before(b.until) && !w.now.Before(b.stale)) || got == "introspection_unavailable" && w.now.Before(b.until) {
 					t.Fatalf("%s at %s is %s by %+v", token, path, got, b)
 				}
-			case *Allow:
+			case *verdict.Allow:
 				if want != "token_valid" || !w.now.Before(b.stale) || setHeader(v, "x-sub") != b.sub || setHeader(v, "x-tier") != b.tier || setHeader(v, "x-prov") != token[:1] {
 					t.Fatalf("%s at %s passes by %+v", token, path, b)
 				}

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/verdict"
 )
 
 const signedMedia = "application/token-introspection+jwt"
@@ -166,7 +169,7 @@ func TestSignedResponses(t *testing.T) {
 			w.want("/", "opaque", "wait")
 			w.now = w.now.Add(500 * time.Millisecond)
 			call, learned := w.answer("200", c.contentType, c.body)
-			if got := headerValue(call.Headers, "accept"); got != signedMedia {
+			if got := fetch.HeaderValue(call.Headers, "accept"); got != signedMedia {
 				t.Errorf("asked for %q", got)
 			}
 			if !learned.Settled || (learned.Failure != "") != (c.want == refused) || learned.Mistake {
@@ -179,7 +182,7 @@ func TestSignedResponses(t *testing.T) {
 			if got := decided(v); got != c.want {
 				t.Errorf("%s, want %s (%s)", got, c.want, learned.Failure)
 			}
-			if d, ok := v.(*Deny); ok && c.want == refused && d.Status != 503 {
+			if d, ok := v.(*verdict.Deny); ok && c.want == refused && d.Status != 503 {
 				t.Errorf("status %d: a client would throw a good token away", d.Status)
 			}
 			if subject := setHeader(v, "x-sub"); c.want == "token_valid" && subject != "alice" && subject != "" {
@@ -274,7 +277,7 @@ func TestPlainResponseIsPlain(t *testing.T) {
 	w := newIntrospectionWorld(t, nil, "")
 	w.want("/", "opaque", "wait")
 	call, _ := w.answer("200", signedMedia, issuerOnce().signAnswer(testNow, nil, nil))
-	if got := headerValue(call.Headers, "accept"); got != "application/json" {
+	if got := fetch.HeaderValue(call.Headers, "accept"); got != "application/json" {
 		t.Errorf("asked for %q", got)
 	}
 	w.want("/", "opaque", "introspection_unavailable")

@@ -5,6 +5,16 @@ import (
 	"time"
 
 	"bearerauth/filter/jose"
+	"bearerauth/filter/policy/cache"
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/introspection"
+	"bearerauth/filter/policy/jwks"
+	"bearerauth/filter/policy/jwt"
+	"bearerauth/filter/policy/match"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/revocation"
+	"bearerauth/filter/policy/static"
+	"bearerauth/filter/policy/verdict"
 )
 
 // State is what changes from request to request: keys from the network and
@@ -12,21 +22,21 @@ import (
 // two configurations share one.
 type State struct {
 	policy *Policy
-	hash   sipKey // names tokens
-	jitter jitter
+	hash   cache.Key // names tokens
+	jitter fetch.Jitter
 
-	digester      digester // of static tokens
-	keys          *keyStates
-	revoked       *revocationState // nil: no token is ever revoked
-	jwt           *jwtState
-	introspection *introspectionState
+	digester      static.Digester // of static tokens
+	keys          *jwks.States
+	revoked       *revocation.State // nil: no token is ever revoked
+	jwt           *jwt.State
+	introspection *introspection.State
 
 	// The request under decision. They are the state's, or each request would be
 	// allocations in TinyGo.
 	inquiry   inquiry
-	view      requestView
-	walk      pathWalk // its readings
-	allow     Allow
+	view      match.View
+	walk      request.Walk // its readings
+	allow     verdict.Allow
 	bind      []*rule
 	concerned []int     // of Policy.rules, by one reading of the request
 	answers   []answers // by rule
@@ -49,41 +59,41 @@ type Host struct {
 func (p *Policy) NewState(host Host) *State {
 	s := &State{
 		policy: p,
-		hash:   newSipKey([16]byte(host.Random[:16])),
-		jitter: jitter(binary.LittleEndian.Uint64(host.Random[16:]) | 1),
+		hash:   cache.NewKey([16]byte(host.Random[:16])),
+		jitter: fetch.Jitter(binary.LittleEndian.Uint64(host.Random[16:]) | 1),
 	}
-	s.keys = newKeyStates(p.sources, &s.jitter, host.Verify, host.Knows)
-	s.revoked = newRevocationState(p.revocations, s.hash, &s.jitter)
-	s.jwt = newJWTState(&p.jwt, &p.claims, &p.tells, s.keys, s.revoked, p.cacheBytes)
-	s.introspection = newIntrospectionState(p.introspectors, &p.claims, &p.tells, s.keys, host.Sign, s.hash)
+	s.keys = jwks.NewStates(p.sources, &s.jitter, host.Verify, host.Knows)
+	s.revoked = revocation.NewState(p.revocations, s.hash, &s.jitter)
+	s.jwt = jwt.NewState(&p.jwt, &p.claims, &p.tells, s.keys, s.revoked, p.cacheBytes)
+	s.introspection = introspection.NewState(p.introspectors, &p.claims, &p.tells, s.keys, host.Sign, s.hash)
 	return s
 }
 
 // Pending reports that Due may have calls which no tick should be waited for.
-func (s *State) Pending() bool { return s.introspection.pending() }
+func (s *State) Pending() bool { return s.introspection.Pending() }
 
 // Due returns the calls to make now, and takes them for begun.
-func (s *State) Due(now time.Time) []Call {
-	calls := s.keys.due(nil, now)
-	calls = s.introspection.due(calls, now)
-	return s.revoked.due(calls, now)
+func (s *State) Due(now time.Time) []fetch.Call {
+	calls := s.keys.Due(nil, now)
+	calls = s.introspection.Due(calls, now)
+	return s.revoked.Due(calls, now)
 }
 
 // Learn takes the answer to a call: success, failure and garbage alike.
-func (s *State) Learn(now time.Time, call Call, answer Answer) Learned {
+func (s *State) Learn(now time.Time, call fetch.Call, answer fetch.Answer) fetch.Learned {
 	switch errand := call.For; errand.Kind {
-	case ErrandToken:
-		return s.introspection.learn(now, errand, answer)
-	case ErrandRevocations:
-		return s.revoked.learn(now, answer)
+	case fetch.ErrandToken:
+		return s.introspection.Learn(now, errand, answer)
+	case fetch.ErrandRevocations:
+		return s.revoked.Learn(now, answer)
 	default:
-		return s.keys.learn(now, errand, answer)
+		return s.keys.Learn(now, errand, answer)
 	}
 }
 
 // Sweep frees what is over; to be called now and then.
 func (s *State) Sweep(now time.Time) {
-	at := seconds(now)
-	s.jwt.sweep(at)
-	s.introspection.sweep(at)
+	at := fetch.Seconds(now)
+	s.jwt.Sweep(at)
+	s.introspection.Sweep(at)
 }

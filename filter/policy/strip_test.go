@@ -3,6 +3,9 @@ package policy
 import (
 	"slices"
 	"testing"
+
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 // TestTrailers: no credential goes on in trailers, of which no rule takes notice.
@@ -43,9 +46,9 @@ func TestStripOnly(t *testing.T) {
 		{"/?a&b", "a=1;;b", "", ""}, // not touched
 		{"/?a&toke=x", "sessions=1", "", ""},
 	} {
-		r := NewRequest([][2]string{{":method", "GET"}, {":path", c.path}, {"cookie", c.cookie}})
+		r := request.NewRequest([][2]string{{":method", "GET"}, {":path", c.path}, {"cookie", c.cookie}})
 		v := p.Decide(p.NewState(Host{}), testNow, &r)
-		a, ok := v.(*Allow)
+		a, ok := v.(*verdict.Allow)
 		if !ok {
 			t.Fatalf("%+v: %s", c, decided(v))
 		}
@@ -63,7 +66,7 @@ func TestPlusInParameter(t *testing.T) {
 	t.Parallel()
 	p := mustParse(t, `{"providers": {"a": {"type": "static", "token_locations": [{"insecure_query_parameter": "token"}], "tokens": [{"sha256": "`+digestOf("fake+token")+`"}]}}}`)
 	for query, want := range map[string]string{"token=fake+token": "malformed", "token=fake%2Btoken": "token_valid", "token=fake%20token": "malformed"} {
-		r := NewRequest([][2]string{{":method", "GET"}, {":path", "/?" + query}})
+		r := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/?" + query}})
 		if got := decided(p.Decide(p.NewState(Host{}), testNow, &r)); got != want {
 			t.Errorf("%s: %s, want %s", query, got, want)
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"bearerauth/filter/jose"
+	"bearerauth/filter/policy/cache"
+	"bearerauth/filter/policy/jwt"
 )
 
 // TestCacheAgrees: over time, key changes and outages, a State with memory and
@@ -122,10 +124,10 @@ func TestGarbageDoesNotDisplaceTokens(t *testing.T) {
 	for i := range 20_000 {
 		p.Decide(s, testNow, bearerRequest("a."+strconv.Itoa(i)+".c"))
 	}
-	if _, ok := (*s.jwt.cache.good.young.of(s.hash.sum(good).lo))[s.hash.sum(good).lo]; !ok {
+	if _, ok := (*s.jwt.Cache.Good.Young.Of(s.hash.Sum(good).Lo))[s.hash.Sum(good).Lo]; !ok {
 		t.Error("the good token was forgotten")
 	}
-	if n := s.jwt.cache.bad.length(); n > badTokenBytes/entryOverhead+1 {
+	if n := s.jwt.Cache.Bad.Len(); n > jwt.BadTokenBytes/cache.EntryOverhead+1 {
 		t.Errorf("%d refusals remembered", n)
 	}
 }
@@ -133,34 +135,34 @@ func TestGarbageDoesNotDisplaceTokens(t *testing.T) {
 // TestGenerations: what is asked for stays, what is not goes, and the limit holds.
 func TestGenerations(t *testing.T) {
 	t.Parallel()
-	g := newGenerations(100*(entryOverhead+10), func(int) int { return 10 })
-	key := func(i int) tokenKey { return tokenKey{lo: uint64(i) * 0x9e3779b97f4a7c15, hi: 1} }
+	g := cache.NewGenerations(100*(cache.EntryOverhead+10), func(int) int { return 10 })
+	key := func(i int) cache.Name { return cache.Name{Lo: uint64(i) * 0x9e3779b97f4a7c15, Hi: 1} }
 	for i := range 10_000 {
-		g.put(key(i), i)
-		if v, ok := g.get(key(0)); !ok || v != 0 {
+		g.Put(key(i), i)
+		if v, ok := g.Get(key(0)); !ok || v != 0 {
 			t.Fatalf("after %d others: %d %v", i, v, ok)
 		}
-		if n := g.length(); n > 100 {
+		if n := g.Len(); n > 100 {
 			t.Fatalf("%d entries", n)
 		}
 	}
-	if _, ok := g.get(key(5000)); ok {
+	if _, ok := g.Get(key(5000)); ok {
 		t.Error("an entry that nobody asked for is still there")
 	}
-	if _, ok := g.get(tokenKey{lo: 0, hi: 2}); ok {
+	if _, ok := g.Get(cache.Name{Lo: 0, Hi: 2}); ok {
 		t.Error("half of a key was enough")
 	}
-	g.drop(key(0))
-	if _, ok := g.get(key(0)); ok {
+	g.Drop(key(0))
+	if _, ok := g.Get(key(0)); ok {
 		t.Error("a dropped entry is still there")
 	}
-	g.sweep(func(int) bool { return true })
-	if g.length() != 0 || g.youngBytes != 0 {
-		t.Errorf("%d entries, %d bytes after a sweep of all", g.length(), g.youngBytes)
+	g.Sweep(func(int) bool { return true })
+	if g.Len() != 0 || g.YoungBytes != 0 {
+		t.Errorf("%d entries, %d bytes after a sweep of all", g.Len(), g.YoungBytes)
 	}
-	off := newGenerations(0, func(int) int { return 0 })
-	off.put(key(1), 1)
-	if _, ok := off.get(key(1)); ok {
+	off := cache.NewGenerations(0, func(int) int { return 0 })
+	off.Put(key(1), 1)
+	if _, ok := off.Get(key(1)); ok {
 		t.Error("a memory without room keeps something")
 	}
 }
@@ -169,20 +171,20 @@ func TestGenerations(t *testing.T) {
 // tokens, in either half of the memory.
 func TestGenerationsCompareWholeKeys(t *testing.T) {
 	t.Parallel()
-	g := newGenerations(2*4*entryOverhead, func(int) int { return 0 })
-	g.put(tokenKey{lo: 1, hi: 1}, 7)
+	g := cache.NewGenerations(2*4*cache.EntryOverhead, func(int) int { return 0 })
+	g.Put(cache.Name{Lo: 1, Hi: 1}, 7)
 	for i := range uint64(6) {
 		for _, hi := range []uint64{0, 2} {
-			if v, ok := g.get(tokenKey{lo: 1, hi: hi}); ok {
+			if v, ok := g.Get(cache.Name{Lo: 1, Hi: hi}); ok {
 				t.Fatalf("after %d: %d is found under another key", i, v)
 			}
 		}
-		g.put(tokenKey{lo: 100 + i, hi: 1}, 8)
+		g.Put(cache.Name{Lo: 100 + i, Hi: 1}, 8)
 	}
-	if len(*g.old.of(1)) == 0 {
+	if len(*g.Old.Of(1)) == 0 {
 		t.Fatal("nothing has grown old")
 	}
-	if v, ok := g.get(tokenKey{lo: 1, hi: 1}); !ok || v != 7 {
+	if v, ok := g.Get(cache.Name{Lo: 1, Hi: 1}); !ok || v != 7 {
 		t.Errorf("%d, %v under its own key", v, ok)
 	}
 }
@@ -197,12 +199,12 @@ func TestRefusalsAreForgotten(t *testing.T) {
 	token := newTestIssuer().sign(nil, nil)
 	for after, want := range []int{1, 0, 1} {
 		checks = 0
-		if got := decided(p.Decide(s, testNow.Add(time.Duration(after)*badTokenSeconds*time.Second-time.Duration(after%2)*time.Second), bearerRequest(token))); got != "bad_signature" || checks != want {
+		if got := decided(p.Decide(s, testNow.Add(time.Duration(after)*jwt.BadTokenSeconds*time.Second-time.Duration(after%2)*time.Second), bearerRequest(token))); got != "bad_signature" || checks != want {
 			t.Errorf("after %d: %s, %d checks, want %d", after, got, checks, want)
 		}
 	}
 	s.Sweep(testNow.Add(time.Hour))
-	if n := s.jwt.cache.bad.length(); n != 0 {
+	if n := s.jwt.Cache.Bad.Len(); n != 0 {
 		t.Errorf("%d refusals are left", n)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"bearerauth/filter/policy"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/verdict"
 )
 
 // corpus are targets that were read wrongly once, or that other gateways did.
@@ -103,20 +105,20 @@ type judged struct {
 
 func (j *judge) judge(target string) judged {
 	now := time.Unix(1_900_000_000, 0)
-	v := j.policy.Decide(j.state, now, &policy.Request{Method: "GET", Authority: "h", Path: target, HasPath: true})
+	v := j.policy.Decide(j.state, now, &request.Request{Method: "GET", Authority: "h", Path: target, HasPath: true})
 	switch v := v.(type) {
-	case *policy.Allow:
+	case *verdict.Allow:
 		j.opened++
 		return judged{target, true, true}
-	case *policy.Deny:
+	case *verdict.Deny:
 		switch v.Reason {
-		case policy.ReasonNonCanonicalPath:
+		case verdict.ReasonNonCanonicalPath:
 			j.crowded++
 			return judged{target: target}
-		case policy.ReasonForbidden:
+		case verdict.ReasonForbidden:
 			j.bound++
 			return judged{target: target}
-		case policy.ReasonMissing:
+		case verdict.ReasonMissing:
 			return judged{target, false, true}
 		}
 	}

@@ -9,13 +9,14 @@ import (
 	"testing"
 
 	"bearerauth/filter/policy"
+	configuration "bearerauth/filter/policy/config"
 )
 
 // problems are those of a configuration, by their path.
 func problems(t *testing.T, config string) map[string]string {
 	t.Helper()
 	_, err := policy.Parse([]byte(config))
-	var all *policy.ConfigError
+	var all *configuration.ConfigError
 	if !errors.As(err, &all) {
 		t.Fatalf("no problems in %s: %v", config, err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"bearerauth/filter/corpus"
 	"bearerauth/filter/policy"
+	configuration "bearerauth/filter/policy/config"
 )
 
 // parserOnlyMessages begin what only the parser can find wrong, in JSON that
@@ -335,7 +336,7 @@ func parserOnlyMessage(message string, met map[string]bool) bool {
 
 // parserOnlyValue: a schema looks neither into a JWK Set that is a string, nor
 // into PEM, nor into the environment.
-func parserOnlyValue(doc any, p policy.Problem) bool {
+func parserOnlyValue(doc any, p configuration.Problem) bool {
 	path := strings.Split(p.Path, ".")
 	switch last := path[len(path)-1]; last {
 	case "jwks", "pem":
@@ -369,7 +370,7 @@ func compare(t *testing.T, s *jsonschema.Schema, met map[string]bool, doc any) {
 	case err == nil && invalid != nil:
 		t.Errorf("stricter than the parser: %v\n%s", invalid, short(config))
 	case err != nil && invalid == nil:
-		var all *policy.ConfigError
+		var all *configuration.ConfigError
 		if !errors.As(err, &all) {
 			t.Fatal(err)
 		}

@@ -1,0 +1,59 @@
+package policy
+
+import (
+	"strings"
+
+	"bearerauth/filter/policy/credential"
+	"bearerauth/filter/policy/request"
+)
+
+// AppendForged appends the names of those headers or trailers in pairs that
+// only the filter may set, as they stand there: an upstream that maps headers
+// to variables reads x_auth_subject, and perhaps x.auth.subject, as
+// x-auth-subject.
+func (p *Policy) AppendForged(names []string, pairs [][2]string) []string {
+	return p.tells.Owned.AppendForged(names, pairs)
+}
+
+// AppendCredentials appends the names of trailers that look like credentials: no
+// rule reads them there, so none stays.
+func (p *Policy) AppendCredentials(names []string, trailers [][2]string) []string {
+	return p.locations.AppendTrailers(names, trailers)
+}
+
+// forged reports whether the client sent a header that the filter will remove and
+// no honest one sends.
+func (p *Policy) forged(r *request.Request) bool {
+	return len(p.tells.Owned.AppendForged(nil, r.Headers)) > 0 || p.locations.Misspelt(r)
+}
+
+// Redacted is a :path without the parameters that may hold a token, in whatever
+// spelling, and reports whether it had any. A refused request goes nowhere, but
+// access logs show its path.
+func (p *Policy) Redacted(target string) (string, bool) {
+	if strings.IndexByte(target, '?') < 0 && strings.IndexByte(target, '#') < 0 {
+		return target, false
+	}
+	if len(target) > credential.MaxRedacted {
+		path, _, _ := strings.Cut(target, "?")
+		path, _, _ = strings.Cut(path, "#")
+		return path, true
+	}
+	parameters := credential.Locations{List: []credential.Location{credential.AccessToken}}
+	for _, l := range p.locations.List {
+		if l.Kind == credential.Query && l.Name != credential.AccessToken.Name {
+			parameters.List = append(parameters.List, l)
+		}
+	}
+	all := credential.Mask{Named: credential.Everywhere, Aliased: credential.Everywhere}
+	rest, fragment, _ := strings.Cut(target, "#")
+	redacted := parameters.StripParameters(rest, all)
+	if fragment != "" {
+		// OAuth's implicit grant put tokens there (RFC 6749 section 4.2.2).
+		_, fragment, _ = strings.Cut(parameters.StripParameters("?"+fragment, all), "?")
+	}
+	if fragment != "" {
+		redacted += "#" + fragment
+	}
+	return redacted, len(redacted) != len(target)
+}

@@ -1,0 +1,66 @@
+package config
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"bearerauth/filter/policy/syntax"
+)
+
+// Duration reads a member such as "30s": digits and one of ms, s, m, h. It
+// returns byDefault where the member is absent or wrong.
+func (o *Object) Duration(name string, byDefault, least, most time.Duration) time.Duration {
+	n := o.Get(name)
+	if n == nil {
+		return byDefault
+	}
+	want := "want a duration from " + formatDuration(least) + " to " + formatDuration(most)
+	if n.Kind != '"' {
+		o.Problems.Add(n.Path, want+", got "+KindName(n.Kind))
+		return byDefault
+	}
+	d, ok := parseDuration(n.Text)
+	if !ok || d < least || d > most {
+		o.Problems.Add(n.Path, want+", got "+Quote(n.Text))
+		return byDefault
+	}
+	return d
+}
+
+var durationUnits = []struct {
+	suffix string
+	unit   time.Duration
+}{{"ms", time.Millisecond}, {"s", time.Second}, {"m", time.Minute}, {"h", time.Hour}}
+
+func parseDuration(s string) (time.Duration, bool) {
+	digits := 0
+	for digits < len(s) && syntax.IsDigit(s[digits]) {
+		digits++
+	}
+	if digits == 0 || digits > 9 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s[:digits], 10, 32)
+	if err != nil {
+		return 0, false
+	}
+	for _, u := range durationUnits {
+		if s[digits:] == u.suffix {
+			if n > uint64(math.MaxInt64/u.unit) {
+				return 0, false // it would begin again at zero
+			}
+			return time.Duration(n) * u.unit, true
+		}
+	}
+	return 0, false
+}
+
+func formatDuration(d time.Duration) string {
+	for i := len(durationUnits) - 1; i >= 0; i-- {
+		if u := durationUnits[i]; d%u.unit == 0 && (d > 0 || u.suffix == "s") {
+			return strconv.FormatInt(int64(d/u.unit), 10) + u.suffix
+		}
+	}
+	return d.String()
+}

@@ -1,0 +1,164 @@
+package config
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"bearerauth/filter/policy/syntax"
+)
+
+// What a configured string has to look like. Each function returns what was
+// wanted, or "".
+
+const MaxTextBytes = 1024
+
+func WantName(s string) string {
+	if len(s) == 0 || len(s) > 64 {
+		return "want a name of 1 to 64 characters"
+	}
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; !syntax.IsAlpha(c) && !syntax.IsDigit(c) && c != '_' && c != '-' {
+			return "want a name of letters, digits, _ and -"
+		}
+	}
+	return ""
+}
+
+func WantAttributeName(s string) string {
+	if want := WantName(s); want != "" {
+		return "attribute: " + want
+	}
+	if s == "sub" || s == "scope" {
+		return "attribute: this name stands for the token's subject or scopes, want another"
+	}
+	return ""
+}
+
+// WantClaimName allows URIs and the like: claims have such names.
+func WantClaimName(s string) string {
+	if s == "" || len(s) > 256 || !syntax.IsPrintableASCII(s) {
+		return "want the name of a claim: 1 to 256 printable ASCII characters"
+	}
+	return ""
+}
+
+// WantHeaderText is for values that can end up in a header.
+func WantHeaderText(s string) string {
+	if len(s) > MaxTextBytes || !syntax.IsPrintableASCII(s) {
+		return "want 1 to 1024 printable ASCII characters, no space at either end"
+	}
+	return ""
+}
+
+// WantDetail is for texts that end up in a body or, percent-encoded, in grpc-message.
+func WantDetail(s string) string {
+	if s == "" || len(s) > MaxTextBytes || !utf8.ValidString(s) {
+		return "want a text of 1 to 1024 bytes"
+	}
+	for _, r := range s {
+		if r < 0x20 || r == 0x7f {
+			return "want a text without control characters"
+		}
+	}
+	return ""
+}
+
+func WantScope(s string) string {
+	if !syntax.IsScopeToken(s) {
+		return `want a scope: printable ASCII without space, " and \`
+	}
+	return ""
+}
+
+func WantMethod(s string) string {
+	for i := 0; i < len(s); i++ {
+		if !syntax.IsTchar(s[i]) {
+			return "want a method such as GET; methods are case-sensitive"
+		}
+	}
+	if s == "" {
+		return "want a method such as GET; methods are case-sensitive"
+	}
+	if upper := strings.ToUpper(s); s != upper && isStandardMethod(upper) {
+		return "methods are case-sensitive: want " + upper
+	}
+	return ""
+}
+
+func isStandardMethod(s string) bool {
+	switch s {
+	case "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH":
+		return true
+	}
+	return false
+}
+
+// WantOwnHeader is for headers that the filter sets: those that Envoy or the
+// connection lives by are not ours to write.
+func WantOwnHeader(s string) string {
+	if len(s) == 0 || len(s) > 128 {
+		return "want a header name of 1 to 128 characters"
+	}
+	if s[0] == ':' {
+		return "want a header name, not a pseudo-header"
+	}
+	for i := 0; i < len(s); i++ {
+		if !syntax.IsTchar(s[i]) || s[i] >= 'A' && s[i] <= 'Z' {
+			return "want a header name in lower case"
+		}
+	}
+	name := strings.ReplaceAll(s, "_", "-")
+	if strings.HasPrefix(name, "x-envoy-") {
+		return "want a header that is not one of Envoy's own x-envoy-*"
+	}
+	switch name {
+	case "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+		"te", "trailer", "transfer-encoding", "upgrade":
+		return "want a header that is not hop-by-hop"
+	case "host", "authorization", "content-length", "content-type", "cookie", "expect":
+		return "want a header of its own, not " + name
+	}
+	return ""
+}
+
+// Time returns the zero time where the member is absent or wrong.
+func (o *Object) Time(name string) time.Time {
+	n := o.Get(name)
+	if n == nil {
+		return time.Time{}
+	}
+	const want = "want a time such as 2030-01-31T00:00:00Z"
+	if n.Kind != '"' {
+		o.Problems.Add(n.Path, want+", got "+KindName(n.Kind))
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, n.Text)
+	if err != nil || !IsStrictTime(n.Text) {
+		o.Problems.Add(n.Path, want+", got "+Quote(n.Text))
+		return time.Time{}
+	}
+	if t.Year() < 1970 {
+		o.Problems.Add(n.Path, "want a time in 1970 or later")
+	}
+	return t
+}
+
+// IsStrictTime refuses what time.Parse takes and RFC 3339 does not have: an
+// hour of one digit, a comma before the fraction, an offset of 24:60.
+func IsStrictTime(s string) bool {
+	if s[13] != ':' || s[19] == ',' {
+		return false
+	}
+	n := len(s)
+	return s[n-1] == 'Z' || s[n-5:n-3] < "24" && s[n-2:] < "60"
+}
+
+const ErrNoVariable = "want the name of an environment variable that the VM has (vm_config.environment_variables)"
+
+func WantClaimText(s string) string {
+	if s == "" || len(s) > MaxTextBytes || syntax.HasControl(s) {
+		return "want a text of 1 to 1024 bytes without control characters"
+	}
+	return ""
+}

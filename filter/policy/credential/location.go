@@ -1,0 +1,211 @@
+// Package credential reads tokens where they may be in a request: Authorization (RFC
+// 6750 section 2.1), other headers, cookies and the query (section 2.3). It also takes
+// them out. It verifies none and knows no rule.
+package credential
+
+import (
+	"math/bits"
+	"strings"
+
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/syntax"
+)
+
+// Location is a place in a request where a token may stand.
+type Location struct {
+	Kind   locationKind
+	Name   string // of the header, the cookie or the query parameter
+	prefix string // what a header's value begins with, in lower case
+}
+
+type locationKind uint8
+
+const (
+	Authorization locationKind = iota // RFC 6750 section 2.1
+	header
+	cookie
+	Query // RFC 6750 section 2.3
+)
+
+// Locations are all those at which some provider's tokens may stand.
+type Locations struct {
+	List             []Location
+	kinds            uint8 // of them, a bit for each
+	ReadsAccessToken bool  // one of them is the parameter access_token
+}
+
+// Places is a set of locations: bit i stands for the one at i.
+type Places uint32
+
+const (
+	MaxLocations = 32
+	Everywhere   = ^Places(0)
+)
+
+func (p Places) Has(i int) bool { return p>>i&1 == 1 }
+
+// Read finds what stands at a location other than Authorization, which
+// State.credential reads. Several of a kind are never resolved to
+// the first or the last: the upstream may read the other.
+func (l *Location) Read(r *request.Request, found *Search) Credential {
+	switch l.Kind {
+	case header:
+		return l.readHeader(r)
+	case cookie:
+		return found.cookie()
+	}
+	return found.parameter()
+}
+
+// Search is what was found under the name of a cookie or of a parameter.
+type Search struct {
+	value   string
+	found   int
+	aliased bool
+}
+
+// Search looks for all cookies and parameters at once: how long they are the
+// client chooses.
+func (ls *Locations) Search(at *[MaxLocations]Search, r *request.Request) {
+	if ls.kinds&(1<<cookie) != 0 {
+		for i := range r.Headers {
+			if r.Headers[i][0] == "cookie" {
+				ls.searchCookies(at, r.Headers[i][1])
+			}
+		}
+	}
+	if ls.kinds&(1<<Query) != 0 {
+		ls.searchParameters(at, r.Path)
+	}
+}
+
+func (ls *Locations) searchCookies(at *[MaxLocations]Search, cookies string) {
+	for cookies != "" {
+		var pair string
+		if pair, cookies, _ = strings.Cut(cookies, ";"); pair == "" {
+			continue
+		}
+		name, value := cutCookie(pair)
+		named, alias := ls.like(cookie, name, pair)
+		note(at, named, alias, value)
+	}
+}
+
+func (ls *Locations) searchParameters(at *[MaxLocations]Search, target string) {
+	_, query := cutQuery(target)
+	for query != "" {
+		var pair string
+		if pair, query = syntax.CutPair(query); pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		named, alias := ls.like(Query, name, name)
+		note(at, named, alias, value)
+	}
+}
+
+func note(at *[MaxLocations]Search, named, alias Places, value string) {
+	for all := named | alias; all != 0; all &= all - 1 {
+		found := &at[bits.TrailingZeros32(uint32(all))]
+		if named&all&-all != 0 {
+			found.value = value
+			found.found++
+		} else {
+			found.aliased = true
+		}
+	}
+}
+
+func (l *Location) readHeader(r *request.Request) Credential {
+	value, lines := r.Header(l.Name)
+	switch {
+	case lines == 0:
+		return Credential{Kind: None}
+	case lines > 1:
+		return Credential{Kind: Several, Named: true}
+	case hasStrayBytes(value):
+		return Credential{Kind: Malformed, Named: true}
+	}
+	value = syntax.TrimOWS(value)
+	if len(value) < len(l.prefix) || !syntax.EqualFoldASCII(value[:len(l.prefix)], l.prefix) {
+		return l.readOddHeader(value)
+	}
+	return wholeToken(strings.TrimLeft(value[len(l.prefix):], " "))
+}
+
+// readOddHeader reads a value without the prefix: another scheme, as Basic is in
+// Authorization, unless some upstream finds the prefix in it all the same, by
+// splitting at tabs or commas.
+func (l *Location) readOddHeader(value string) Credential {
+	scheme := strings.TrimRight(l.prefix, " ")
+	for element := range strings.SplitSeq(value, ",") {
+		element = syntax.TrimOWS(element)
+		if len(element) < len(scheme) || !syntax.EqualFoldASCII(element[:len(scheme)], scheme) ||
+			len(element) > len(scheme) && scheme != l.prefix && syntax.IsTchar(element[len(scheme)]) {
+			continue
+		}
+		switch {
+		case len(value) == len(scheme):
+			return Credential{Kind: None, Named: true}
+		case strings.IndexByte(value, ',') >= 0:
+			return Credential{Kind: Several, Named: true}
+		}
+		return Credential{Kind: Malformed, Named: true}
+	}
+	return Credential{Kind: None}
+}
+
+// wholeToken is a credential of which nothing but the token is left.
+func wholeToken(token string) Credential {
+	switch {
+	case token == "":
+		return Credential{Kind: None, Named: true}
+	case len(token) > syntax.MaxTokenBytes || !syntax.IsB64Token(token):
+		return Credential{Kind: Malformed, Named: true}
+	}
+	return Credential{Kind: Bearer, Token: token, Named: true}
+}
+
+func (s *Search) cookie() (c Credential) {
+	switch s.found {
+	case 0:
+		c = Credential{Kind: None}
+	case 1:
+		c = wholeToken(s.value)
+	default:
+		c = Credential{Kind: Several, Named: true}
+	}
+	c.Aliased = s.aliased
+	return c
+}
+
+// cutCookie splits one pair of a Cookie header (RFC 6265 section 4.2.1).
+func cutCookie(pair string) (name, value string) {
+	name, value, _ = strings.Cut(pair, "=")
+	return syntax.TrimOWS(name), syntax.TrimOWS(value)
+}
+
+func (s *Search) parameter() (c Credential) {
+	switch {
+	case s.found == 0:
+		c = Credential{Kind: None}
+	case s.found > 1:
+		c = Credential{Kind: Several, Named: true}
+	case strings.IndexByte(s.value, '+') >= 0:
+		// A space in a form, a plus to others.
+		c = Credential{Kind: Malformed, Named: true}
+	case strings.IndexByte(s.value, '%') >= 0:
+		c = wholeToken(string(syntax.DecodeEvery(nil, s.value)))
+	default:
+		c = wholeToken(s.value)
+	}
+	c.Aliased = s.aliased
+	return c
+}
+
+// cutQuery splits a target at the first `?`; a fragment belongs to neither part.
+func cutQuery(target string) (path, query string) {
+	path, query, _ = strings.Cut(target, "?")
+	query, _, _ = strings.Cut(query, "#")
+	return path, query
+}

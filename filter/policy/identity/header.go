@@ -1,0 +1,175 @@
+package identity
+
+import (
+	"encoding/base64"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"bearerauth/filter/jose"
+	"bearerauth/filter/policy/claims"
+	"bearerauth/filter/policy/config"
+	"bearerauth/filter/policy/syntax"
+)
+
+// ClaimHeader tells the upstream or other filters one claim of a verified token.
+type ClaimHeader struct {
+	claim     int // in Policy.claimRefs
+	told      told
+	Format    ClaimFormat
+	Base64url bool
+	MaxBytes  int
+	deny      bool   // a token without the claim is not enough
+	byDefault string // or, told instead of it
+}
+
+// ClaimFormat is how a claim is written. In each of them no two values are
+// written alike, so that none can pass for another.
+type ClaimFormat int
+
+const (
+	formatText  ClaimFormat = iota // a scalar
+	formatComma                    // a scalar or an array of them, joined
+	formatSpace
+	formatJSON // any value
+)
+
+var ClaimFormatNames = []string{"text", "comma", "space", "json"}
+
+// MaxClaimBytes is as long as a token may be.
+const MaxClaimBytes = syntax.MaxTokenBytes
+
+func (p *Propagation) readClaimHeaders(o *config.Object, t *claims.Table) {
+	for _, item := range o.Array("claim_headers") {
+		c := config.AsObject(item, o.Problems)
+		if c == nil {
+			continue
+		}
+		h := ClaimHeader{claim: t.Read(c)}
+		h.told.header = p.Owned.read(c, "header")
+		if name := c.Checked("filter_state", "", config.WantName); name != "" {
+			h.told.state = "bearerauth.claim." + name
+			for i := range p.claimHeaders {
+				if p.claimHeaders[i].told.state == h.told.state {
+					c.Wrong("filter_state", "want a filter state of its own: "+name+" is set for something else, too")
+				}
+			}
+		}
+		if !c.Has("header") && !c.Has("filter_state") {
+			c.Wrong("header", "want header or filter_state, or both")
+		}
+		h.Format = ClaimFormat(c.Choice("format", ClaimFormatNames...))
+		h.Base64url = c.Boolean("base64url", false)
+		h.MaxBytes = c.Integer("max_bytes", claims.MaxHeaderText, 1, MaxClaimBytes)
+		h.deny = c.Choice("missing", "omit", "deny") == 1
+		h.byDefault = c.Checked("default", "", config.WantHeaderText)
+		if h.deny && c.Has("default") {
+			c.Wrong("default", "want it only where missing is omit")
+		}
+		c.Done()
+		p.claimHeaders = append(p.claimHeaders, h)
+	}
+}
+
+// Text is the claim as it is told, "" where it is missing: absent, of a form
+// that the format has no place for, too long, or nothing.
+func (h *ClaimHeader) Text(value jose.Value) string {
+	var b []byte
+	ok := false
+	switch h.Format {
+	case formatText:
+		b, ok = h.appendScalar(nil, value, 0)
+	case formatComma:
+		b, ok = h.appendItems(nil, value, ',')
+	case formatSpace:
+		b, ok = h.appendItems(nil, value, ' ')
+	case formatJSON:
+		b, ok = appendCompact(nil, value, !h.Base64url), value != nil
+	}
+	if ok && h.Base64url {
+		b = base64.RawURLEncoding.AppendEncode(nil, b)
+	}
+	if !ok || len(b) > h.MaxBytes {
+		return ""
+	}
+	return string(b)
+}
+
+// appendItems writes an array. An item that is empty cannot be seen in a list
+// (RFC 9110 section 5.6.1 has readers ignore it), and nothing else can stand for
+// it: such an array is not told at all.
+func (h *ClaimHeader) appendItems(dst []byte, value jose.Value, separator byte) (_ []byte, ok bool) {
+	if value.Kind() != '[' {
+		return h.appendScalar(dst, value, separator)
+	}
+	ok = true
+	first := true
+	value.Items(func(item jose.Value) bool {
+		if !first {
+			dst = append(dst, separator)
+		}
+		first = false
+		before := len(dst)
+		dst, ok = h.appendScalar(dst, item, separator)
+		ok = ok && len(dst) > before
+		return ok
+	})
+	return dst, ok
+}
+
+// appendScalar writes a string, or a number or boolean as it is written:
+// 9007199254740993 stays what it is.
+func (h *ClaimHeader) appendScalar(dst []byte, value jose.Value, separator byte) (_ []byte, ok bool) {
+	s := scalarOf(value)
+	if s.Kind == 0 {
+		return dst, false
+	}
+	if !h.Base64url {
+		return claims.AppendHeaderText(dst, s.Text, separator), true
+	}
+	for i := 0; i < len(s.Text); i++ {
+		// A separator inside an item would make two of one, here too.
+		if c := s.Text[i]; separator != 0 && (c == separator || c == '%') {
+			dst = claims.AppendPercent(dst, c)
+		} else {
+			dst = append(dst, c)
+		}
+	}
+	return dst, true
+}
+
+// appendCompact writes JSON without its white space, and as ASCII on demand.
+// Numbers, escapes and the order of members stay as they are.
+func appendCompact(dst []byte, value jose.Value, ascii bool) []byte {
+	inString := false
+	for i := 0; i < len(value); i++ {
+		c := value[i]
+		switch {
+		case !inString:
+			if c != ' ' && c != '\t' && c != '\n' && c != '\r' {
+				dst = append(dst, c)
+			}
+			inString = c == '"'
+		case c == '\\': // valid JSON goes on behind it
+			i++
+			dst = append(dst, c, value[i])
+		case ascii && c >= 0x7f:
+			char, n := utf8.DecodeRune(value[i:])
+			i += n - 1
+			if char >= 0x10000 {
+				high, low := utf16.EncodeRune(char)
+				dst = appendEscape(dst, high)
+				char = low
+			}
+			dst = appendEscape(dst, char)
+		default:
+			dst = append(dst, c)
+			inString = c != '"'
+		}
+	}
+	return dst
+}
+
+func appendEscape(dst []byte, char rune) []byte {
+	const digits = "0123456789abcdef"
+	return append(dst, '\\', 'u', digits[char>>12&15], digits[char>>8&15], digits[char>>4&15], digits[char&15])
+}

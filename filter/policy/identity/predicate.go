@@ -1,0 +1,146 @@
+package identity
+
+import (
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+
+	"bearerauth/filter/policy/claims"
+	"bearerauth/filter/policy/config"
+)
+
+// predicateNames are the members of a predicate beside claim, of which it has
+// exactly one.
+var predicateNames = []string{"equal", "one_of", "contains", "matches", "exists"}
+
+// predicate is what a rule asks of one claim.
+type predicate struct {
+	claim      int
+	kind       string // one of predicateNames
+	values     []Scalar
+	expression *regexp.Regexp
+	text       string // of the expression
+}
+
+// ReadPredicates reads what a rule asks of claims, as facts that must all hold.
+func ReadPredicates(o *config.Object, t *claims.Table, q *questions) (mask Facts) {
+	for _, item := range o.Array("claims") {
+		c := config.AsObject(item, o.Problems)
+		if c == nil {
+			continue
+		}
+		before := len(o.Problems.List)
+		asked := readPredicate(c, t)
+		if len(o.Problems.List) == before {
+			mask = mask.With(q.predicate(&asked))
+		}
+	}
+	return mask
+}
+
+func readPredicate(o *config.Object, t *claims.Table) predicate {
+	asked := predicate{claim: t.Read(o)}
+	if n := o.Get("equal"); n != nil {
+		asked.values = append(asked.values, readScalar(n, o.Problems))
+	}
+	for _, item := range o.Array("one_of") {
+		asked.values = append(asked.values, readScalar(item, o.Problems))
+	}
+	if n := o.Get("contains"); n != nil {
+		asked.values = append(asked.values, readScalar(n, o.Problems))
+	}
+	o.Checked("matches", "", func(s string) string {
+		expression, err := config.CompileAnchored(s)
+		if err != nil {
+			return err.Error()
+		}
+		asked.expression, asked.text = expression, s
+		return ""
+	})
+	if !o.Boolean("exists", true) {
+		o.Wrong("exists", "want true: no rule can ask that a claim is absent")
+	}
+	o.Done()
+	count := 0
+	for _, name := range predicateNames {
+		if o.Has(name) {
+			count++
+			asked.kind = name
+		}
+	}
+	if count != 1 {
+		o.Problems.Add(o.Path, "want exactly one of "+strings.Join(predicateNames, ", "))
+	}
+	return asked
+}
+
+// readScalar reads a value to compare claims with.
+func readScalar(n *config.Node, p *config.Problems) Scalar {
+	switch n.Kind {
+	case '"':
+		return Scalar{'"', config.CheckedString(n, p, "", config.WantClaimText)}
+	case '0':
+		if n.Rounded {
+			p.Add(n.Path, "want a number that a Struct can hold exactly, a whole one below 2^53: this one may be another than was written")
+		}
+		return Scalar{'0', n.Text}
+	case 't':
+		return Scalar{'t', "true"}
+	case 'f':
+		return Scalar{'f', "false"}
+	}
+	p.Add(n.Path, "want a string, a number or a boolean, got "+config.KindName(n.Kind))
+	return Scalar{}
+}
+
+// predicate is the fact that a predicate asks for. Two that say the same share
+// one.
+func (q *questions) predicate(asked *predicate) int {
+	name := asked.name()
+	if bit, ok := q.Known[name]; ok {
+		return bit
+	}
+	if q.Known == nil {
+		q.Known = map[string]int{}
+	}
+	bit := q.Count
+	q.Count++
+	q.Known[name] = bit
+	about := q.about(asked.claim)
+	switch asked.kind {
+	case "equal", "one_of":
+		for _, value := range asked.values {
+			about.Is[value] = append(about.Is[value], bit)
+		}
+	case "contains":
+		about.has[asked.values[0]] = append(about.has[asked.values[0]], bit)
+	case "matches":
+		about.patterns = append(about.patterns, patternQuestion{asked.expression, bit})
+	case "exists":
+		about.exists = bit
+	}
+	return bit
+}
+
+// name tells predicates apart. Each part says how long it is, so that no two
+// different ones have one name.
+func (asked *predicate) name() string {
+	kind := asked.kind
+	if kind == "equal" {
+		kind = "one_of"
+	}
+	parts := []string{strconv.Itoa(asked.claim), kind, asked.text}
+	values := make([]string, 0, len(asked.values))
+	for _, value := range asked.values {
+		values = append(values, string(value.Kind)+value.Text)
+	}
+	sort.Strings(values)
+	var b strings.Builder
+	for _, part := range append(parts, values...) {
+		b.WriteString(strconv.Itoa(len(part)))
+		b.WriteByte(':')
+		b.WriteString(part)
+	}
+	return b.String()
+}

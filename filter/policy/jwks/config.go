@@ -1,0 +1,289 @@
+package jwks
+
+import (
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"bearerauth/filter/jose"
+	"bearerauth/filter/policy/config"
+	"bearerauth/filter/policy/syntax"
+)
+
+// symmetric are the algorithms whose key also signs.
+var symmetric = jose.Algorithms(0).With(jose.HS256).With(jose.HS384).With(jose.HS512)
+
+// ReadKeys reads where a provider's keys come from: exactly one source.
+func (ks *Sources) ReadKeys(o *config.Object, provider string, issuers, keyIDs []string) (ring Ring) {
+	ring.KeyIDs = keyIDs
+	algorithms := readAlgorithms(o)
+	before := len(o.Problems.List)
+	var inline []*jose.Key
+	count := 0
+	if n := o.Get("jwks"); n != nil {
+		count++
+		inline = readInlineSet(n, o.Problems)
+	}
+	if n := o.Get("pem"); n != nil {
+		count++
+		config.CheckedString(n, o.Problems, "", func(s string) string {
+			keys, err := jose.ParsePEM([]byte(s))
+			if err != nil {
+				return err.Error()
+			}
+			inline = keys
+			return ""
+		})
+	}
+	if secret, where := readSecret(o); where != "" {
+		count++
+		if len(o.Problems.List) == before {
+			inline = secretKeys(o, where, secret, algorithms)
+		}
+	}
+	if o.Has("jwks_uri") || o.Has("discovery") {
+		count++
+		ring.Source = ks.read(o, provider, issuers)
+	} else {
+		refuseNetworkMembers(o)
+	}
+	if count != 1 {
+		o.Problems.Add(o.Path, "want exactly one source of keys: jwks, pem, secret, secret_environment, jwks_uri or discovery")
+		return ring
+	}
+	if ring.Source != nil {
+		if !o.Has("algorithms") {
+			o.Wrong("algorithms", "want the algorithms to accept, as in [\"RS256\"]: keys that are fetched do not decide it")
+		}
+		if algorithms&symmetric != 0 {
+			o.Wrong("algorithms", "want no HS algorithm for keys that are fetched: a secret is not for a network")
+		}
+		ring.Algorithms = algorithms
+		ring.Source.ring = ring
+		return ring
+	}
+	if len(o.Problems.List) > before {
+		// What broken keys would serve is unknown.
+		return ring
+	}
+	ring.keys = &jose.KeySet{Keys: inline}
+	ring.Algorithms = deriveAlgorithms(o, inline, algorithms)
+	if why := ring.tooDear(ring.keys); why != "" {
+		o.Problems.Add(o.Path, why+": want fewer keys, or key_ids, with which tokens without a kid are refused")
+	}
+	return ring
+}
+
+// refuseNetworkMembers is for a provider whose keys are not fetched.
+func refuseNetworkMembers(o *config.Object) {
+	o.Asked = append(o.Asked, "jwks_uri", "discovery")
+	for _, name := range []string{
+		"cluster", "jwks_clusters", "timeout", "refresh", "min_refresh", "max_refresh", "max_stale",
+	} {
+		if o.Get(name) != nil {
+			o.Wrong(name, "want it only with jwks_uri or discovery")
+		}
+	}
+}
+
+// readAlgorithms reads the allow-list; none of it is ever taken from a token.
+func readAlgorithms(o *config.Object) (set jose.Algorithms) {
+	for _, name := range o.Strings("algorithms", func(s string) string {
+		if _, ok := jose.ParseAlgorithm(s); !ok {
+			return "want one of " + jose.AllAlgorithms.String() + ", got " + config.Quote(s)
+		}
+		return ""
+	}) {
+		algorithm, _ := jose.ParseAlgorithm(name)
+		set = set.With(algorithm)
+	}
+	return set
+}
+
+// deriveAlgorithms is the allow-list where the keys are in the configuration:
+// what is listed, else what the keys say themselves.
+func deriveAlgorithms(o *config.Object, keys []*jose.Key, listed jose.Algorithms) jose.Algorithms {
+	var all jose.Algorithms
+	for _, key := range keys {
+		all |= key.Algorithms()
+	}
+	if listed == 0 {
+		for _, key := range keys {
+			if len(key.Algorithms().List()) > 1 {
+				o.Wrong("algorithms", "want the algorithms to accept: the keys do not say which, they could serve "+all.String())
+				return 0
+			}
+		}
+		return all
+	}
+	if listed&^all != 0 {
+		o.Wrong("algorithms", "want only what the keys can serve, "+all.String()+", got "+(listed&^all).String())
+	}
+	return listed
+}
+
+func readInlineSet(n *config.Node, p *config.Problems) []*jose.Key {
+	document := n.Text
+	switch n.Kind {
+	case '{':
+		document = string(n.AppendJSON(nil))
+	case '"':
+	default:
+		p.Add(n.Path, "want a JWK Set, as an object or as a string that holds it, got "+config.KindName(n.Kind))
+		return nil
+	}
+	set, err := jose.ParseSet([]byte(document), jose.AllowSecrets)
+	if err != nil {
+		p.Add(n.Path, err.Error())
+		return nil
+	}
+	// A set that was copied from an issuer has keys for encryption and of types to
+	// come: they are left out as those of a fetched set are (RFC 7517 section 5).
+	for _, skipped := range set.Skipped {
+		p.Warn(n.Path, notUsed(skipped))
+	}
+	if set.Private > 0 {
+		// Whoever can read the configuration could sign tokens.
+		p.Add(n.Path, "want public keys only: take the members d, p, q, dp, dq, qi and oth out, and replace the keys that they were in")
+	}
+	return set.Keys
+}
+
+// notUsed is a warning about a key.
+func notUsed(s jose.Skipped) string {
+	name := "keys[" + strconv.Itoa(s.Index) + "]"
+	if s.KeyID != "" {
+		name += ", kid " + config.Quote(s.KeyID) + ","
+	}
+	return name + " is not used: " + s.Why
+}
+
+// readSecret returns a secret and the member that it came from.
+func readSecret(o *config.Object) (secret []byte, where string) {
+	if n := o.Get("secret"); n != nil {
+		where = "secret"
+		config.CheckedString(n, o.Problems, "", func(s string) string {
+			decoded, ok := jose.DecodeBase64(s)
+			if !ok {
+				return "want the secret's octets as base64url without padding"
+			}
+			secret = decoded
+			return ""
+		})
+	}
+	if n := o.Get("secret_environment"); n != nil {
+		if where != "" {
+			o.Wrong("secret_environment", "want only one of secret and secret_environment")
+		}
+		where = "secret_environment"
+		config.CheckedString(n, o.Problems, "", func(s string) string {
+			value, ok := o.Problems.Environment(s)
+			if !ok {
+				return config.ErrNoVariable
+			}
+			secret = []byte(value)
+			return ""
+		})
+	}
+	return secret, where
+}
+
+func secretKeys(o *config.Object, where string, secret []byte, algorithms jose.Algorithms) (keys []*jose.Key) {
+	if algorithms == 0 || algorithms&^symmetric != 0 {
+		o.Wrong("algorithms", "want HS256, HS384 or HS512 with a secret")
+		return nil
+	}
+	for _, algorithm := range algorithms.List() {
+		key, err := jose.NewSecret("", false, secret, algorithm)
+		if err != nil {
+			o.Wrong(where, err.Error())
+			return nil
+		}
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// read reads a source of keys on the network.
+func (ks *Sources) read(o *config.Object, provider string, issuers []string) *Source {
+	k := &Source{index: len(*ks), provider: provider}
+	cluster := o.Checked("cluster", "", WantCluster)
+	if !o.Has("cluster") {
+		o.Wrong("cluster", "want the name of the Envoy cluster that leads to the issuer")
+	}
+	discovery := o.Boolean("discovery", false)
+	var uri config.Endpoint
+	o.Checked("jwks_uri", "", func(s string) (why string) {
+		uri, why = config.ParseURI(s)
+		return why
+	})
+	uri.Cluster = cluster
+	k.clusters = readClusters(o)
+	switch {
+	case o.Has("jwks_uri") && discovery:
+		o.Wrong("discovery", "want only one of jwks_uri and discovery")
+	case o.Has("jwks_uri"):
+		k.keys = uri
+	case !discovery:
+		o.Wrong("discovery", "want true, or jwks_uri instead")
+	case len(issuers) != 1:
+		o.Wrong("discovery", "want exactly one issuer to discover the keys of")
+	default:
+		k.issuer = issuers[0]
+		_, why := config.ParseURI(k.issuer)
+		e, _ := config.ParseURI(strings.TrimSuffix(k.issuer, "/") + "/.well-known/openid-configuration")
+		if why != "" || strings.IndexByte(k.issuer, '?') >= 0 {
+			o.Wrong("issuer", "want a URI without a query, or the keys cannot be discovered from it")
+		}
+		e.Cluster = cluster
+		k.discovery = e
+	}
+	if k.clusters != nil && !discovery {
+		o.Wrong("jwks_clusters", "want it only with discovery")
+	}
+	k.timeout = o.Duration("timeout", 5*time.Second, 10*time.Millisecond, time.Minute)
+	k.Refresh = o.Duration("refresh", 10*time.Minute, time.Second, 24*time.Hour)
+	k.Least = o.Duration("min_refresh", time.Minute, time.Second, 24*time.Hour)
+	k.Most = o.Duration("max_refresh", 24*time.Hour, time.Second, 7*24*time.Hour)
+	k.MaxStale = o.Duration("max_stale", 24*time.Hour, 10*time.Second, 30*24*time.Hour)
+	k.Least = min(k.Least, k.Refresh)
+	if k.Most < k.Refresh {
+		o.Wrong("max_refresh", "want at least as long as refresh")
+	}
+	if k.MaxStale < k.Most && o.Has("max_refresh") || k.MaxStale < k.Refresh {
+		o.Wrong("max_stale", "want at least as long as refresh and max_refresh: keys would be given up before they are fetched again")
+	}
+	k.Most = min(k.Most, k.MaxStale)
+	*ks = append(*ks, k)
+	return k
+}
+
+func WantCluster(s string) string {
+	if len(s) > 512 || !syntax.IsPrintableASCII(s) {
+		return "want the name of an Envoy cluster"
+	}
+	return ""
+}
+
+// readClusters reads which cluster leads to which host, where an issuer's keys
+// are not at the issuer's own.
+func readClusters(o *config.Object) map[string]string {
+	c := o.Object("jwks_clusters")
+	if c == nil {
+		return nil
+	}
+	clusters := map[string]string{}
+	members := append([]config.Member(nil), c.Members...)
+	sort.Slice(members, func(i, j int) bool { return members[i].Name < members[j].Name })
+	for _, m := range members {
+		if e, why := config.ParseURI("https://" + m.Name); why != "" || e.Authority != m.Name {
+			o.Problems.Add(m.Value.Path, "want a host such as www.example.com as the member's name")
+		}
+		clusters[m.Name] = config.CheckedString(m.Value, o.Problems, "", WantCluster)
+	}
+	if len(members) == 0 {
+		o.Problems.Add(c.Path, "want at least one host, got an empty object")
+	}
+	return clusters
+}

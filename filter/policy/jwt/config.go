@@ -1,0 +1,170 @@
+package jwt
+
+import (
+	"strings"
+
+	"bearerauth/filter/policy/claims"
+	"bearerauth/filter/policy/config"
+	"bearerauth/filter/policy/jwks"
+	"bearerauth/filter/policy/syntax"
+)
+
+// Read reads a provider of type "jwt". ask is the provider that is asked about each
+// token that has verified, "" for none.
+func (ps *Providers) Read(o *config.Object, index int, name string, table *claims.Table, sources *jwks.Sources) (ask string) {
+	before := len(o.Problems.List)
+	j := &Provider{index: index, name: name}
+	issuers := readIssuers(o)
+	j.Validator = claims.ReadValidator(o, table)
+	any := o.Boolean("insecure_any_issuer_and_audience", false)
+	named := o.Has("issuer") || o.Has("issuers") || o.Has("issuer_template") || o.Has("audiences")
+	switch {
+	case !named && !any:
+		o.Wrong("issuer", "want an issuer or audiences, or everybody's tokens pass whose keys these are; insecure_any_issuer_and_audience says that this is meant")
+	case named && any:
+		o.Wrong("insecure_any_issuer_and_audience", "want it only without issuer and audiences")
+	}
+	j.AllowNoExpiry = o.Boolean("insecure_allow_no_expiry", false)
+	if j.AllowNoExpiry && j.MaxLifetime > 0 {
+		o.Wrong("insecure_allow_no_expiry", "want it only without max_lifetime, which needs an expiry")
+	}
+	for _, typ := range o.Strings("types", wantMediaType) {
+		j.types = append(j.types, MediaType(typ))
+	}
+	keyIDs := o.Strings("key_ids", config.WantClaimText)
+	ask = o.Checked("introspect_after_verify", "", config.WantName)
+	var names []string
+	for _, i := range issuers {
+		names = append(names, i.issuer)
+	}
+	j.Ring = sources.ReadKeys(o, name, names, keyIDs)
+	o.Done()
+	if len(o.Problems.List) == before {
+		ps.add(o, j, issuers, table)
+	}
+	return ask
+}
+
+type namedIssuer struct {
+	issuer, claim, value string
+}
+
+// readIssuers reads the issuers that a provider's tokens may name: one, a list,
+// or a template with one claim in it, as https://login.example/{tid}/v2.0.
+func readIssuers(o *config.Object) (list []namedIssuer) {
+	kinds := 0
+	if s := o.Checked("issuer", "", config.WantClaimText); o.Has("issuer") {
+		kinds++
+		list = append(list, namedIssuer{issuer: s})
+	}
+	if names := o.Strings("issuers", config.WantClaimText); o.Has("issuers") {
+		kinds++
+		for _, s := range names {
+			list = append(list, namedIssuer{issuer: s})
+		}
+	}
+	template := o.Checked("issuer_template", "", wantIssuerTemplate)
+	values := o.Strings("issuer_template_values", wantTemplateValue)
+	if o.Has("issuer_template") {
+		kinds++
+		before, rest, _ := strings.Cut(template, "{")
+		claim, after, _ := strings.Cut(rest, "}")
+		for _, value := range values {
+			list = append(list, namedIssuer{before + value + after, claim, value})
+		}
+	}
+	if o.Has("issuer_template") != o.Has("issuer_template_values") {
+		o.Wrong("issuer_template_values", "want issuer_template and the values that its claim may have, both or none")
+	}
+	if kinds > 1 {
+		o.Wrong("issuer", "want only one of issuer, issuers, issuer_template")
+	}
+	return list
+}
+
+func wantIssuerTemplate(s string) string {
+	before, rest, _ := strings.Cut(s, "{")
+	claim, _, closed := strings.Cut(rest, "}")
+	if !closed || strings.Count(s, "{") != 1 || strings.Count(s, "}") != 1 ||
+		before == "" || config.WantClaimName(claim) != "" || config.WantClaimText(s) != "" {
+		return "want an issuer with one claim in braces, as in https://login.example/{tid}/v2.0"
+	}
+	return ""
+}
+
+// wantTemplateValue keeps a value from changing the shape of the issuer.
+func wantTemplateValue(s string) string {
+	for i := 0; i < len(s); i++ {
+		if !syntax.IsUnreserved(s[i]) {
+			return "want letters, digits, -, ., _ and ~"
+		}
+	}
+	if s == "" || len(s) > 256 {
+		return "want 1 to 256 letters, digits, -, ., _ and ~"
+	}
+	return ""
+}
+
+func wantMediaType(s string) string {
+	if MediaType(s) == SignedType {
+		// They are about tokens, and everybody who asks gets them (RFC 9701 section 8.1).
+		return "want the types of access tokens, not that of answers about them"
+	}
+	if len(s) > 128 || !syntax.IsScopeToken(s) || strings.Count(s, "/") > 1 || s[0] == '/' || s[len(s)-1] == '/' {
+		return "want a media type such as at+jwt"
+	}
+	return ""
+}
+
+// add makes the provider known by its issuers. Whose token one is
+// must not depend on an order.
+func (ps *Providers) add(o *config.Object, j *Provider, issuers []namedIssuer, table *claims.Table) {
+	at := len(ps.List)
+	ps.List = append(ps.List, j)
+	if len(issuers) == 0 {
+		for _, other := range ps.any {
+			if shareKeyID(other, j) {
+				o.Wrong("issuer", "want it: the provider "+other.name+" takes every issuer already (or give both key_ids of their own)")
+				return
+			}
+		}
+		ps.any = append(ps.any, j)
+		return
+	}
+	if ps.Issuers == nil {
+		ps.Issuers = map[string][]issuerRule{}
+	}
+	for _, i := range issuers {
+		rule := issuerRule{provider: at, claim: -1, value: i.value}
+		if i.claim != "" {
+			rule.claim = table.Index(i.claim)
+		}
+		for _, other := range ps.Issuers[i.issuer] {
+			if shareAudience(ps.List[other.provider], j) && shareKeyID(ps.List[other.provider], j) {
+				o.Problems.Add(o.Path, "want audiences or key_ids of its own: the provider "+ps.List[other.provider].name+" has the same issuer "+config.Quote(i.issuer))
+				return
+			}
+		}
+		ps.Issuers[i.issuer] = append(ps.Issuers[i.issuer], rule)
+	}
+}
+
+func shareKeyID(a, b *Provider) bool {
+	if len(a.KeyIDs) == 0 || len(b.KeyIDs) == 0 {
+		return true
+	}
+	for _, id := range b.KeyIDs {
+		if syntax.Contains(a.KeyIDs, id) {
+			return true
+		}
+	}
+	return false
+}
+
+func shareAudience(a, b *Provider) bool {
+	return len(a.Audiences) == 0 || len(b.Audiences) == 0 || a.TakesAudience(b.Audiences) || b.TakesAudience(a.Audiences)
+}
+
+// SignedType is the typ of signed answers, by which no other JWT of the server is
+// taken for one (RFC 9701 section 5).
+const SignedType = "token-introspection+jwt"

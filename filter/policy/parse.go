@@ -1,0 +1,258 @@
+package policy
+
+import (
+	"sort"
+
+	"bearerauth/filter/policy/config"
+	"bearerauth/filter/policy/credential"
+	"bearerauth/filter/policy/identity"
+	"bearerauth/filter/policy/match"
+	"bearerauth/filter/policy/reply"
+	"bearerauth/filter/policy/revocation"
+	"bearerauth/filter/policy/syntax"
+	"bearerauth/filter/policy/verdict"
+)
+
+// Parse reads a plugin configuration that needs nothing from the environment.
+// Its error is a *ConfigError with every problem found; then there is no Policy.
+func Parse(config []byte) (*Policy, error) {
+	return ParseWith(config, func(string) (string, bool) { return "", false })
+}
+
+// ParseWith is Parse with an environment, where a configuration can leave its secrets.
+func ParseWith(text []byte, environment func(name string) (string, bool)) (*Policy, error) {
+	problems := config.Problems{Environment: environment}
+	root := config.ReadDocument(text, &problems)
+	if root == nil {
+		return nil, problems.Err()
+	}
+	p := &Policy{}
+	p.read(&config.Object{Node: root, Problems: &problems})
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	p.warnings = problems.Warnings
+	return p, nil
+}
+
+func (p *Policy) read(o *config.Object) {
+	p.realm = o.Checked("realm", "bearerauth", config.WantHeaderText)
+	refusals := &reply.RefusalOptions{Realm: p.realm, Format: reply.BodyFormat(o.Choice("body_format", reply.BodyFormatNames...))}
+	p.rejectNonCanonical = o.Choice("non_canonical_paths", "judge", "reject") == 1
+	refusals.Details = readDetails(o, verdict.DefaultDetails)
+	refusals.Headers = reply.ReadRefusalHeaders(o, nil)
+	p.forwardAuthorization = o.Boolean("forward_authorization", false)
+	p.cacheBytes = o.Integer("token_cache_bytes", 4<<20, 0, 256<<20)
+	p.tells.Read(o, &p.claims)
+	p.readProviders(o)
+	p.revocations = revocation.Read(o, &p.claims, len(p.jwt.List) > 0, p.jwt.Takes)
+	p.resources, refusals.Metadata = reply.ReadResources(o)
+	p.cors = reply.ReadCORS(o)
+	ready := reply.NewRefusals(refusals)
+	p.negotiates = refusals.Format == reply.BodyNegotiate
+	p.readRules(o, refusals, ready)
+	p.tells.Questions.Known = nil
+	p.static.Identify(&p.tells, &p.claims)
+	p.fallback = &rule{
+		forwardAuthorization: p.forwardAuthorization,
+		places:               credential.Everywhere,
+		refusals:             ready,
+	}
+	p.preflight = &rule{access: accessAnonymous, refusals: ready}
+	o.Done()
+}
+
+// readDetails reads the texts of refusals that replace those given.
+func readDetails(o *config.Object, details [verdict.NumDetails]string) [verdict.NumDetails]string {
+	d := o.Object("details")
+	if d == nil {
+		return details
+	}
+	for i, name := range verdict.DetailNames {
+		if name != "" {
+			details[i] = d.Checked(name, details[i], config.WantDetail)
+		}
+	}
+	d.Done()
+	return details
+}
+
+func (p *Policy) readProviders(o *config.Object) {
+	n := o.Get("providers")
+	if n == nil {
+		o.Wrong("providers", "want an object with at least one provider")
+		return
+	}
+	providers := config.AsObject(n, o.Problems)
+	if providers == nil {
+		return
+	}
+	if len(providers.Members) == 0 {
+		providers.Problems.Add(providers.Path, "want at least one provider, got an empty object")
+	}
+	// A Struct has lost the order of its members, so it may not count.
+	members := append([]config.Member(nil), providers.Members...)
+	sort.Slice(members, func(i, j int) bool { return members[i].Name < members[j].Name })
+	var by []askedBy
+	for _, m := range members {
+		if want := config.WantName(m.Name); want != "" {
+			o.Problems.Add(m.Value.Path, want)
+		}
+		index := len(p.providers)
+		p.providers = append(p.providers, m.Name)
+		provider := config.AsObject(m.Value, o.Problems)
+		if provider == nil {
+			p.places = append(p.places, 0)
+			continue
+		}
+		provider.Secretive = true
+		if !provider.Has("type") {
+			provider.Wrong("type", "want one of static, jwt, introspection")
+		}
+		p.places = append(p.places, p.locations.Read(provider, p.tells.Owned.Have))
+		switch provider.Choice("type", "static", "jwt", "introspection") {
+		case 1:
+			if ask := p.jwt.Read(provider, index, m.Name, &p.claims, &p.sources); ask != "" {
+				by = append(by, askedBy{index, ask, provider.At("introspect_after_verify")})
+			}
+		case 2:
+			p.introspectors.Read(provider, index, m.Name, p.places, &p.claims, &p.sources)
+		default:
+			p.static.Read(provider, index, m.Name)
+		}
+	}
+	p.resolveAsked(by, o.Problems)
+}
+
+func (p *Policy) provider(name string) int {
+	for i := range p.providers {
+		if p.providers[i] == name {
+			return i
+		}
+	}
+	return -1
+}
+
+func (p *Policy) wantProvider(name string) string {
+	if p.provider(name) < 0 {
+		return "want one of the providers, got " + config.Quote(name)
+	}
+	return ""
+}
+
+func (p *Policy) readRules(o *config.Object, common *reply.RefusalOptions, ready *reply.Refusals) {
+	for _, item := range o.Array("rules") {
+		r := config.AsObject(item, o.Problems)
+		if r == nil {
+			continue
+		}
+		before := len(o.Problems.List)
+		rule := p.readRule(r, common, ready)
+		rule.path = item.Path
+		if len(o.Problems.List) > before {
+			// What a broken rule would match is unknown.
+			continue
+		}
+		for _, earlier := range p.rules {
+			if earlier.match.Covers(&rule.match) {
+				o.Problems.Add(item.Path, "can never apply: "+earlier.path+" matches whatever this rule matches and comes first")
+				break
+			}
+		}
+		p.rules = append(p.rules, rule)
+	}
+	p.index = match.NewIndex(matches(p.rules))
+}
+
+func (p *Policy) readRule(o *config.Object, common *reply.RefusalOptions, ready *reply.Refusals) *rule {
+	r := &rule{name: o.Checked("name", "", config.WantName)}
+	if m := o.Object("match"); m != nil {
+		r.match = match.Read(m, p.tells.Owned.Have, &p.properties)
+	}
+	r.access = access(o.Choice("access", accessNames...))
+	r.forwardAuthorization = o.Boolean("forward_authorization", p.forwardAuthorization)
+	p.readWhose(o, r)
+	r.shadow = o.Boolean("shadow", false)
+	r.scopes = o.Strings("scopes", config.WantScope)
+	for _, scope := range r.scopes {
+		r.needsScopes = r.needsScopes.With(p.tells.Questions.Scope(scope))
+	}
+	for _, scope := range o.Strings("any_scopes", config.WantScope) {
+		r.needsAnyScope = r.needsAnyScope.With(p.tells.Questions.Scope(scope))
+		if !syntax.Contains(r.scopes, scope) {
+			r.scopes = append(r.scopes, scope)
+		}
+	}
+	r.needsClaims = identity.ReadPredicates(o, &p.claims, &p.tells.Questions)
+	r.forwardUnverified = o.Boolean("insecure_forward_unverified_token", false)
+	own := *common
+	if format := reply.BodyFormat(o.Choice("body_format", reply.BodyFormatNames...)); o.Has("body_format") {
+		own.Format = format
+	}
+	own.Details = readDetails(o, common.Details)
+	own.Headers = reply.ReadRefusalHeaders(o, common.Headers)
+	own.Scopes = r.scopes
+	own.Metadata = p.resources.ReadMetadataURL(o, common.Metadata)
+	p.negotiates = p.negotiates || own.Format == reply.BodyNegotiate
+	o.Done()
+	p.checkRule(o, r)
+	r.refusals = ready
+	if own.Metadata != common.Metadata || o.Has("body_format") || o.Has("details") || o.Has("refusal_headers") || len(own.Scopes) > 0 {
+		r.refusals = reply.NewRefusals(&own)
+	}
+	return r
+}
+
+// readWhose reads whose tokens a rule takes, and so where it looks for them.
+func (p *Policy) readWhose(o *config.Object, r *rule) {
+	r.places = credential.Everywhere
+	if names := o.Strings("providers", p.wantProvider); o.Has("providers") {
+		r.providers = make([]bool, len(p.providers))
+		r.places = 0
+		for _, name := range names {
+			r.providers[p.provider(name)] = true
+			r.places |= p.places[p.provider(name)]
+		}
+	}
+	var seen credential.Places
+	before := len(o.Problems.List)
+	for _, name := range o.Strings("all_of", p.wantProvider) {
+		provider := p.provider(name)
+		if seen&p.places[provider] != 0 {
+			o.Wrong("all_of", "want providers whose tokens stand at different token_locations: "+config.Quote(name)+" shares one with another")
+		}
+		seen |= p.places[provider]
+		r.allOf = append(r.allOf, provider)
+	}
+	if o.Has("all_of") && len(r.allOf) < 2 && len(o.Problems.List) == before {
+		o.Wrong("all_of", "want at least two providers")
+	}
+	if o.Has("all_of") && o.Has("providers") {
+		o.Wrong("all_of", "want providers or all_of, not both")
+	}
+}
+
+// checkRule finds members that would be of no effect beside the others.
+func (p *Policy) checkRule(o *config.Object, r *rule) {
+	if !r.access.verifies() {
+		for _, name := range []string{"providers", "all_of", "scopes", "any_scopes", "claims"} {
+			if o.Has(name) {
+				o.Wrong(name, `want no such member in a rule with access `+config.Quote(accessNames[r.access])+": no token is verified")
+			}
+		}
+	}
+	if r.shadow && r.access != accessToken && r.access != accessDeny {
+		o.Wrong("shadow", "want it only in a rule with access token or deny")
+	}
+	if o.Has("insecure_forward_unverified_token") && r.access != accessAnonymous && r.access != accessPresenceOnly && !r.shadow {
+		o.Wrong("insecure_forward_unverified_token", "want it only in a rule with access anonymous or insecure_presence_only, or in shadow")
+	}
+	if o.Has("forward_authorization") && r.access == accessDeny && !r.shadow {
+		o.Wrong("forward_authorization", "want no such member in a rule with access deny: nothing is forwarded")
+	}
+	for _, name := range []string{"protected_resource", "resource_metadata"} {
+		if o.Has(name) && (r.access == accessDeny || r.access == accessAnonymous) {
+			o.Wrong(name, "want no such member in a rule with access "+config.Quote(accessNames[r.access])+": it asks nobody for a token")
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package reply
+
+import (
+	"strings"
+
+	"bearerauth/filter/policy/config"
+	"bearerauth/filter/policy/match"
+	"bearerauth/filter/policy/request"
+	"bearerauth/filter/policy/syntax"
+	"bearerauth/filter/policy/verdict"
+)
+
+// CORS lets browsers ask before they send a token, and read why it was refused
+// (Fetch standard, sections 3.2.2 and 4.8).
+type CORS struct {
+	Preflight   bool
+	anyOrigin   bool
+	origins     []string
+	credentials bool
+}
+
+// Passes reports whether a request is exactly a CORS preflight, which never has
+// credentials: OPTIONS with one Origin and one Access-Control-Request-Method.
+func (c *CORS) Passes(v *match.View) bool {
+	r := v.Request
+	if !c.Preflight || r.Method != "OPTIONS" || !r.HasPath || v.RequestPath().Suspect() {
+		return false
+	}
+	// Envoy joins several lines of these two with a comma.
+	origin, hasOrigin := onlyHeader(r, "origin")
+	method, hasMethod := onlyHeader(r, "access-control-request-method")
+	return hasOrigin && hasMethod && !strings.ContainsAny(origin, ", ") && syntax.IsToken(method)
+}
+
+// onlyHeader is the value of a header that stands once and is not empty.
+func onlyHeader(r *request.Request, name string) (value string, ok bool) {
+	value, lines := r.Header(name)
+	return value, lines == 1 && value != ""
+}
+
+// Readable adds to a refusal what lets a script of a permitted origin read it.
+func (c *CORS) Readable(d *verdict.Deny, r *request.Request) *verdict.Deny {
+	origin, ok := onlyHeader(r, "origin")
+	if !ok || !c.anyOrigin && !syntax.Contains(c.origins, origin) {
+		return d
+	}
+	if c.anyOrigin {
+		origin = "*"
+	} else {
+		origin = strings.Clone(origin)
+	}
+	with := *d
+	with.Headers = append(append(make([][2]string, 0, len(d.Headers)+4), d.Headers...),
+		[2]string{"access-control-allow-origin", origin},
+		[2]string{"access-control-expose-headers", "www-authenticate, retry-after"},
+		[2]string{"vary", "origin"})
+	if c.credentials {
+		with.Headers = append(with.Headers, [2]string{"access-control-allow-credentials", "true"})
+	}
+	return &with
+}
+
+func ReadCORS(o *config.Object) *CORS {
+	c := o.Object("cors")
+	if c == nil {
+		return nil
+	}
+	found := &CORS{Preflight: c.Boolean("preflight", false), credentials: c.Boolean("allow_credentials", false)}
+	for _, origin := range c.Strings("allowed_origins", wantOrigin) {
+		found.anyOrigin = found.anyOrigin || origin == "*"
+		found.origins = append(found.origins, origin)
+	}
+	c.Done()
+	switch {
+	case len(c.Members) == 0:
+		c.Problems.Add(c.Path, "want preflight, allowed_origins or both")
+	case found.anyOrigin && len(found.origins) > 1:
+		c.Wrong("allowed_origins", `want "*" alone or no "*"`)
+	case found.credentials && found.anyOrigin:
+		c.Wrong("allow_credentials", "want it only with origins by name: browsers take no * with credentials")
+	case found.credentials && len(found.origins) == 0:
+		c.Wrong("allow_credentials", "want it only with allowed_origins")
+	}
+	return found
+}
+
+// wantOrigin is an origin as browsers write it (RFC 6454 section 6.2).
+func wantOrigin(s string) string {
+	const want = "want an origin as browsers write it, such as https://app.example, without a path; or *"
+	if s == "*" {
+		return ""
+	}
+	e, why := config.ParseURI(s)
+	if why != "" || strings.HasSuffix(s, "/") || e.Path != "/" || strings.ToLower(s) != s ||
+		e.Scheme == "https" && strings.HasSuffix(e.Authority, ":443") || e.Scheme == "http" && strings.HasSuffix(e.Authority, ":80") {
+		return want
+	}
+	if _, ok := request.PlainHost(e.Authority); !ok {
+		return want
+	}
+	return ""
+}

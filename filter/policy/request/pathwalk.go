@@ -1,0 +1,212 @@
+package request
+
+import (
+	"strings"
+
+	"bearerauth/filter/policy/syntax"
+)
+
+// Bounds on the closure of one path. Past them the path is crowded: no honest
+// client sends it, it opens nothing, and what binds it cannot be said in full.
+const (
+	MaxReadings      = 100      // readings of one path
+	MaxReadingsBytes = 20 << 10 // bytes of all of them
+	// Bytes that steps read, most of them to find what another order of steps found
+	// before; stepCost is what a step costs beside. A long path has longWalk times its
+	// bytes more: its readings are few.
+	maxWalkedBytes = 10 << 10
+	longWalk       = 4
+	stepCost       = 16
+)
+
+// Walk finds readings. It has the memory for them, so that a hostile path
+// leaves no garbage: a State keeps one.
+type Walk struct {
+	memory []byte // of all readings but the raw one, one behind the other
+	list   []string
+	marks  []pathMark // of the list
+}
+
+// pathMark is what is known of one reading.
+type pathMark struct {
+	hash uint64
+	has  pathTrait
+}
+
+// Readings walks the closure of a path breadth first, the raw path first; full says
+// that only a part is listed. A path without a slash at its start is one only to
+// Envoy, and to URL parsers a scheme, a host or worse. Of those `*` has a meaning.
+func (w *Walk) Readings(path string) (list []string, full bool) {
+	w.list = append(w.list[:0], path)
+	if len(path) > MaxOddPath || path == "" || path[0] != '/' {
+		return w.list, path != "*"
+	}
+	if w.memory == nil {
+		w.memory = make([]byte, MaxReadingsBytes)
+	}
+	w.marks = append(w.marks[:0], markPath(path))
+	used, left := 0, maxWalkedBytes+longWalk*len(path)
+	for i := 0; i < len(w.list); i++ {
+		reading, has := w.list[i], w.marks[i].has
+		for k := range pathSteps {
+			if pathSteps[k].changes&has == 0 {
+				continue
+			}
+			if left -= len(reading) + stepCost; left < 0 || len(w.memory)-used < len(reading) {
+				return w.list, true
+			}
+			next := syntax.Borrow(w.memory[used : used+pathSteps[k].take(w.memory[used:], reading)])
+			mark := markPath(next)
+			if w.knows(next, mark.hash) {
+				continue
+			}
+			if len(w.list) == MaxReadings {
+				return w.list, true
+			}
+			used += len(next)
+			w.list, w.marks = append(w.list, next), append(w.marks, mark)
+		}
+	}
+	return w.list, false
+}
+
+// knows compares the whole, too: a client can find two paths with one hash.
+func (w *Walk) knows(reading string, hash uint64) bool {
+	for i := range w.marks {
+		if w.marks[i].hash == hash && w.list[i] == reading {
+			return true
+		}
+	}
+	return false
+}
+
+// pathTrait is what some step changes in a reading.
+type pathTrait uint32
+
+const (
+	escapedUnreserved pathTrait = 1 << iota
+	escapedOrdinary
+	escapedSlash
+	escapedBackslash
+	escapedSemicolon
+	escapedEnd // `?` or `#`
+	escapedPercent
+	escapedWide // %u00XX
+	hasOverlong // UTF-8
+	hasBackslash
+	hasSemicolon
+	hasQuestion
+	hasHash
+	hasNUL
+	hasControls // that URL parsers skip
+	hasSpaces   // where a name may end
+	hasPluses   // in a segment that has nothing else but dots
+	hasDots     // a segment of them
+	hasSlashes  // two in a row
+	hasHost     // begins with two slashes
+)
+
+// escapeTraits says of what kind the escape of a byte is. Servers differ in which
+// they decode: Envoy only the unreserved ones, Apache and Tomcat may leave `%2f` and
+// decode `%3b`.
+var escapeTraits = func() (table [256]pathTrait) {
+	for c := range table {
+		table[c] = escapedOrdinary
+		if syntax.IsUnreserved(byte(c)) {
+			table[c] = escapedUnreserved
+		}
+	}
+	table['/'], table['\\'], table[';'] = escapedSlash, escapedBackslash, escapedSemicolon
+	table['?'], table['#'], table['%'] = escapedEnd, escapedEnd, escapedPercent
+	return table
+}()
+
+// plainBytes are those that bring no trait.
+var plainBytes = func() (table [256]bool) {
+	for c := range table {
+		table[c] = c > ' ' && c != '/' && c != '\\' && c != ';' && c != '?' && c != '#' && c != '%' &&
+			c != 0xc0 && c != 0xc1 && c != 0xe0 && c != 0xf0
+	}
+	return table
+}()
+
+func markPath(s string) pathMark {
+	const offset, prime = 14695981039346656037, 1099511628211 // of FNV-1a
+	m := pathMark{hash: offset}
+	if strings.HasPrefix(s, "//") {
+		m.has = hasHost
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		m.hash = (m.hash ^ uint64(c)) * prime
+		if !plainBytes[c] {
+			m.has |= traitAt(s, i)
+		}
+	}
+	return m
+}
+
+// segmentTrait looks at the first segment of s, see isBlank.
+func segmentTrait(s string) pathTrait {
+	dots, spaces := 0, 0
+	for i := 0; i < len(s) && s[i] != '/'; i++ {
+		switch s[i] {
+		case '.':
+			dots++
+		case '+', ' ':
+			spaces++
+		default:
+			return 0
+		}
+	}
+	switch {
+	case spaces > 0:
+		return hasPluses
+	case dots <= 2:
+		return hasDots
+	}
+	return 0
+}
+
+func traitAt(s string, i int) pathTrait {
+	rest := s[i+1:]
+	switch s[i] {
+	case '/':
+		if rest != "" && rest[0] == '/' {
+			return hasSlashes
+		}
+		if rest == "" || rest[0] != '.' && rest[0] != '+' && rest[0] != ' ' {
+			return 0
+		}
+		return segmentTrait(rest)
+	case '%':
+		if c, ok := syntax.EscapeAt(s, i); ok {
+			return escapeTraits[c]
+		}
+		if isWideEscape(rest) {
+			return escapedWide
+		}
+		return 0
+	case '\\':
+		return hasBackslash
+	case ';':
+		return hasSemicolon
+	case '?':
+		return hasQuestion
+	case '#':
+		return hasHash
+	case ' ':
+		if rest == "" || rest[0] == '/' || rest[0] == '.' || rest[0] == ' ' {
+			return hasSpaces
+		}
+		return 0
+	case 0:
+		return hasNUL | hasControls
+	case 0xc0, 0xc1, 0xe0, 0xf0:
+		if overlongAt(s, i) > 0 {
+			return hasOverlong
+		}
+		return 0
+	}
+	return hasControls
+}

@@ -1,0 +1,105 @@
+// Package request is one HTTP request as the host gave it, and every reading that an
+// upstream may make of its path (RFC 3986 and what servers do beyond it), of its
+// authority and of the names of its parameters. It knows no rule.
+package request
+
+import (
+	"strings"
+	"time"
+
+	"bearerauth/filter/policy/fetch"
+)
+
+// Request is what the policy sees of one HTTP request: the header pairs as the
+// host gave them, several lines of one name as several pairs, names in lower
+// case. It borrows the strings: it is valid only during one call.
+type Request struct {
+	Method    string
+	Scheme    string
+	Authority string // host and perhaps port, from :authority
+	Path      string // :path with query and whatever else the client sent
+	HasPath   bool   // CONNECT has none
+	Headers   [][2]string
+
+	// Properties are those of Policy.Properties, in its order.
+	Properties []Property
+
+	// MayWait: there is room and time for this request to wait.
+	MayWait bool
+	// KnownMayWait: there is, if its token was good a moment ago. Some room is
+	// kept for those, so that a flood of garbage which waits does not take all.
+	KnownMayWait bool
+	// Since is when this request was judged first, if it has waited since then.
+	Since time.Time
+	// Failed is what it waited for last, if that settled without an answer: it does
+	// not wait for the same again. The zero Errand is none.
+	Failed fetch.Errand
+}
+
+func PatienceOf(r *Request) fetch.Patience {
+	switch {
+	case r.MayWait:
+		return fetch.MayWait
+	case r.KnownMayWait:
+		return fetch.WaitIfKnown
+	}
+	return fetch.StaleOK
+}
+
+// NewRequest reads the pseudo-headers out of the pairs.
+func NewRequest(pairs [][2]string) (r Request) {
+	r.Read(pairs)
+	return r
+}
+
+// Read makes r the request of these pairs.
+func (r *Request) Read(pairs [][2]string) {
+	*r = Request{Headers: pairs}
+	for i := range pairs {
+		name := pairs[i][0]
+		if len(name) == 0 || name[0] != ':' {
+			continue
+		}
+		switch value := pairs[i][1]; name {
+		case ":method":
+			r.Method = value
+		case ":scheme":
+			r.Scheme = value
+		case ":authority":
+			r.Authority = value
+		case ":path":
+			r.Path, r.HasPath = value, true
+		}
+	}
+}
+
+// Header is the last line of a header, and how many lines it has.
+func (r *Request) Header(name string) (value string, lines int) {
+	for i := range r.Headers {
+		if r.Headers[i][0] == name {
+			value = r.Headers[i][1]
+			lines++
+		}
+	}
+	return value, lines
+}
+
+// IsGRPC recognises a gRPC request exactly as Envoy does: to any other, Envoy
+// sends the body as it is.
+func IsGRPC(r *Request) bool {
+	const grpc = "application/grpc"
+	for i := range r.Headers {
+		if r.Headers[i][0] == "content-type" {
+			value := r.Headers[i][1]
+			return strings.HasPrefix(value, grpc) &&
+				(len(value) == len(grpc) || value[len(grpc)] == '+')
+		}
+	}
+	return false
+}
+
+// Property is a property of the request's host, as Policy.Properties names it.
+type Property struct {
+	Value string
+	OK    bool // the host has it
+}

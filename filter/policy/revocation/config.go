@@ -1,0 +1,161 @@
+package revocation
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"bearerauth/filter/jose"
+	"bearerauth/filter/policy/claims"
+	"bearerauth/filter/policy/config"
+	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/jwks"
+	"bearerauth/filter/policy/syntax"
+)
+
+// Read reads which tokens end before they expire, and where more of
+// them are listed. It comes after the providers.
+func Read(o *config.Object, t *claims.Table, someJWTs bool, takes func(issuer string) bool) *Revocations {
+	n := o.Get("revocations")
+	if n == nil {
+		return nil
+	}
+	c := config.AsObject(n, o.Problems)
+	if c == nil {
+		return nil
+	}
+	r := &Revocations{jti: t.Index("jti")}
+	r.readInline(c, takes)
+	c.Checked("uri", "", func(s string) (why string) {
+		r.Source, why = config.ParseURI(s)
+		return why
+	})
+	r.Source.Cluster = c.Checked("cluster", "", jwks.WantCluster)
+	r.timeout = c.Duration("timeout", 5*time.Second, 10*time.Millisecond, time.Minute)
+	r.refresh = c.Duration("refresh", 30*time.Second, time.Second, 24*time.Hour)
+	r.maxStale = c.Duration("max_stale", max(time.Hour, r.refresh), time.Second, 30*24*time.Hour)
+	r.passStale = c.Boolean("insecure_pass_when_stale", false)
+	r.requireJTI = c.Boolean("require_jti", false)
+	if c.Has("uri") {
+		if !c.Has("cluster") {
+			c.Wrong("cluster", "want the name of the Envoy cluster that leads to the list")
+		}
+		if r.maxStale < r.refresh {
+			c.Wrong("max_stale", "want at least as long as refresh: the list would be too old before it is fetched again")
+		}
+	} else {
+		if !c.Has("entries") {
+			c.Wrong("uri", "want entries, or a uri to fetch them from, or both")
+		}
+		for _, name := range []string{"cluster", "timeout", "refresh", "max_stale", "insecure_pass_when_stale"} {
+			if c.Has(name) {
+				c.Wrong(name, "want it only with uri")
+			}
+		}
+	}
+	if !someJWTs && len(o.Problems.List) == 0 {
+		o.Problems.Add(c.Path, "want a provider of type jwt: only what such a provider has verified can be revoked here")
+	}
+	c.Done()
+	return r
+}
+
+func (r *Revocations) readInline(o *config.Object, takes func(issuer string) bool) {
+	items := o.Array("entries")
+	if len(items) > MaxRevocations {
+		o.Wrong("entries", "want at most "+strconv.Itoa(MaxRevocations)+" entries")
+		return
+	}
+	var reader jose.Reader
+	before := len(o.Problems.List)
+	for _, item := range items {
+		// By the code that reads them from the network.
+		e, member, why := readRevocation(&reader, item.AppendJSON(nil))
+		switch {
+		case why != "" && config.IsMemberName(member):
+			o.Problems.Add(config.JoinPath(item.Path, member), why)
+		case why != "":
+			o.Problems.Add(item.Path, why)
+		case before == 0 && e.by != byKeyOfAll && !takes(e.issuer):
+			// Without a slash too many it would have ended somebody's token.
+			o.Problems.Add(config.JoinPath(item.Path, "iss"), "no provider takes tokens of this issuer, got "+config.Quote(e.issuer))
+		default:
+			r.entries = append(r.entries, e)
+		}
+	}
+}
+
+// readRevocation reads one entry, and returns what is wrong with which member.
+// The entry borrows from item.
+func readRevocation(r *jose.Reader, item jose.Value) (e revocation, member, why string) {
+	if item.Kind() != '{' {
+		return e, "", "want an object"
+	}
+	members, err := r.Object(item)
+	if err != nil {
+		return e, "", err.Error()
+	}
+	var has struct{ iss, before bool }
+	e.before = math.Inf(1)
+	names := 0
+	for _, m := range members {
+		name := string(m.Name)
+		switch name {
+		case "issued_before":
+			var ok bool
+			if e.before, ok = revocationTime(m.Value); !ok {
+				return e, name, "want a time such as 2030-01-31T00:00:00Z, or seconds since 1970, until the year 9999"
+			}
+			has.before = true
+			continue
+		case "iss", "jti", "sub", "kid":
+		default:
+			return e, name, "unknown member: want one of iss, jti, sub, issued_before, kid"
+		}
+		text, ok := m.Value.Text()
+		if !ok || len(text) == 0 {
+			return e, name, "want a text of at least one character"
+		}
+		if name == "iss" {
+			e.issuer, has.iss = syntax.Borrow(text), true
+			continue
+		}
+		names++
+		e.name = syntax.Borrow(text)
+		switch name {
+		case "jti":
+			e.by = byJTI
+		case "sub":
+			e.by = bySubject
+		case "kid":
+			e.by = byKey
+		}
+	}
+	switch {
+	case names != 1:
+		return e, "", "want exactly one of jti, sub and kid"
+	case e.by == byKey && !has.iss:
+		e.by = byKeyOfAll
+	case !has.iss:
+		return e, "iss", "want it, too: a jti or sub is one issuer's own, only a kid can do without"
+	}
+	if has.before != (e.by == bySubject) {
+		return e, "issued_before", "want it with sub, and only with sub: tokens that were issued earlier are revoked"
+	}
+	return e, "", ""
+}
+
+// revocationTime reads RFC 3339 or RFC 7519's NumericDate.
+func revocationTime(v jose.Value) (float64, bool) {
+	text, ok := v.Text()
+	if !ok {
+		var c claims.Claims
+		date := c.Date(v)
+		return date.Seconds, date.Set
+	}
+	t, err := time.Parse(time.RFC3339, string(text))
+	if err != nil || !config.IsStrictTime(string(text)) || t.Year() < 1970 {
+		return 0, false
+	}
+	return fetch.Seconds(t), true
+}

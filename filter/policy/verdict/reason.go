@@ -1,0 +1,193 @@
+package verdict
+
+// Reason says why a request was let through or refused. It is a closed list:
+// the status, the challenge, the log's word, the access log's details and the
+// metric's label all come from the one table below.
+type Reason uint8
+
+// The zero Reason is a failure of the filter itself, so that what was never
+// decided denies.
+const (
+	ReasonInternal Reason = iota
+	ReasonMissing
+	ReasonMalformed
+	ReasonSeveralCredentials
+	ReasonNonCanonicalPath
+	ReasonConnection
+	ReasonUnknownToken
+	ReasonOtherProvider
+	ReasonNotYetValid
+	ReasonExpired
+	ReasonInsufficientScope
+	ReasonInsufficientClaims
+	ReasonForbidden
+	ReasonMalformedToken
+	ReasonAlgorithm
+	ReasonUnknownKey
+	ReasonTooManyKeys
+	ReasonBadSignature
+	ReasonWrongIssuer
+	ReasonWrongAudience
+	ReasonWrongType
+	ReasonWrongSubject
+	ReasonWrongClaim
+	ReasonNoExpiry
+	ReasonLifetime
+	ReasonSenderConstrained
+	ReasonKeysUnavailable
+	ReasonIntrospectionUnavailable
+	ReasonInactive
+	ReasonRevoked
+	ReasonRevocationsUnavailable
+	ReasonWrongLocation
+	ReasonTokenValid
+	ReasonAnonymous
+	ReasonOptionalMissing
+	ReasonPresenceOnly
+	ReasonShadow
+	ReasonPreflight
+	ReasonMetadata
+
+	NumReasons int = iota
+)
+
+// The kinds of refusal, each with a text that a configuration can replace.
+const (
+	detailInternal = iota
+	detailMissingToken
+	detailInvalidRequest
+	detailInvalidToken
+	detailInsufficientScope
+	detailForbidden
+	detailUnavailable
+
+	NumDetails
+)
+
+var (
+	DetailNames = [NumDetails]string{
+		"", "missing_token", "invalid_request", "invalid_token", "insufficient_scope", "forbidden",
+		"unavailable",
+	}
+	DefaultDetails = [NumDetails]string{
+		"Internal error", "Not authenticated", "Malformed credentials",
+		"Invalid authentication credentials", "Insufficient scope", "Forbidden",
+		"Token verification is unavailable",
+	}
+)
+
+// Effect is what follows from a Reason. The zero outcome is a 500.
+type Effect struct {
+	word        string
+	Allows      bool
+	Answers     bool // neither passes nor refuses: a Reply
+	Status      uint32
+	GrpcStatus  int32  // google.rpc.Code, for gRPC requests
+	Detail      int    // which text the body has
+	Challenges  bool   // with WWW-Authenticate
+	Code        string // RFC 6750 section 3.1; "" where no credentials were sent
+	Description string // RFC 6750 error_description
+}
+
+var Effects = [NumReasons]Effect{
+	ReasonInternal: {word: "internal", Status: 500, GrpcStatus: 13, Detail: detailInternal},
+	ReasonMissing:  {word: "missing", Status: 401, GrpcStatus: 16, Detail: detailMissingToken, Challenges: true},
+	ReasonMalformed: {
+		word: "malformed", Status: 400, GrpcStatus: 16, Detail: detailInvalidRequest, Challenges: true,
+		Code: "invalid_request", Description: "The credentials are malformed",
+	},
+	ReasonSeveralCredentials: {
+		word: "several_credentials", Status: 400, GrpcStatus: 16, Detail: detailInvalidRequest, Challenges: true,
+		Code: "invalid_request", Description: "The request has more than one set of credentials",
+	},
+	ReasonNonCanonicalPath: {
+		word: "non_canonical_path", Status: 400, GrpcStatus: 16, Detail: detailInvalidRequest, Challenges: true,
+		Code: "invalid_request", Description: "The path is not in canonical form",
+	},
+	ReasonConnection: {
+		word: "connection_header", Status: 400, GrpcStatus: 16, Detail: detailInvalidRequest, Challenges: true,
+		Code: "invalid_request", Description: "The Connection header names a header that is set here",
+	},
+	ReasonUnknownToken: invalid("unknown_token"),
+	// The token is good, and a 401 would make the client throw it away and fetch the next like it.
+	ReasonOtherProvider: insufficient("other_provider"),
+	ReasonNotYetValid:   invalid("not_yet_valid"),
+	ReasonExpired: {
+		word: "expired", Status: 401, GrpcStatus: 16, Detail: detailInvalidToken, Challenges: true,
+		Code: "invalid_token", Description: "The access token expired",
+	},
+	ReasonInsufficientScope:  insufficient("insufficient_scope"),
+	ReasonInsufficientClaims: insufficient("insufficient_claims"),
+	// No token would help: a challenge would send the client in circles.
+	ReasonForbidden:         {word: "forbidden", Status: 403, GrpcStatus: 7, Detail: detailForbidden},
+	ReasonMalformedToken:    invalid("malformed_token"),
+	ReasonAlgorithm:         invalid("algorithm"),
+	ReasonUnknownKey:        invalid("unknown_key"),
+	ReasonTooManyKeys:       invalid("too_many_keys"),
+	ReasonBadSignature:      invalid("bad_signature"),
+	ReasonWrongIssuer:       invalid("wrong_issuer"),
+	ReasonWrongAudience:     invalid("wrong_audience"),
+	ReasonWrongType:         invalid("wrong_type"),
+	ReasonWrongSubject:      invalid("wrong_subject"),
+	ReasonWrongClaim:        invalid("wrong_claim"),
+	ReasonNoExpiry:          invalid("no_expiry"),
+	ReasonLifetime:          invalid("lifetime"),
+	ReasonSenderConstrained: invalid("sender_constrained"),
+	// Nothing is known about the token: a 401 would make clients throw it away.
+	ReasonKeysUnavailable:          {word: "keys_unavailable", Status: 503, GrpcStatus: 14, Detail: detailUnavailable},
+	ReasonIntrospectionUnavailable: {word: "introspection_unavailable", Status: 503, GrpcStatus: 14, Detail: detailUnavailable},
+	ReasonInactive:                 invalid("inactive"),
+	ReasonRevoked:                  invalid("revoked"),
+	ReasonRevocationsUnavailable:   {word: "revocations_unavailable", Status: 503, GrpcStatus: 14, Detail: detailUnavailable},
+	ReasonWrongLocation:            invalid("wrong_location"),
+	ReasonTokenValid:               {word: "token_valid", Allows: true},
+	ReasonAnonymous:                {word: "anonymous", Allows: true},
+	ReasonOptionalMissing:          {word: "optional_missing", Allows: true},
+	ReasonPresenceOnly:             {word: "presence_only", Allows: true},
+	ReasonShadow:                   {word: "shadow", Allows: true},
+	ReasonPreflight:                {word: "cors_preflight", Allows: true},
+	ReasonMetadata:                 {word: "metadata", Answers: true},
+}
+
+// invalid is the outcome that all refusals of a token share, so that a client
+// cannot tell a bad signature from a key or an issuer that nobody knows.
+func invalid(word string) Effect {
+	return Effect{
+		word: word, Status: 401, GrpcStatus: 16, Detail: detailInvalidToken, Challenges: true,
+		Code: "invalid_token", Description: "The access token is invalid",
+	}
+}
+
+// insufficient is the outcome of a valid token that is not enough. A client
+// need not learn which claims open what: a scope it can ask for.
+func insufficient(word string) Effect {
+	return Effect{
+		word: word, Status: 403, GrpcStatus: 7, Detail: detailInsufficientScope, Challenges: true,
+		Code: "insufficient_scope", Description: "The access token lacks a scope that the request needs",
+	}
+}
+
+// String is the reason's word in logs, metrics and response code details.
+func (r Reason) String() string {
+	if int(r) >= NumReasons {
+		return "internal"
+	}
+	return Effects[r].word
+}
+
+// Allows reports whether requests pass for this reason.
+func (r Reason) Allows() bool { return int(r) < NumReasons && Effects[r].Allows }
+
+// Answers reports whether requests get a Reply for this reason.
+func (r Reason) Answers() bool { return int(r) < NumReasons && Effects[r].Answers }
+
+// Decision is what becomes of a request for this reason, as metrics have it.
+func (r Reason) Decision() string {
+	switch {
+	case r.Allows():
+		return "allow"
+	case r.Answers():
+		return "answer"
+	}
+	return "deny"
+}
