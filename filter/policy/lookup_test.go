@@ -153,6 +153,34 @@ func TestLookupAnsweredTwice(t *testing.T) {
 	}
 }
 
+// TestLookupAnsweredTwiceAndAskedAgain: the second answer comes when the same token
+// is asked about anew. It can only be a failure, and it lets nothing pass. The answer
+// to the new question is then too late and changes nothing.
+func TestLookupAnsweredTwiceAndAskedAgain(t *testing.T) {
+	t.Parallel()
+	w := newIntrospectionWorld(t, map[string]any{"max_calls": 2, "negative_ttl": "0s"}, "")
+	w.want("/", "one", "wait")
+	first, _ := w.answer("200", jsonType, `{"active":false}`)
+	w.now = w.now.Add(time.Second)
+	w.want("/", "one", "wait")
+	if len(w.calls) != 1 {
+		t.Fatalf("%d calls under way, want the new one", len(w.calls))
+	}
+	if l := w.state.Learn(w.now, first, fetch.Answer{}); !l.Settled || l.Failure == "" {
+		t.Errorf("%+v, want a failure", l)
+	}
+	w.answer("200", jsonType, `{"active":true}`)
+	for i := range 10 {
+		w.want("/", fmt.Sprint("more-", i), "wait")
+	}
+	if len(w.calls) != 1 { // strangers get one of two
+		t.Errorf("%d calls under way, want 1", len(w.calls))
+	}
+	w.want("/", "one", "introspection_unavailable")
+	w.now = w.now.Add(time.Millisecond)
+	w.want("/", "one", "wait")
+}
+
 // TestStale: what the server said of a good token holds while it cannot be
 // asked, for a bounded time, and without a call at each request.
 func TestStale(t *testing.T) {
