@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"strings"
@@ -81,5 +82,91 @@ func TestNoTokenInAccessLog(t *testing.T) {
 	}
 	if server.Saw(secret) {
 		t.Error("a token of the query reached the upstream")
+	}
+}
+
+// TestNoTokenInAccessLogOfLeavers: a request that ends while it waits, by its client
+// or by Envoy, leaves no token of the query in the access log. One that goes on keeps
+// what it had.
+func TestNoTokenInAccessLogOfLeavers(t *testing.T) {
+	t.Parallel()
+	const secret = "fake-secret-token"
+	i, in := runIntrospection(t)
+	in.Activate(secret, issuer.Claims{"sub": "alice"})
+	i.Hold()
+	config := func(more string) string {
+		return strings.TrimSuffix(introspecting(i, issuer.IntrospectionPath,
+			`, "timeout": "50s", "token_locations": [{"header": "authorization"}, {"insecure_query_parameter": "key"}]`), "}") + more + "}"
+	}
+	const hcm = "stream_idle_timeout: 3s"
+	p, server := runWithIssuers(t, 1, []*issuer.Server{i},
+		listener{name: "idle", config: config(""), hcm: hcm},
+		listener{name: "leave", config: config("")},
+		listener{name: "stay", config: config("")},
+		listener{name: "forward", config: config(`, "forward_authorization": true`)},
+		listener{
+			name: "route", routes: `- {name: guarded, match: {prefix: ""}, route: {cluster: upstream}}`,
+			config: strings.Replace(config(""), `{"path": "/admin"}`, `{"route_names": ["guarded"]}`, 1),
+		},
+		listener{
+			name: "other", routes: `- {name: other, match: {prefix: ""}, route: {cluster: upstream}}`,
+			config: strings.Replace(config(""), `{"path": "/admin"}`, `{"route_names": ["guarded"]}`, 1),
+		})
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	open := func(name, path string) *wire.Stream {
+		conn, err := wire.Dial(ctx, envoy.Address(t, p, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(conn.Close)
+		s, err := conn.Send(wire.Request{Path: path, Fields: []wire.Field{{Name: "x-case", Value: name}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.WaitStat("http."+name+".downstream_rq_active", envoy.Exactly(1), limit); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	target := "/x?a=1&key=" + secret + "&b=2"
+	stay, forward, leave, route := open("stay", target), open("forward", target), open("leave", target), open("route", target)
+	other, idle := open("other", target), open("idle", target)
+	if err := leave.Reset(); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := idle.Response(ctx); err != nil || r.Status < 400 {
+		t.Errorf("%+v %v after the idle timeout", r, err)
+	}
+	for _, name := range []string{"leave", "idle"} {
+		if _, err := p.Log.WaitAfter(0, "access "+name+" ", limit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i.Release()
+	for _, c := range []struct {
+		s      *wire.Stream
+		status int
+	}{{stay, 200}, {forward, 200}, {other, 200}, {route, 403}} { // the route asks for a scope
+		if r, err := c.s.Response(ctx); err != nil || r.Status != c.status {
+			t.Errorf("%+v %v, want %d", r, err, c.status)
+		}
+	}
+	got := map[string]int{}
+	for _, r := range server.Requests() {
+		got[r.Target]++
+	}
+	if want := map[string]int{"/x?a=1&b=2": 2, target: 1}; fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the upstream got %v, want %v", got, want)
+	}
+	for _, name := range []string{"stay", "forward", "route"} {
+		if _, err := p.Log.WaitAfter(0, "access "+name+" ", limit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for line := range strings.Lines(p.Log.String()) {
+		if strings.HasPrefix(line, "access ") && !strings.HasPrefix(line, "access forward ") && strings.Contains(line, secret) {
+			t.Errorf("the access log shows a token: %s", line)
+		}
 	}
 }

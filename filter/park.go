@@ -4,9 +4,11 @@ package filter
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/request"
 	"bearerauth/filter/policy/verdict"
 )
 
@@ -16,6 +18,9 @@ import (
 const (
 	maxParked = 1000
 	reserved  = 250
+
+	// maxHidden bounds the bytes of all paths in hiddenPath.
+	maxHidden = 4 << 20
 )
 
 // parked is a request that waits. The same code judges it again when its errand
@@ -26,6 +31,16 @@ type parked struct {
 	since  time.Time
 	queued bool // in waitingRoom.ready
 	failed bool // its errand has settled without an answer
+	hidden hiddenPath
+}
+
+// hiddenPath is the :path of a parked request that has a token in its query, and
+// what rules ask of the route. The host has a path without the token meanwhile: the
+// client or the host can end the request at any time, and no callback comes before
+// the access log shows the path. With a changed path the host may forget the route.
+type hiddenPath struct {
+	path       string // "": nothing is hidden
+	properties []request.Property
 }
 
 // waitingRoom holds the parked requests of one plugin. A request waits for an
@@ -36,6 +51,7 @@ type waitingRoom struct {
 	waiters  map[fetch.Errand][]uint32 // streams, those that came first in front
 	ready    []uint32                  // streams whose turn it is; some may have left
 	earliest time.Time                 // no time of a parked request is over before this one
+	hidden   int                       // bytes of hidden paths
 }
 
 func newWaitingRoom() waitingRoom {
@@ -46,6 +62,7 @@ func newWaitingRoom() waitingRoom {
 func (w *waitingRoom) enter(id uint32, r parked) {
 	w.leave(id)
 	w.parked[id] = r
+	w.hidden += len(r.hidden.path)
 	w.waiters[r.errand] = append(w.waiters[r.errand], id)
 	if len(w.parked) == 1 || r.until.Before(w.earliest) {
 		w.earliest = r.until
@@ -59,6 +76,7 @@ func (w *waitingRoom) leave(id uint32) {
 		return
 	}
 	delete(w.parked, id)
+	w.hidden -= len(r.hidden.path)
 	w.unlist(id, r.errand)
 }
 
@@ -144,9 +162,29 @@ func park(id uint32, s stream, w *verdict.Wait) action {
 		// two issuers. Its time goes on.
 		r.until, r.since = before.until, before.since
 	}
+	r.hidden = p.hide()
 	s.progress = waiting
 	s.keep(id)
 	p.waiting.enter(id, r)
 	p.hurry()
 	return actionPause
 }
+
+// hide takes a token out of the path of the request that is to wait. Past the bound
+// it stays: a burst must not take the VM's memory.
+func (p *plugin) hide() (h hiddenPath) {
+	r := &p.request
+	path, had := p.policy.Redacted(r.Path)
+	if !had || p.waiting.hidden+len(r.Path) > maxHidden || !setHeader(":path", path) {
+		return h
+	}
+	h.path = strings.Clone(r.Path)
+	for _, property := range r.Properties {
+		property.Value = strings.Clone(property.Value)
+		h.properties = append(h.properties, property)
+	}
+	return h
+}
+
+// show puts the path back, before the request is judged again.
+func (h hiddenPath) show() bool { return h.path == "" || setHeader(":path", h.path) }

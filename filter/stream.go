@@ -117,8 +117,9 @@ func decideHeaders(id uint32, s stream) action {
 // patience is how far a request may go for an answer that is not there.
 type patience struct {
 	mayWait, knownMayWait bool
-	since                 time.Time    // zero: it has not waited yet
-	failed                fetch.Errand // what it waited for in vain
+	since                 time.Time          // zero: it has not waited yet
+	failed                fetch.Errand       // what it waited for in vain
+	properties            []request.Property // those of the first time, where the host may have forgotten them
 }
 
 func (p *plugin) decide(pairs [][2]string, at time.Time, w patience) verdict.Verdict {
@@ -126,7 +127,9 @@ func (p *plugin) decide(pairs [][2]string, at time.Time, w patience) verdict.Ver
 	r := &p.request
 	r.Read(pairs)
 	r.MayWait, r.KnownMayWait, r.Since, r.Failed = w.mayWait, w.knownMayWait, w.since, w.failed
-	r.Properties = p.routeProperties()
+	if r.Properties = w.properties; r.Properties == nil {
+		r.Properties = p.routeProperties()
+	}
 	return p.policy.Decide(p.state, at, r)
 }
 

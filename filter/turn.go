@@ -91,12 +91,15 @@ func (p *plugin) judgeAgain(id uint32, r parked, at time.Time) {
 
 func (p *plugin) resume(id uint32, s stream, r parked, at time.Time) action {
 	return guard("waiting request", id, s, func(id uint32, s stream) action {
+		if !r.hidden.show() {
+			return fail(id, s)
+		}
 		pairs, ok := requestHeaders()
 		if !ok {
 			return fail(id, s)
 		}
 		inTime := at.Before(r.until)
-		w := patience{since: r.since, mayWait: inTime, knownMayWait: inTime}
+		w := patience{since: r.since, mayWait: inTime, knownMayWait: inTime, properties: r.hidden.properties}
 		if r.failed {
 			w.failed = r.errand
 		}

@@ -227,3 +227,51 @@ func TestWaitingForTwo(t *testing.T) {
 		wantReply(t, bad, 401, "bad_signature")
 	}
 }
+
+// TestPathsOfWaiting: a request that waits can end at any time, and access logs show
+// its path. So the host has it without a token until the verdict. What is kept of
+// these paths is bounded.
+func TestPathsOfWaiting(t *testing.T) {
+	t.Parallel()
+	key := newKey("k1", "EdDSA")
+	f := startFetching(t, fetchedConfig(`, "token_locations": [{"header": "authorization"}, {"insecure_query_parameter": "key"}]`))
+	wait := func(path string) (s *wasmhost.Stream, shown string) {
+		s = f.plugin.NewStream()
+		s.RequestHeaders(request(path, ""), true)
+		f.wantWaiting(s)
+		for _, call := range s.Calls() {
+			if call.Name == "proxy_replace_header_map_value" {
+				shown = call.Arguments
+			}
+		}
+		return s, shown
+	}
+	token := key.token(f.vm.Now(), nil)
+	read := "/x?a=1&key=" + token + "&b=2"
+	first, shown := wait(read)
+	if strings.Contains(shown, token) || !strings.Contains(shown, "/x?a=1&b=2") {
+		t.Errorf("the host has the path %s", shown)
+	}
+	var flood []*wasmhost.Stream
+	long := read + "&" + strings.Repeat("c", 50_000)
+	before := len(f.vm.Memory())
+	for range 999 {
+		s, _ := wait(long)
+		flood = append(flood, s)
+		f.vm.Forget()
+	}
+	if grown := len(f.vm.Memory()) - before; grown > 16<<20 {
+		t.Errorf("%d KiB for the paths of waiting requests", grown>>10)
+	}
+	for _, s := range flood {
+		s.End()
+	}
+	if _, shown := wait(long); shown == "" || strings.Contains(shown, token) {
+		t.Error("the paths of requests that left are kept")
+	}
+	f.serve(key)
+	wantSubject(t, first, "alice")
+	if got := header(first.Upstream().Headers, ":path"); got != "/x?a=1&b=2" {
+		t.Errorf("the upstream gets %s", got)
+	}
+}
