@@ -109,7 +109,7 @@ func TestAssertion(t *testing.T) {
 		}
 		ids[claims["jti"]] = true
 	}
-	if other := assertionWorld(t); other.state.introspection.Unique(w.now) == "" {
+	if other := assertionWorld(t); other.state.introspection.JTI(w.now) == "" {
 		t.Error("no jti")
 	}
 }
@@ -155,8 +155,8 @@ func TestAssertionTakenOnce(t *testing.T) {
 	if again != 1 {
 		t.Errorf("%d calls were made twice, want 1", again)
 	}
-	if w.state.introspection.Lookups[0].UnderWay != 0 {
-		t.Errorf("%d calls under way", w.state.introspection.Lookups[0].UnderWay)
+	if w.state.introspection.Servers[0].UnderWay != 0 {
+		t.Errorf("%d calls under way", w.state.introspection.Servers[0].UnderWay)
 	}
 	// A server that takes none at all is not asked twice each time.
 	w = assertionWorld(t)

@@ -72,7 +72,7 @@ func decide(t *testing.T, data []byte, reasons map[string]int) (allowed, certain
 	for range 8 {
 		reason, is, sure := m.play(t, d.request())
 		reasons[reason]++
-		allowed, certain = allowed+introspection.IndexOf(is), certain+introspection.IndexOf(sure)
+		allowed, certain = allowed+introspection.QueueOf(is), certain+introspection.QueueOf(sure)
 	}
 	return allowed, certain
 }

@@ -286,7 +286,7 @@ func TestKeysUnknownWhileDown(t *testing.T) {
 
 func TestKeysFreshness(t *testing.T) {
 	t.Parallel()
-	source := &jwks.Source{Refresh: 10 * time.Minute, Least: time.Minute, Most: time.Hour}
+	source := &jwks.Source{Refresh: 10 * time.Minute, MinRefresh: time.Minute, MaxRefresh: time.Hour}
 	for _, c := range []struct {
 		headers [][2]string
 		want    time.Duration

@@ -18,8 +18,8 @@ type Claims struct {
 	HasIssuer, HasSubject bool
 	Audience              []string
 	Exp, nbf, Iat         numericDate
-	confirmed             bool         // there is a cnf: the token is bound to a key of its sender
-	extra                 []jose.Value // by index in Policy.claimNames; nil where absent
+	senderConstrained     bool         // there is a cnf: the token is bound to a key of its sender
+	tops                  []jose.Value // by index in Policy.claimNames; nil where absent
 	Values                []jose.Value // by index in Policy.claimRefs, once resolved
 	Malformed             bool
 }
@@ -35,23 +35,23 @@ type numericDate struct {
 const LatestDate = 253402300799
 
 func (c *Claims) Reset(t *Table) {
-	audience, values, tops := c.Audience[:0], c.Values[:0], c.extra[:0]
+	audience, values, tops := c.Audience[:0], c.Values[:0], c.tops[:0]
 	for range t.Names {
 		tops = append(tops, nil)
 	}
-	*c = Claims{Audience: audience, extra: tops, Values: values}
+	*c = Claims{Audience: audience, tops: tops, Values: values}
 }
 
 // Resolve finds all claims that the configuration refers to. It comes after the
 // signature: strangers do not choose how many objects are read.
 func (c *Claims) Resolve(t *Table) {
 	for i := range t.Refs {
-		c.Values = append(c.Values, t.Refs[i].In(c.extra))
+		c.Values = append(c.Values, t.Refs[i].In(c.tops))
 	}
 }
 
 // Top is the claim at the top of the payload that a reference begins with.
-func (c *Claims) Top(t *Table, ref int) jose.Value { return c.extra[t.Refs[ref].top] }
+func (c *Claims) Top(t *Table, ref int) jose.Value { return c.tops[t.Refs[ref].top] }
 
 // Take reads one member of the payload. A claim of a type that RFC 7519 does not
 // give it spoils the token, even where nobody asked for the claim.
@@ -71,11 +71,11 @@ func (c *Claims) Take(t *Table, octets []byte, value jose.Value) {
 	case "iat":
 		c.Iat = c.Date(value)
 	case "cnf":
-		c.confirmed = true
+		c.senderConstrained = true
 	}
 	for i, wanted := range t.Names {
 		if name == wanted {
-			c.extra[i] = value
+			c.tops[i] = value
 		}
 	}
 }

@@ -24,7 +24,7 @@ type Validator struct {
 // JudgeClaims checks what does not depend on the time.
 func (t *Validator) JudgeClaims(c *Claims) verdict.Reason {
 	switch {
-	case c.confirmed:
+	case c.senderConstrained:
 		// Taken as a bearer token, its binding to a key would be decoration.
 		return verdict.ReasonSenderConstrained
 	case len(t.Audiences) > 0 && !t.TakesAudience(c.Audience):

@@ -46,10 +46,10 @@ func (f Facts) With(bit int) Facts {
 
 // questions are all that the rules ask, each once.
 type questions struct {
-	Count  int
-	scopes map[string]int // by scope
-	Claims []claimQuestions
-	Known  map[string]int // predicates by their text, while the rules are read
+	Count      int
+	scopes     map[string]int // by scope
+	Claims     []claimQuestions
+	Predicates map[string]int // predicates by their text, while the rules are read
 }
 
 // claimQuestions are all that the rules ask of one claim: an array of a hundred

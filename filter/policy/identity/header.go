@@ -13,13 +13,13 @@ import (
 
 // ClaimHeader tells the upstream or other filters one claim of a verified token.
 type ClaimHeader struct {
-	claim     int // in Policy.claimRefs
-	told      told
-	Format    ClaimFormat
-	Base64url bool
-	MaxBytes  int
-	deny      bool   // a token without the claim is not enough
-	byDefault string // or, told instead of it
+	claim       int // in Policy.claimRefs
+	target      target
+	Format      ClaimFormat
+	Base64url   bool
+	MaxBytes    int
+	deny        bool   // a token without the claim is not enough
+	defaultText string // or, told instead of it
 }
 
 // ClaimFormat is how a claim is written. In each of them no two values are
@@ -45,11 +45,11 @@ func (p *Propagation) readClaimHeaders(o *config.Object, t *claims.Table) {
 			continue
 		}
 		h := ClaimHeader{claim: t.Read(c)}
-		h.told.header = p.Owned.read(c, "header")
+		h.target.header = p.Owned.read(c, "header")
 		if name := c.Checked("filter_state", "", config.WantName); name != "" {
-			h.told.state = "bearerauth.claim." + name
+			h.target.state = "bearerauth.claim." + name
 			for i := range p.claimHeaders {
-				if p.claimHeaders[i].told.state == h.told.state {
+				if p.claimHeaders[i].target.state == h.target.state {
 					c.Wrong("filter_state", "want a filter state of its own: "+name+" is set for something else, too")
 				}
 			}
@@ -61,7 +61,7 @@ func (p *Propagation) readClaimHeaders(o *config.Object, t *claims.Table) {
 		h.Base64url = c.Boolean("base64url", false)
 		h.MaxBytes = c.Integer("max_bytes", claims.MaxHeaderText, 1, MaxClaimBytes)
 		h.deny = c.Choice("missing", "omit", "deny") == 1
-		h.byDefault = c.Checked("default", "", config.WantHeaderText)
+		h.defaultText = c.Checked("default", "", config.WantHeaderText)
 		if h.deny && c.Has("default") {
 			c.Wrong("default", "want it only where missing is omit")
 		}

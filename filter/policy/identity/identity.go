@@ -17,10 +17,10 @@ import (
 // once, when the token is verified.
 type Identity struct {
 	verdict.Identity
-	Index   int         // index in Policy.providers
-	Facts   Facts       // what rules ask, scopes among it
-	Headers [][2]string // what the upstream is told
-	Lacking bool        // a claim without which no request passes
+	Index      int         // index in Policy.providers
+	Facts      Facts       // what rules ask, scopes among it
+	Headers    [][2]string // what the upstream is told
+	LacksClaim bool        // a claim without which no request passes
 }
 
 // Size is what an identity holds in memory, in bytes. Room for what a token does
@@ -37,12 +37,12 @@ func (id *Identity) Size() int {
 }
 
 // told is where something is told: in a header, as filter state, or both.
-type told struct{ header, state string }
+type target struct{ header, state string }
 
-func (t told) anywhere() bool { return t.header != "" || t.state != "" }
+func (t target) set() bool { return t.header != "" || t.state != "" }
 
 // tell leaves out what is empty: Envoy would log it as if it were a value.
-func (id *Identity) tell(t told, value string) {
+func (id *Identity) propagate(t target, value string) {
 	if value == "" {
 		return
 	}
@@ -68,13 +68,13 @@ type Source struct {
 // Propagation is what is told of verified tokens, and to whom: headers tell the
 // upstream, filter state the access log and other filters.
 type Propagation struct {
-	subject        told
-	providerName   told
-	clientID       told
-	payload        told
-	scope          told
+	subject        target
+	providerName   target
+	clientID       target
+	payload        target
+	scope          target
 	payloadPadding bool
-	clientClaims   [2]int // client_id and azp, in the claimTable
+	clientIDClaims [2]int // client_id and azp, in the claimTable
 	claimHeaders   []ClaimHeader
 	TokenHeader    string
 	Owned          OwnedHeaders
@@ -85,23 +85,23 @@ type Propagation struct {
 // it would be most of what a new token costs.
 func (p *Propagation) Identify(id *Identity, t *Source) {
 	*id = Identity{Identity: verdict.Identity{Provider: t.Name}, Index: t.Provider}
-	if n := p.tellings(); n > 0 {
+	if n := p.maxHeaders(); n > 0 {
 		id.Headers = make([][2]string, 0, n)
 	}
-	if p.subject.anywhere() {
+	if p.subject.set() {
 		id.Subject = claims.HeaderText(t.Subject)
-		id.tell(p.subject, id.Subject)
+		id.propagate(p.subject, id.Subject)
 	}
-	id.tell(p.providerName, id.Provider)
-	if p.clientID.anywhere() {
-		id.tell(p.clientID, claims.HeaderText(t.ClientID))
+	id.propagate(p.providerName, id.Provider)
+	if p.clientID.set() {
+		id.propagate(p.clientID, claims.HeaderText(t.ClientID))
 	}
-	if p.payload.anywhere() && t.Payload != "" {
+	if p.payload.set() && t.Payload != "" {
 		payload := strings.Clone(t.Payload)
 		if p.payloadPadding {
 			payload += "==="[:(4-len(payload)%4)%4]
 		}
-		id.tell(p.payload, payload)
+		id.propagate(p.payload, payload)
 	}
 	p.takeScopes(id, t)
 	if len(p.Questions.Claims) > 0 {
@@ -111,23 +111,23 @@ func (p *Propagation) Identify(id *Identity, t *Source) {
 		h := &p.claimHeaders[i]
 		value := h.Text(t.Values[h.claim])
 		if value == "" {
-			id.Lacking = id.Lacking || h.deny
-			value = h.byDefault
+			id.LacksClaim = id.LacksClaim || h.deny
+			value = h.defaultText
 		}
-		id.tell(h.told, value)
+		id.propagate(h.target, value)
 	}
 }
 
 // tellings is how many headers there can be.
-func (p *Propagation) tellings() int {
+func (p *Propagation) maxHeaders() int {
 	n := 0
-	for _, t := range []told{p.subject, p.providerName, p.clientID, p.payload} {
+	for _, t := range []target{p.subject, p.providerName, p.clientID, p.payload} {
 		if t.header != "" {
 			n++
 		}
 	}
 	for i := range p.claimHeaders {
-		if p.claimHeaders[i].told.header != "" {
+		if p.claimHeaders[i].target.header != "" {
 			n++
 		}
 	}
@@ -138,7 +138,7 @@ func (p *Propagation) takeScopes(id *Identity, t *Source) {
 	if p.Questions.Count > 0 {
 		id.Facts = make(Facts, (p.Questions.Count+63)/64)
 	}
-	if len(p.Questions.scopes) == 0 && !p.scope.anywhere() {
+	if len(p.Questions.scopes) == 0 && !p.scope.set() {
 		return
 	}
 	var few [8]string
@@ -151,8 +151,8 @@ func (p *Propagation) takeScopes(id *Identity, t *Source) {
 			id.Facts.Set(bit)
 		}
 	}
-	if p.scope.anywhere() {
-		id.tell(p.scope, claims.HeaderText(strings.Join(list, " ")))
+	if p.scope.set() {
+		id.propagate(p.scope, claims.HeaderText(strings.Join(list, " ")))
 	}
 }
 
@@ -189,8 +189,8 @@ func (p *Propagation) Read(o *config.Object, t *claims.Table) {
 			p.payload.state = "bearerauth.payload"
 		}
 	}
-	if p.clientID.anywhere() {
-		p.clientClaims = [2]int{t.Index("client_id"), t.Index("azp")}
+	if p.clientID.set() {
+		p.clientIDClaims = [2]int{t.Index("client_id"), t.Index("azp")}
 	}
 	p.readClaimHeaders(o, t)
 }
@@ -202,7 +202,7 @@ func (h *OwnedHeaders) read(o *config.Object, member string) string {
 	if name == "" {
 		return ""
 	}
-	if h.Have(name) {
+	if h.Contains(name) {
 		o.Wrong(member, "want a header of its own: "+name+" is set for something else, too")
 	}
 	*h = append(*h, name)
@@ -212,12 +212,12 @@ func (h *OwnedHeaders) read(o *config.Object, member string) string {
 // ClientIDOf is client_id, as RFC 9068 and RFC 7662 have it, or OpenID Connect's
 // azp. Where both are there, one alone counts, whatever it is.
 func (p *Propagation) ClientIDOf(c *claims.Claims) string {
-	if !p.clientID.anywhere() {
+	if !p.clientID.set() {
 		return ""
 	}
-	value := c.Values[p.clientClaims[0]]
+	value := c.Values[p.clientIDClaims[0]]
 	if value == nil {
-		value = c.Values[p.clientClaims[1]]
+		value = c.Values[p.clientIDClaims[1]]
 	}
 	text, _ := value.Text()
 	return syntax.Borrow(text)

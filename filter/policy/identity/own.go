@@ -9,7 +9,7 @@ import (
 // OwnedHeaders are those that only the filter sets.
 type OwnedHeaders []string
 
-func (h OwnedHeaders) Have(name string) bool {
+func (h OwnedHeaders) Contains(name string) bool {
 	for _, own := range h {
 		if syntax.SameHeader(name, own) {
 			return true
@@ -23,7 +23,7 @@ func (h OwnedHeaders) AppendForged(names []string, pairs [][2]string) []string {
 		return names
 	}
 	for i := range pairs {
-		if name := pairs[i][0]; h.Have(name) && !syntax.Contains(names, name) {
+		if name := pairs[i][0]; h.Contains(name) && !syntax.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -43,7 +43,7 @@ func (h OwnedHeaders) NamedByConnection(pairs [][2]string) bool {
 		}
 		for name, rest := "", pairs[i][1]; rest != ""; {
 			name, rest, _ = strings.Cut(rest, ",")
-			if h.Have(syntax.TrimOWS(name)) {
+			if h.Contains(syntax.TrimOWS(name)) {
 				return true
 			}
 		}

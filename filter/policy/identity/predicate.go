@@ -98,15 +98,15 @@ func readScalar(n *config.Node, p *config.Problems) Scalar {
 // one.
 func (q *questions) predicate(asked *predicate) int {
 	name := asked.name()
-	if bit, ok := q.Known[name]; ok {
+	if bit, ok := q.Predicates[name]; ok {
 		return bit
 	}
-	if q.Known == nil {
-		q.Known = map[string]int{}
+	if q.Predicates == nil {
+		q.Predicates = map[string]int{}
 	}
 	bit := q.Count
 	q.Count++
-	q.Known[name] = bit
+	q.Predicates[name] = bit
 	about := q.about(asked.claim)
 	switch asked.kind {
 	case "equal", "one_of":

@@ -14,35 +14,35 @@ import (
 )
 
 // maxIntrospectionBytes is what a server may need to describe one token.
-const maxIntrospectionBytes = 64 << 10
+const maxAnswerBytes = 64 << 10
 
 // lookupFailure is why an answer says nothing. No text of the server's is in it:
 // it may repeat the token.
-type lookupFailure struct {
-	why  string
-	ours bool // a mistake of the configuration, not an outage
+type answerFailure struct {
+	why     string
+	mistake bool // a mistake of the configuration, not an outage
 }
 
 // read judges an answer: only active that is true, in a document that leaves
 // nothing to interpretation, is a token (RFC 7662 section 2.2). reason is
 // ReasonTokenValid with an answer.
-func (l *Questions) read(s *State, q *Question, answer fetch.Answer, now time.Time) (*goodAnswer, verdict.Reason, lookupFailure) {
-	if failure := refusedQuestion(s, answer); failure.why != "" {
+func (l *ServerState) readAnswer(s *State, q *Question, answer fetch.Answer, now time.Time) (*goodAnswer, verdict.Reason, answerFailure) {
+	if failure := clientFailure(s, answer); failure.why != "" {
 		return nil, verdict.ReasonIntrospectionUnavailable, failure
 	}
-	failed := func(why string) (*goodAnswer, verdict.Reason, lookupFailure) {
-		return nil, verdict.ReasonIntrospectionUnavailable, lookupFailure{why: why}
+	failed := func(why string) (*goodAnswer, verdict.Reason, answerFailure) {
+		return nil, verdict.ReasonIntrospectionUnavailable, answerFailure{why: why}
 	}
-	if why := fetch.BadAnswerOf(answer, maxIntrospectionBytes, "want at most 64 KiB"); why != "" {
+	if why := fetch.BadAnswerOf(answer, maxAnswerBytes, "want at most 64 KiB"); why != "" {
 		return failed(why)
 	}
-	if media := l.Of.media(); !isOf(answer, media) {
+	if media := l.Server.mediaType(); !hasContentType(answer, media) {
 		return failed("want the content-type " + media)
 	}
 	document := answer.Body
-	if l.Of.signed != nil {
+	if l.Server.signed != nil {
 		var want string
-		if document, want = l.Of.open(s, q.Started, answer.Body, now); want != "" {
+		if document, want = l.Server.openSigned(s, q.Started, answer.Body, now); want != "" {
 			return failed(want)
 		}
 	}
@@ -61,11 +61,11 @@ func (l *Questions) read(s *State, q *Question, answer fetch.Answer, now time.Ti
 	}
 	switch {
 	case active == 'f':
-		return nil, verdict.ReasonInactive, lookupFailure{}
+		return nil, verdict.ReasonInactive, answerFailure{}
 	case active == 't' && !access:
-		return nil, verdict.ReasonWrongType, lookupFailure{}
+		return nil, verdict.ReasonWrongType, answerFailure{}
 	case active == 't':
-		return s.introspected(l.Of, members)
+		return s.judge(l.Server, members)
 	}
 	return failed("want active to be true or false")
 }
@@ -78,36 +78,36 @@ func namesAccessToken(value jose.Value) bool {
 	return syntax.EqualFoldASCII(kind, "bearer") || kind == "access_token" || kind == "access"
 }
 
-func isOf(answer fetch.Answer, media string) bool {
+func hasContentType(answer fetch.Answer, media string) bool {
 	have, _, _ := strings.Cut(fetch.HeaderValue(answer.Headers, "content-type"), ";")
 	return syntax.EqualFoldASCII(syntax.TrimOWS(have), media)
 }
 
 // introspected judges what the server says of an active token as if a JWT had
 // said it.
-func (s *State) introspected(i *Server, members []jose.Member) (*goodAnswer, verdict.Reason, lookupFailure) {
+func (s *State) judge(i *Server, members []jose.Member) (*goodAnswer, verdict.Reason, answerFailure) {
 	c := &s.claims
 	c.Reset(s.table)
 	for _, m := range members {
 		c.Take(s.table, m.Name, m.Value)
 	}
 	if c.Malformed {
-		return nil, verdict.ReasonIntrospectionUnavailable, lookupFailure{why: "want claims of the types that RFC 7662 section 2.2 has"}
+		return nil, verdict.ReasonIntrospectionUnavailable, answerFailure{why: "want claims of the types that RFC 7662 section 2.2 has"}
 	}
 	c.Resolve(s.table)
 	if reason := i.JudgeClaims(c); reason != verdict.ReasonTokenValid {
-		return nil, reason, lookupFailure{}
+		return nil, reason, answerFailure{}
 	}
 	if len(i.Issuers) > 0 && !(c.HasIssuer && syntax.Contains(i.Issuers, c.Issuer)) {
-		return nil, verdict.ReasonWrongIssuer, lookupFailure{}
+		return nil, verdict.ReasonWrongIssuer, answerFailure{}
 	}
-	a := &goodAnswer{window: i.Window(c), exp: claims.LatestDate}
+	a := &goodAnswer{window: i.Window(c), statedExpiry: claims.LatestDate}
 	if c.Exp.Set {
-		a.exp = c.Exp.Seconds
+		a.statedExpiry = c.Exp.Seconds
 	}
-	said := identity.Source{Provider: i.provider, Name: i.Name, Subject: c.Subject, Values: c.Values, Scopes: i.Scopes, ClientID: s.tells.ClientIDOf(c)}
-	s.tells.Identify(&a.identity, &said)
-	return a, verdict.ReasonTokenValid, lookupFailure{}
+	said := identity.Source{Provider: i.provider, Name: i.Name, Subject: c.Subject, Values: c.Values, Scopes: i.Scopes, ClientID: s.propagation.ClientIDOf(c)}
+	s.propagation.Identify(&a.identity, &said)
+	return a, verdict.ReasonTokenValid, answerFailure{}
 }
 
 // oauthErrors are the codes that say what is wrong with the question (RFC 6749
@@ -118,10 +118,10 @@ var oauthErrors = []string{
 
 // refusedQuestion finds answers that blame the question: another one is needed,
 // and waiting does not help. 408 and 429 pass by themselves.
-func refusedQuestion(s *State, answer fetch.Answer) lookupFailure {
+func clientFailure(s *State, answer fetch.Answer) answerFailure {
 	status := fetch.HeaderValue(answer.Headers, ":status")
 	if !answer.OK || len(status) != 3 || status[0] != '4' || status == "408" || status == "429" {
-		return lookupFailure{}
+		return answerFailure{}
 	}
 	why := "the server refuses the question with " + config.Quote(status)
 	if code := errorCode(s, answer); code != "" {
@@ -133,7 +133,7 @@ func refusedQuestion(s *State, answer fetch.Answer) lookupFailure {
 	case "404", "405":
 		why += ": want another introspection_uri"
 	}
-	return lookupFailure{why: why, ours: true}
+	return answerFailure{why: why, mistake: true}
 }
 
 // refusesClient reports an answer that does not take the client for whom it says
@@ -148,7 +148,7 @@ func refusesClient(s *State, answer fetch.Answer) bool {
 
 // errorCode is the OAuth error of an answer, if it is one of those that are known.
 func errorCode(s *State, answer fetch.Answer) string {
-	if answer.TooLong || len(answer.Body) > maxIntrospectionBytes || !isOf(answer, "application/json") {
+	if answer.TooLong || len(answer.Body) > maxAnswerBytes || !hasContentType(answer, "application/json") {
 		return ""
 	}
 	members, err := s.reader.Object(answer.Body)

@@ -58,22 +58,22 @@ func (is Servers) SignedBy(host jose.HostSigner) bool {
 
 // assertion is what some calls of a worker show.
 type assertion struct {
-	text string
-	made time.Time
-	uses int
-	own  bool // made for one call
+	text    string
+	made    time.Time
+	uses    int
+	oneCall bool // made for one call
 }
 
 // clientState is what a worker knows of its standing with a server.
 type clientState struct {
-	shown   *assertion
-	own     bool // the server takes an assertion but once
-	another bool // the next one is made for its call
-	refused time.Time
+	shared    *assertion
+	singleUse bool // the server takes an assertion but once
+	renew     bool // the next one is made for its call
+	refused   time.Time
 }
 
 // show adds to a question what shows who asks it.
-func (c *clientAuthentication) show(call *fetch.Call, q *Question, state *clientState, s *State, now time.Time) error {
+func (c *clientAuthentication) authenticate(call *fetch.Call, q *Question, state *clientState, s *State, now time.Time) error {
 	switch c.kind {
 	case clientSecretBasic:
 		// RFC 6749 section 2.3.1: each part is form-encoded first.
@@ -100,40 +100,40 @@ func (c *clientAuthentication) show(call *fetch.Call, q *Question, state *client
 }
 
 func (c *clientAuthentication) assertion(state *clientState, s *State, now time.Time) (*assertion, error) {
-	own := state.own || state.another
-	state.another = false
-	if a := state.shown; !own && a != nil && now.Sub(a.made) < assertionUse && !now.Before(a.made) {
+	own := state.singleUse || state.renew
+	state.renew = false
+	if a := state.shared; !own && a != nil && now.Sub(a.made) < assertionUse && !now.Before(a.made) {
 		return a, nil
 	}
 	text, err := c.assert(s, now)
 	if err != nil {
 		return nil, err
 	}
-	a := &assertion{text: text, made: now, own: own}
+	a := &assertion{text: text, made: now, oneCall: own}
 	if !own {
-		state.shown = a
+		state.shared = a
 	}
 	return a, nil
 }
 
 // mayShowAnother decides over a refused call: it is made once more, with an
 // assertion of its own, if the one that it showed was shown before.
-func (c *clientState) mayShowAnother(a *assertion, now time.Time) bool {
+func (c *clientState) mayRetry(a *assertion, now time.Time) bool {
 	if a == nil || a.uses < 2 || now.Sub(c.refused) < assertionRetry {
 		return false
 	}
-	c.another = true
+	c.renew = true
 	return true
 }
 
 // learn finds out whether it was the second use that the server refused.
 func (c *clientState) learn(a *assertion, accepted, refused bool, now time.Time) {
 	switch {
-	case a == nil || !a.own:
+	case a == nil || !a.oneCall:
 	case refused:
 		c.refused = now
 	case accepted:
-		c.own = true
+		c.singleUse = true
 	}
 }
 
@@ -147,14 +147,14 @@ func (c *clientAuthentication) assert(s *State, now time.Time) (string, error) {
 	payload := config.AppendJSON([]byte(`{"iss":`), c.id)
 	payload = config.AppendJSON(append(payload, `,"sub":`...), c.id)
 	payload = config.AppendJSON(append(payload, `,"aud":`...), c.audience)
-	payload = config.AppendJSON(append(payload, `,"jti":`...), s.Unique(now))
+	payload = config.AppendJSON(append(payload, `,"jti":`...), s.JTI(now))
 	payload = strconv.AppendInt(append(payload, `,"iat":`...), now.Unix(), 10)
 	payload = strconv.AppendInt(append(payload, `,"exp":`...), now.Add(assertionLife).Unix(), 10)
 	return c.key.Sign(header, append(payload, '}'), s.sign)
 }
 
 // Unique is a text that nobody else makes and nobody foresees.
-func (s *State) Unique(now time.Time) string {
+func (s *State) JTI(now time.Time) string {
 	s.serial++
 	k := s.hash.Sum("jti " + strconv.FormatInt(now.UnixNano(), 36) + " " + strconv.FormatUint(s.serial, 36))
 	return strconv.FormatUint(k.Lo, 36) + strconv.FormatUint(k.Hi, 36)

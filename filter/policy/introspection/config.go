@@ -30,26 +30,26 @@ func (is *Servers) Read(o *config.Object, provider int, name string, at []creden
 	}
 	i.endpoint.Cluster = cluster
 	i.Issuers = o.Strings("issuers", config.WantClaimText)
-	i.hint = o.Checked("token_type_hint", "access_token", config.WantName)
+	i.tokenTypeHint = o.Checked("token_type_hint", "access_token", config.WantName)
 	i.client = readClientAuthentication(o)
 	readSignedResponse(o, i, sources)
 	i.timeout = o.Duration("timeout", 2*time.Second, 10*time.Millisecond, time.Minute)
-	i.positive = o.Duration("positive_ttl", 30*time.Second, 0, time.Hour)
-	i.negative = o.Duration("negative_ttl", 10*time.Second, 0, time.Hour)
-	i.stale = o.Duration("stale_if_error", 0, 0, time.Hour)
-	i.Calls = o.Integer("max_calls", 64, 2, 1000)
+	i.positiveTTL = o.Duration("positive_ttl", 30*time.Second, 0, time.Hour)
+	i.negativeTTL = o.Duration("negative_ttl", 10*time.Second, 0, time.Hour)
+	i.staleIfError = o.Duration("stale_if_error", 0, 0, time.Hour)
+	i.MaxCalls = o.Integer("max_calls", 64, 2, 1000)
 	i.cacheBytes = o.Integer("cache_bytes", 4<<20, 64<<10, 256<<20)
 	i.shape = readTokenShape(o)
-	i.Jwts = o.Choice("jwts", "never", "of_issuers") == 1
-	i.OnlyAfter = o.Boolean("only_after_verify", false)
-	if i.OnlyAfter && i.Jwts {
+	i.TakesJWTs = o.Choice("jwts", "never", "of_issuers") == 1
+	i.OnlyAfterVerify = o.Boolean("only_after_verify", false)
+	if i.OnlyAfterVerify && i.TakesJWTs {
 		o.Wrong("only_after_verify", "want it only without jwts: no token is sent that has not verified")
 	}
-	if i.Jwts && len(i.Issuers) == 0 {
+	if i.TakesJWTs && len(i.Issuers) == 0 {
 		o.Wrong("issuers", "want the issuers whose JWTs are sent to the server: those of strangers never are")
 	}
 	for _, other := range *is {
-		if !i.OnlyAfter && !other.OnlyAfter && at[other.provider]&at[provider] != 0 && other.shape.meets(&i.shape) {
+		if !i.OnlyAfterVerify && !other.OnlyAfterVerify && at[other.provider]&at[provider] != 0 && other.shape.overlaps(&i.shape) {
 			o.Wrong("token_prefix", "want a prefix that tells these tokens from those of the provider "+other.Name+" (or token_locations of its own)")
 		}
 	}
@@ -104,7 +104,7 @@ func readSignedResponse(o *config.Object, i *Server, sources *jwks.Sources) {
 		return
 	}
 	m.Secretive = true
-	r := &signedResponse{}
+	r := &signedAnswer{}
 	var issuers []string
 	r.issuer = m.Checked("issuer", "", config.WantClaimText)
 	if m.Has("issuer") {
@@ -185,7 +185,7 @@ func readTokenShape(o *config.Object) (t tokenShape) {
 
 // meets reports whether a token could fit both shapes. Expressions are not
 // compared: they may overlap.
-func (t *tokenShape) meets(other *tokenShape) bool {
+func (t *tokenShape) overlaps(other *tokenShape) bool {
 	return (strings.HasPrefix(t.prefix, other.prefix) || strings.HasPrefix(other.prefix, t.prefix)) &&
 		t.least <= other.most && other.least <= t.most
 }

@@ -23,25 +23,25 @@ import (
 // Server is a provider whose tokens only the authorization server can read
 // (RFC 7662). It never changes; what the server said is in a lookups.
 type Server struct {
-	index    int // in Policy.introspectors
-	provider int // in Policy.providers
-	Name     string
-	Path     string // in the configuration
-	endpoint config.Endpoint
-	timeout  time.Duration
-	client   clientAuthentication
-	hint     string          // token_type_hint
-	signed   *signedResponse // nil: answers are plain JSON
-	shape    tokenShape
-	Issuers  []string
-	Jwts     bool // is asked about JWTs of its issuers, too
+	index         int // in Policy.introspectors
+	provider      int // in Policy.providers
+	Name          string
+	Path          string // in the configuration
+	endpoint      config.Endpoint
+	timeout       time.Duration
+	client        clientAuthentication
+	tokenTypeHint string        // token_type_hint
+	signed        *signedAnswer // nil: answers are plain JSON
+	shape         tokenShape
+	Issuers       []string
+	TakesJWTs     bool // is asked about JWTs of its issuers, too
 	// onlyAfter: is asked only about JWTs that another provider has verified.
-	OnlyAfter bool
+	OnlyAfterVerify bool
 
-	positive, negative time.Duration // how long an answer holds
-	stale              time.Duration // how much longer a good one does while the server is out
-	Calls              int           // at most under way at once, in one worker
-	cacheBytes         int
+	positiveTTL, negativeTTL time.Duration // how long an answer holds
+	staleIfError             time.Duration // how much longer a good one does while the server is out
+	MaxCalls                 int           // at most under way at once, in one worker
+	cacheBytes               int
 
 	claims.Validator
 }
@@ -76,7 +76,7 @@ type Servers []*Server
 func (is Servers) For(token string, location int, at []credential.Places) *Server {
 	jwt := isJWTShaped(token)
 	for _, i := range is {
-		if at[i.provider].Has(location) && i.shape.mayFit(token) && !i.OnlyAfter && (!jwt || i.Jwts) {
+		if at[i.provider].Has(location) && i.shape.mayFit(token) && !i.OnlyAfterVerify && (!jwt || i.TakesJWTs) {
 			return i
 		}
 	}
@@ -85,30 +85,30 @@ func (is Servers) For(token string, location int, at []credential.Places) *Serve
 
 // State is what a worker knows of opaque tokens.
 type State struct {
-	Lookups []*Questions
-	table   *claims.Table
-	tells   *identity.Propagation
-	keys    *jwks.States // of signed answers
-	sign    jose.HostSigner
-	hash    cache.Key
-	serial  uint64
+	Servers     []*ServerState
+	table       *claims.Table
+	propagation *identity.Propagation
+	keys        *jwks.State // of signed answers
+	sign        jose.HostSigner
+	hash        cache.Key
+	serial      uint64
 
 	parser jose.Parser
 	reader jose.Reader
 	claims claims.Claims
 }
 
-func NewState(is Servers, table *claims.Table, tells *identity.Propagation, keys *jwks.States, sign jose.HostSigner, hash cache.Key) *State {
-	s := &State{table: table, tells: tells, keys: keys, sign: sign, hash: hash}
-	for _, i := range is {
-		s.Lookups = append(s.Lookups, newQuestions(i))
+func NewState(servers Servers, table *claims.Table, propagation *identity.Propagation, keys *jwks.State, sign jose.HostSigner, hash cache.Key) *State {
+	s := &State{table: table, propagation: propagation, keys: keys, sign: sign, hash: hash}
+	for _, i := range servers {
+		s.Servers = append(s.Servers, newServerState(i))
 	}
 	return s
 }
 
 // sends reports whether a token may be shown to the server: a JWT only if it
 // names an issuer that is known.
-func (i *Server) sends(s *State, token string) bool {
+func (i *Server) maySend(s *State, token string) bool {
 	return i.shape.fits(token) && (!isJWTShaped(token) || syntax.Contains(i.Issuers, s.issuerOf(token)))
 }
 
@@ -142,32 +142,32 @@ func (s *State) issuerOf(token string) string {
 // Introspect asks what a token is, or remembers. ours is false for a token that
 // no server is asked about.
 func (s *State) Introspect(i *Server, key cache.Name, token string, m fetch.Moment) (v identity.Outcome, ours bool) {
-	l := s.Lookups[i.index]
+	l := s.Servers[i.index]
 	if v, ok := l.remembered(key, m); ok {
 		return v, true
 	}
-	if !i.sends(s, token) {
+	if !i.maySend(s, token) {
 		return identity.Outcome{}, false
 	}
-	return l.seek(s, key, token, m, false), true
+	return l.question(s, key, token, m, false), true
 }
 
 // IntrospectVerified asks about a JWT that has verified: it may have been revoked
 // since. It is nobody's garbage, and goes first.
 func (s *State) IntrospectVerified(i *Server, key cache.Name, token string, m fetch.Moment) identity.Outcome {
-	l := s.Lookups[i.index]
+	l := s.Servers[i.index]
 	// Under a name of its own: an answer that adds to a JWT must not be found as
 	// one that stands for it, once the JWT itself is no longer good.
 	key.Hi = ^key.Hi
 	if v, ok := l.remembered(key, m); ok {
 		return v
 	}
-	return l.seek(s, key, token, m, true)
+	return l.question(s, key, token, m, true)
 }
 
 // Due appends the questions that may be asked now.
 func (s *State) Due(calls []fetch.Call, now time.Time) []fetch.Call {
-	for _, l := range s.Lookups {
+	for _, l := range s.Servers {
 		calls = l.due(calls, s, now)
 	}
 	return calls
@@ -175,17 +175,17 @@ func (s *State) Due(calls []fetch.Call, now time.Time) []fetch.Call {
 
 // Learn takes the server's answer to a question.
 func (s *State) Learn(now time.Time, errand fetch.Errand, answer fetch.Answer) fetch.Learned {
-	return s.Lookups[errand.Index].learn(s, now, errand, answer)
+	return s.Servers[errand.Index].learn(s, now, errand, answer)
 }
 
 func (s *State) Sweep(at float64) {
-	for _, l := range s.Lookups {
+	for _, l := range s.Servers {
 		l.sweep(at)
 	}
 }
 
 func (s *State) Pending() bool {
-	for _, l := range s.Lookups {
+	for _, l := range s.Servers {
 		if l.pending {
 			return true
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // signedResponse is what a server's answers must be where it signs them (RFC 9701).
-type signedResponse struct {
+type signedAnswer struct {
 	issuer   string  // their iss, octet by octet
 	audience string  // who we are to the server: one of their aud
 	maxAge   float64 // seconds that they may be older than the question
@@ -22,7 +22,7 @@ type signedResponse struct {
 
 // media is the type of the answers that are asked for. No other is taken, or a
 // server, or whoever stands before it, could answer without a signature.
-func (i *Server) media() string {
+func (i *Server) mediaType() string {
 	if i.signed != nil {
 		return "application/" + jwt.SignedType
 	}
@@ -31,7 +31,7 @@ func (i *Server) media() string {
 
 // open verifies a signed answer and returns the document in it that describes the
 // token (RFC 9701 section 5), or what was wanted. The document is the parser's.
-func (i *Server) open(s *State, started time.Time, body []byte, now time.Time) (document []byte, want string) {
+func (i *Server) openSigned(s *State, started time.Time, body []byte, now time.Time) (document []byte, want string) {
 	r := i.signed
 	m, err := s.parser.Parse(syntax.Borrow(body))
 	switch {
@@ -43,9 +43,9 @@ func (i *Server) open(s *State, started time.Time, body []byte, now time.Time) (
 		return nil, "want a JWT with an alg of " + r.Algorithms.String()
 	}
 	s.keys.Begin()
-	found := s.keys.Signer(m, s.keys.Of(&r.Ring))
+	found := s.keys.Signer(m, s.keys.KeySet(&r.Ring))
 	if found.Key == nil {
-		if found.MayBeNewer && r.Source != nil {
+		if found.KeyMayBeNewer && r.Source != nil {
 			// This answer is refused. The fetched keys serve the next one.
 			s.keys.Ask(r.Source, m.KeyID, now, true)
 			return nil, "want a signature by a key of the server's that has been fetched"

@@ -69,7 +69,7 @@ func (ks *Sources) ReadKeys(o *config.Object, provider string, issuers, keyIDs [
 	}
 	ring.keys = &jose.KeySet{Keys: inline}
 	ring.Algorithms = deriveAlgorithms(o, inline, algorithms)
-	if why := ring.tooDear(ring.keys); why != "" {
+	if why := ring.tooExpensive(ring.keys); why != "" {
 		o.Problems.Add(o.Path, why+": want fewer keys, or key_ids, with which tokens without a kid are refused")
 	}
 	return ring
@@ -244,17 +244,17 @@ func (ks *Sources) read(o *config.Object, provider string, issuers []string) *So
 	}
 	k.timeout = o.Duration("timeout", 5*time.Second, 10*time.Millisecond, time.Minute)
 	k.Refresh = o.Duration("refresh", 10*time.Minute, time.Second, 24*time.Hour)
-	k.Least = o.Duration("min_refresh", time.Minute, time.Second, 24*time.Hour)
-	k.Most = o.Duration("max_refresh", 24*time.Hour, time.Second, 7*24*time.Hour)
+	k.MinRefresh = o.Duration("min_refresh", time.Minute, time.Second, 24*time.Hour)
+	k.MaxRefresh = o.Duration("max_refresh", 24*time.Hour, time.Second, 7*24*time.Hour)
 	k.MaxStale = o.Duration("max_stale", 24*time.Hour, 10*time.Second, 30*24*time.Hour)
-	k.Least = min(k.Least, k.Refresh)
-	if k.Most < k.Refresh {
+	k.MinRefresh = min(k.MinRefresh, k.Refresh)
+	if k.MaxRefresh < k.Refresh {
 		o.Wrong("max_refresh", "want at least as long as refresh")
 	}
-	if k.MaxStale < k.Most && o.Has("max_refresh") || k.MaxStale < k.Refresh {
+	if k.MaxStale < k.MaxRefresh && o.Has("max_refresh") || k.MaxStale < k.Refresh {
 		o.Wrong("max_stale", "want at least as long as refresh and max_refresh: keys would be given up before they are fetched again")
 	}
-	k.Most = min(k.Most, k.MaxStale)
+	k.MaxRefresh = min(k.MaxRefresh, k.MaxStale)
 	*ks = append(*ks, k)
 	return k
 }

@@ -8,7 +8,7 @@ import (
 
 // discovered reads an OpenID Provider's configuration (OpenID Connect Discovery
 // 1.0 section 4) and returns where its keys are, or what was wrong.
-func (k *Source) discovered(a fetch.Answer) (config.Endpoint, string) {
+func (k *Source) readDiscovery(a fetch.Answer) (config.Endpoint, string) {
 	if why := fetch.BadAnswer(a); why != "" {
 		return config.Endpoint{}, why
 	}

@@ -24,7 +24,7 @@ func Freshness(headers [][2]string, source *Source) time.Duration {
 			name, value, _ := strings.Cut(syntax.TrimOWS(directive), "=")
 			switch strings.ToLower(name) {
 			case "no-cache", "no-store":
-				return source.Least
+				return source.MinRefresh
 			case "max-age":
 				if age, ok := deltaSeconds(strings.Trim(value, `"`)); ok {
 					d = age
@@ -35,7 +35,7 @@ func Freshness(headers [][2]string, source *Source) time.Duration {
 	if age, ok := deltaSeconds(fetch.HeaderValue(headers, "age")); ok {
 		d -= age
 	}
-	return min(max(d, source.Least), source.Most)
+	return min(max(d, source.MinRefresh), source.MaxRefresh)
 }
 
 // deltaSeconds reads a number of seconds; what is too great for that is 2^31

@@ -26,7 +26,7 @@ func (r *Ring) TakesKey(m *jose.Message) bool {
 
 // tooDear says for which algorithm a forged token costs more than jose.MaxCost
 // with these keys, "" for none.
-func (r *Ring) tooDear(keys *jose.KeySet) string {
+func (r *Ring) tooExpensive(keys *jose.KeySet) string {
 	for _, a := range r.Algorithms.List() {
 		if len(r.KeyIDs) == 0 {
 			if cost, n := keys.WorstCost("", false, a); cost > jose.MaxCost {
@@ -48,16 +48,16 @@ func overBudget(cost int) string {
 }
 
 // States are what a worker knows of all keys from the network.
-type States struct {
-	Sources []*SourceState
-	tries   []*jose.Key
-	verify  jose.HostVerifier
-	knows   jose.Algorithms // in which the host passed the self-test
-	Spent   int             // on signatures of this request that no key has made, as jose.Key.Cost has it
+type State struct {
+	Sources        []*SourceState
+	candidates     []*jose.Key
+	host           jose.HostVerifier
+	hostAlgorithms jose.Algorithms // in which the host passed the self-test
+	Spent          int             // on signatures of this request that no key has made, as jose.Key.Cost has it
 }
 
-func NewStates(sources Sources, j *fetch.Jitter, verify jose.HostVerifier, knows jose.Algorithms) *States {
-	ks := &States{verify: verify, knows: knows}
+func NewState(sources Sources, j *fetch.Jitter, host jose.HostVerifier, hostAlgorithms jose.Algorithms) *State {
+	ks := &State{host: host, hostAlgorithms: hostAlgorithms}
 	for _, source := range sources {
 		ks.Sources = append(ks.Sources, &SourceState{Source: source, jitter: j, Kids: map[string]askedKid{}})
 	}
@@ -65,18 +65,18 @@ func NewStates(sources Sources, j *fetch.Jitter, verify jose.HostVerifier, knows
 }
 
 // Learn takes the answer to a fetch.
-func (ks *States) Learn(now time.Time, errand fetch.Errand, answer fetch.Answer) fetch.Learned {
+func (ks *State) Learn(now time.Time, errand fetch.Errand, answer fetch.Answer) fetch.Learned {
 	return ks.Sources[errand.Index].learn(now, answer)
 }
 
 // Ask is asked about a kid that is not in the set of a source.
-func (ks *States) Ask(source *Source, kid string, now time.Time, mayWait bool) (reason verdict.Reason, wait bool) {
+func (ks *State) Ask(source *Source, kid string, now time.Time, mayWait bool) (reason verdict.Reason, wait bool) {
 	return ks.Sources[source.index].ask(kid, now, mayWait)
 }
 
 // Of is the present key set of a keyring, nil where there is none. Keys belong
 // to one provider: they are never looked for in another's (RFC 8725 section 3.8).
-func (ks *States) Of(k *Ring) *jose.KeySet {
+func (ks *State) KeySet(k *Ring) *jose.KeySet {
 	if k.Source == nil {
 		return k.keys
 	}
@@ -84,16 +84,16 @@ func (ks *States) Of(k *Ring) *jose.KeySet {
 }
 
 // Begin gives a new request the whole of jose.MaxCost.
-func (ks *States) Begin() { ks.Spent = 0 }
+func (ks *State) Begin() { ks.Spent = 0 }
 
 // Signer is what became of the search for the key that has signed a message.
 type Signer struct {
 	Key *jose.Key // nil: not found
-	// mayBeNewer: the key may be one that the set does not have yet.
-	MayBeNewer bool
-	Tried      bool // some key of the set could be the one
-	TooMany    bool // not all of those were tried: together they cost too much
-	Shared     bool // other tokens of this request had a part of the cost
+	// KeyMayBeNewer: the key may be one that the set does not have yet.
+	KeyMayBeNewer bool
+	Tried         bool // some key of the set could be the one
+	TooExpensive  bool // not all of those were tried: together they cost too much
+	Shared        bool // other tokens of this request had a part of the cost
 }
 
 // Signer finds the key that has signed a message, whose algorithm is allowed.
@@ -101,17 +101,17 @@ type Signer struct {
 // What the refused tokens of one request cost together is bounded. A good token
 // does not count: it is remembered. The configuration and the warnings about
 // fetched sets have seen to it that no good token comes to this bound.
-func (ks *States) Signer(m *jose.Message, keys *jose.KeySet) (found Signer) {
-	ks.tries = keys.Candidates(m.KeyID, m.HasKeyID, m.Algorithm, ks.tries[:0])
+func (ks *State) Signer(m *jose.Message, keys *jose.KeySet) (found Signer) {
+	ks.candidates = keys.Candidates(m.KeyID, m.HasKeyID, m.Algorithm, ks.candidates[:0])
 	// A miss is conclusive only if the token and the key both have a kid. Without
 	// one, the key that has signed may be newer than this set.
 	found.Shared = ks.Spent > 0
-	found.MayBeNewer = len(ks.tries) == 0 || !m.HasKeyID || !ks.tries[0].HasID
-	for _, k := range ks.tries {
+	found.KeyMayBeNewer = len(ks.candidates) == 0 || !m.HasKeyID || !ks.candidates[0].HasID
+	for _, k := range ks.candidates {
 		found.Tried = true
 		cost := k.Cost(m.Algorithm, m.Signature)
 		if ks.Spent+cost > jose.MaxCost {
-			found.TooMany = true
+			found.TooExpensive = true
 			return found
 		}
 		ks.Spent += cost
@@ -126,9 +126,9 @@ func (ks *States) Signer(m *jose.Message, keys *jose.KeySet) (found Signer) {
 
 // hostFor is the host's verifier for the algorithms that it passed the
 // self-test in.
-func (ks *States) hostFor(a jose.Algorithm) jose.HostVerifier {
-	if ks.knows.Has(a) {
-		return ks.verify
+func (ks *State) hostFor(a jose.Algorithm) jose.HostVerifier {
+	if ks.hostAlgorithms.Has(a) {
+		return ks.host
 	}
 	return nil
 }

@@ -17,18 +17,18 @@ import (
 // Source is where a provider's keys come from over the network. It never
 // changes; what is known of its keys is in a sourceState.
 type Source struct {
-	index     int
-	provider  string
-	ring      Ring            // whose tokens the keys are for
-	issuer    string          // for discovery, which must name exactly this issuer
-	discovery config.Endpoint // with it, keys holds no address until discovery gave one
-	keys      config.Endpoint
-	clusters  map[string]string // for keys at other hosts than discovery: host to cluster
-	timeout   time.Duration
-	Refresh   time.Duration // without Cache-Control
-	Least     time.Duration // bounds of what Cache-Control may say
-	Most      time.Duration
-	MaxStale  time.Duration // how long the last good set serves while the issuer is down
+	index      int
+	provider   string
+	ring       Ring            // whose tokens the keys are for
+	issuer     string          // for discovery, which must name exactly this issuer
+	discovery  config.Endpoint // with it, keys holds no address until discovery gave one
+	keys       config.Endpoint
+	clusters   map[string]string // for keys at other hosts than discovery: host to cluster
+	timeout    time.Duration
+	Refresh    time.Duration // without Cache-Control
+	MinRefresh time.Duration // bounds of what Cache-Control may say
+	MaxRefresh time.Duration
+	MaxStale   time.Duration // how long the last good set serves while the issuer is down
 }
 
 func (k *Source) Errand() *fetch.Errand {
@@ -52,22 +52,22 @@ type Sources []*Source
 
 // SourceState is what is known of one source's keys.
 type SourceState struct {
-	Source   *Source
-	Keys     *jose.KeySet // nil: none that may be used
-	Learned  time.Time    // when the newest answer that confirmed the keys was asked for
-	Next     time.Time    // when to fetch again
-	backoff  time.Duration
-	inFlight bool
-	wanted   bool // somebody waits for a fetch that has not begun
-	failed   bool // the newest fetch failed
+	Source    *Source
+	Keys      *jose.KeySet // nil: none that may be used
+	Learned   time.Time    // when the newest answer that confirmed the keys was asked for
+	Next      time.Time    // when to fetch again
+	backoff   time.Duration
+	inFlight  bool
+	requested bool // somebody waits for a fetch that has not begun
+	failed    bool // the newest fetch failed
 
 	discovering bool      // what is in flight asks where the keys are
 	started     time.Time // when it began
 	jitter      *fetch.Jitter
 
-	spent      int // of the bucket
-	spentSince time.Time
-	Kids       map[string]askedKid // kids that were asked for and are not in the set
+	fetchesTaken int // of the bucket
+	takenSince   time.Time
+	Kids         map[string]askedKid // kids that were asked for and are not in the set
 }
 
 // askedKid is pending until a fetch that began after it was asked for has come
@@ -75,13 +75,13 @@ type SourceState struct {
 type askedKid struct{ asked, missing time.Time }
 
 // Due appends the fetches that are to begin now, and takes them for begun.
-func (ks *States) Due(calls []fetch.Call, now time.Time) []fetch.Call {
+func (ks *State) Due(calls []fetch.Call, now time.Time) []fetch.Call {
 	for _, st := range ks.Sources {
 		st.expire(now)
-		if st.inFlight || !st.wanted && now.Before(st.Next) {
+		if st.inFlight || !st.requested && now.Before(st.Next) {
 			continue
 		}
-		st.inFlight, st.wanted, st.started = true, false, now
+		st.inFlight, st.requested, st.started = true, false, now
 		first := st.Source.keys
 		if st.discovering = st.Source.discovery.Set(); st.discovering {
 			first = st.Source.discovery
@@ -113,7 +113,7 @@ func (st *SourceState) expire(now time.Time) {
 // learn takes the answer to a fetch of this source.
 func (st *SourceState) learn(now time.Time, answer fetch.Answer) fetch.Learned {
 	if st.discovering {
-		keys, err := st.Source.discovered(answer)
+		keys, err := st.Source.readDiscovery(answer)
 		if err != "" {
 			return st.fail(now, "discovery: "+err)
 		}
@@ -148,18 +148,18 @@ func (st *SourceState) learn(now time.Time, answer fetch.Answer) fetch.Learned {
 	delay := min(Freshness(answer.Headers, st.Source), st.Source.MaxStale/4*3)
 	// Ahead of time, and not all workers at once.
 	st.Next = now.Add(delay - st.jitter.Below(delay/4))
-	return fetch.Learned{For: *st.Source.Errand(), Settled: true, Warnings: st.Source.oddities(set)}
+	return fetch.Learned{For: *st.Source.Errand(), Settled: true, Warnings: st.Source.warnings(set)}
 }
 
 // oddities are what an issuer should know of its key set.
-func (k *Source) oddities(set *jose.KeySet) (list []string) {
+func (k *Source) warnings(set *jose.KeySet) (list []string) {
 	for _, skipped := range set.Skipped {
 		list = append(list, notUsed(skipped))
 	}
 	if set.Private > 0 {
 		list = append(list, "private keys are published there")
 	}
-	if why := k.ring.tooDear(set); why != "" {
+	if why := k.ring.tooExpensive(set); why != "" {
 		list = append(list, why+": the first of them are tried, and tokens by the others are refused (too_many_keys)")
 	}
 	return list
@@ -197,7 +197,7 @@ func (st *SourceState) ask(kid string, now time.Time, mayWait bool) (reason verd
 		if !mayWait || st.failed && !st.inFlight && now.Before(st.Next) {
 			return verdict.ReasonKeysUnavailable, false
 		}
-		st.wanted = !st.inFlight
+		st.requested = !st.inFlight
 		return verdict.ReasonKeysUnavailable, true
 	}
 	k, asked := st.Kids[kid]
@@ -211,20 +211,20 @@ func (st *SourceState) ask(kid string, now time.Time, mayWait bool) (reason verd
 	if st.failed && !st.inFlight && now.Before(st.Next) || !mayWait {
 		return verdict.ReasonKeysUnavailable, false
 	}
-	if !asked && !st.remember(kid, now) {
+	if !asked && !st.rememberKid(kid, now) {
 		return verdict.ReasonUnknownKey, false
 	}
-	if !st.inFlight && !st.wanted {
-		if !st.spend(now) {
+	if !st.inFlight && !st.requested {
+		if !st.takeFetch(now) {
 			delete(st.Kids, kid)
 			return verdict.ReasonUnknownKey, false
 		}
-		st.wanted = true
+		st.requested = true
 	}
 	return verdict.ReasonKeysUnavailable, true
 }
 
-func (st *SourceState) remember(kid string, now time.Time) bool {
+func (st *SourceState) rememberKid(kid string, now time.Time) bool {
 	if len(st.Kids) >= MaxAskedKids {
 		for old, k := range st.Kids {
 			if !k.missing.IsZero() && now.Sub(k.missing) >= missingKidTime {
@@ -240,14 +240,14 @@ func (st *SourceState) remember(kid string, now time.Time) bool {
 }
 
 // spend takes one fetch out of the bucket.
-func (st *SourceState) spend(now time.Time) bool {
-	if refilled := int(now.Sub(st.spentSince) / refetchInterval); refilled > 0 || st.spent == 0 {
-		st.spent = max(0, st.spent-refilled)
-		st.spentSince = now
+func (st *SourceState) takeFetch(now time.Time) bool {
+	if refilled := int(now.Sub(st.takenSince) / refetchInterval); refilled > 0 || st.fetchesTaken == 0 {
+		st.fetchesTaken = max(0, st.fetchesTaken-refilled)
+		st.takenSince = now
 	}
-	if st.spent == RefetchBurst {
+	if st.fetchesTaken == RefetchBurst {
 		return false
 	}
-	st.spent++
+	st.fetchesTaken++
 	return true
 }

@@ -20,14 +20,14 @@ import (
 // Revocations is what the configuration says of tokens that end before they
 // expire. It never changes; what was fetched is in a revocationState.
 type Revocations struct {
-	entries    []revocation    // inline
-	Source     config.Endpoint // of the list that is fetched; not set: there is none
-	timeout    time.Duration
-	refresh    time.Duration
-	maxStale   time.Duration // how long the last list serves while no new one can be had
-	passStale  bool
-	requireJTI bool
-	jti        int // in Policy.claimRefs
+	entries       []entry         // inline
+	Source        config.Endpoint // of the list that is fetched; not set: there is none
+	timeout       time.Duration
+	refresh       time.Duration
+	maxStale      time.Duration // how long the last list serves while no new one can be had
+	passWhenStale bool
+	requireJTI    bool
+	jtiClaim      int // in Policy.claimRefs
 }
 
 func (r *Revocations) errand() *fetch.Errand {
@@ -35,38 +35,38 @@ func (r *Revocations) errand() *fetch.Errand {
 }
 
 // revocation is one entry of a list.
-type revocation struct {
-	by           revokedBy
+type entry struct {
+	kind         handleKind
 	issuer, name string
 	before       float64 // tokens issued earlier are revoked, in seconds since the epoch
 }
 
 // revokedBy is what an entry goes by. It is part of the hashed name, so that a
 // subject never ends a token by its jti.
-type revokedBy byte
+type handleKind byte
 
 const (
-	byJTI revokedBy = iota
+	byJTI handleKind = iota
 	bySubject
-	byKey      // of one issuer
-	byKeyOfAll // whoever the issuer is: who has a key writes any iss
+	byKey            // of one issuer
+	byKeyOfAnyIssuer // whoever the issuer is: who has a key writes any iss
 )
 
 // Handles are the names by which a token can be revoked, hashed as those of the
 // list are.
 type Handles struct {
-	names    [6]uint64
+	hashes   [6]uint64
 	count    int
-	issued   float64 // iat; without one before every time
-	hasNames bool    // iss and jti
+	issuedAt float64 // iat; without one before every time
+	hasJTI   bool    // iss and jti
 }
 
 // HandlesSize is what they take in memory, beside the Identity.
 const HandlesSize = 80
 
-func (m *Handles) add(name uint64) {
-	m.names[m.count] = name
-	m.count++
+func (h *Handles) add(name uint64) {
+	h.hashes[h.count] = name
+	h.count++
 }
 
 // HandlesOf is nil where nothing is ever revoked. ok is false for a jti that is no
@@ -75,38 +75,38 @@ func (st *State) HandlesOf(c *claims.Claims, t *claims.Table, m *jose.Message, s
 	if st == nil {
 		return nil, true
 	}
-	of := &Handles{issued: math.Inf(-1)}
+	h := &Handles{issuedAt: math.Inf(-1)}
 	if c.Iat.Set {
-		of.issued = c.Iat.Seconds
+		h.issuedAt = c.Iat.Seconds
 	}
-	if jti := c.Top(t, st.of.jti); jti != nil {
+	if jti := c.Top(t, st.config.jtiClaim); jti != nil {
 		raw, ok := jti.Text()
 		if !ok {
 			return nil, false
 		}
 		if text := syntax.Borrow(raw); c.HasIssuer && text != "" {
-			of.add(st.name(byJTI, c.Issuer, text))
-			of.hasNames = true
+			h.add(st.hash(byJTI, c.Issuer, text))
+			h.hasJTI = true
 		}
 	}
 	if c.HasIssuer && c.HasSubject {
-		of.add(st.name(bySubject, c.Issuer, c.Subject))
+		h.add(st.hash(bySubject, c.Issuer, c.Subject))
 	}
 	// The key that verified counts, not only the one that the header names: who
 	// has stolen a key leaves its name out.
 	if signer.HasID {
-		of.addKey(st, c, signer.ID)
+		h.addKey(st, c, signer.ID)
 	}
 	if m.HasKeyID && !(signer.HasID && signer.ID == m.KeyID) {
-		of.addKey(st, c, m.KeyID)
+		h.addKey(st, c, m.KeyID)
 	}
-	return of, true
+	return h, true
 }
 
-func (m *Handles) addKey(st *State, c *claims.Claims, kid string) {
-	m.add(st.name(byKeyOfAll, "", kid))
+func (h *Handles) addKey(st *State, c *claims.Claims, kid string) {
+	h.add(st.hash(byKeyOfAnyIssuer, "", kid))
 	if c.HasIssuer {
-		m.add(st.name(byKey, c.Issuer, kid))
+		h.add(st.hash(byKey, c.Issuer, kid))
 	}
 }
 
@@ -122,9 +122,9 @@ func (l denyList) add(name uint64, before float64) {
 
 // revokes takes one access to the map for each thing that a token can be
 // revoked by, whatever the list's size.
-func (l denyList) revokes(m *Handles) bool {
-	for _, name := range m.names[:m.count] {
-		if before, ok := l[name]; ok && m.issued < before {
+func (l denyList) revokes(h *Handles) bool {
+	for _, name := range h.hashes[:h.count] {
+		if before, ok := l[name]; ok && h.issuedAt < before {
 			return true
 		}
 	}
@@ -134,7 +134,7 @@ func (l denyList) revokes(m *Handles) bool {
 // name hashes what an entry goes by under the VM's key: who can put names on the
 // list must not choose where they lie in the map. Half of the output will do: two
 // names in one would refuse a token, never pass one.
-func (st *State) name(by revokedBy, issuer, name string) uint64 {
+func (st *State) hash(by handleKind, issuer, name string) uint64 {
 	b := append(st.scratch[:0], byte(by))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(issuer)))
 	b = append(b, issuer...)
@@ -145,17 +145,17 @@ func (st *State) name(by revokedBy, issuer, name string) uint64 {
 
 // UnlessRevoked is what becomes of a good JWT: to be asked for every request,
 // since lists come and grow old while a token is remembered.
-func (st *State) UnlessRevoked(v identity.Outcome, m *Handles, now time.Time, mayWait bool) identity.Outcome {
+func (st *State) UnlessRevoked(v identity.Outcome, h *Handles, now time.Time, mayWait bool) identity.Outcome {
 	switch {
-	case m == nil:
+	case h == nil:
 		return identity.Outcome{}
-	case st.of.requireJTI && !m.hasNames:
+	case st.config.requireJTI && !h.hasJTI:
 		return identity.Outcome{Reason: verdict.ReasonWrongClaim}
-	case st.List.revokes(m):
+	case st.List.revokes(h):
 		// Also by a list that is too old: nobody takes a revocation back.
 		return identity.Outcome{Reason: verdict.ReasonRevoked}
-	case st.source() && !st.current(now):
-		return st.unknown(v, now, mayWait)
+	case st.fetches() && !st.current(now):
+		return st.withoutList(v, now, mayWait)
 	}
 	return v
 }

@@ -14,20 +14,20 @@ import (
 
 // State is what is known of revocations.
 type State struct {
-	of       *Revocations
-	key      cache.Key
-	List     denyList  // the entries of the configuration and of the newest good list
-	etag     string    // of that list
-	started  time.Time // when the fetch that is in flight began
-	asked    string    // the ETag that it shows
-	jitter   *fetch.Jitter
-	learned  time.Time // when the newest answer that confirmed it was asked for; zero: none has come
-	next     time.Time // when to fetch again
-	backoff  time.Duration
-	inFlight bool
-	wanted   bool      // somebody waits for a fetch that has not begun
-	failed   bool      // the newest fetch failed
-	logged   time.Time // when a failure was logged last
+	config        *Revocations
+	key           cache.Key
+	List          denyList  // the entries of the configuration and of the newest good list
+	etag          string    // of that list
+	started       time.Time // when the fetch that is in flight began
+	sentETag      string    // the ETag that it shows
+	jitter        *fetch.Jitter
+	confirmed     time.Time // when the newest answer that confirmed it was asked for; zero: none has come
+	next          time.Time // when to fetch again
+	backoff       time.Duration
+	inFlight      bool
+	requested     bool      // somebody waits for a fetch that has not begun
+	failed        bool      // the newest fetch failed
+	failureLogged time.Time // when a failure was logged last
 
 	reader  jose.Reader // of single entries
 	scratch []byte
@@ -36,11 +36,11 @@ type State struct {
 // MaxRevocations bounds the memory of a list whose entries are short.
 const MaxRevocations = 32768
 
-func NewState(of *Revocations, key cache.Key, j *fetch.Jitter) *State {
-	if of == nil {
+func NewState(r *Revocations, key cache.Key, j *fetch.Jitter) *State {
+	if r == nil {
 		return nil
 	}
-	st := &State{of: of, key: key, jitter: j}
+	st := &State{config: r, key: key, jitter: j}
 	st.List = st.inline()
 	return st
 }
@@ -48,35 +48,35 @@ func NewState(of *Revocations, key cache.Key, j *fetch.Jitter) *State {
 // inline is a list of the entries in the configuration, with room for as many
 // more as there are now.
 func (st *State) inline() denyList {
-	list := make(denyList, max(len(st.List), len(st.of.entries)))
-	for i := range st.of.entries {
-		e := &st.of.entries[i]
-		list.add(st.name(e.by, e.issuer, e.name), e.before)
+	list := make(denyList, max(len(st.List), len(st.config.entries)))
+	for i := range st.config.entries {
+		e := &st.config.entries[i]
+		list.add(st.hash(e.kind, e.issuer, e.name), e.before)
 	}
 	return list
 }
 
-func (st *State) source() bool { return st.of.Source.Set() }
+func (st *State) fetches() bool { return st.config.Source.Set() }
 
 func (st *State) current(now time.Time) bool {
 	// Once the clock has been set back, nobody knows how old the list is.
-	age := now.Sub(st.learned)
-	return !st.learned.IsZero() && age < st.of.maxStale && age > -st.longest()
+	age := now.Sub(st.confirmed)
+	return !st.confirmed.IsZero() && age < st.config.maxStale && age > -st.longestDelay()
 }
 
 // longest is how far ahead a fetch is planned at most.
-func (st *State) longest() time.Duration { return max(st.of.refresh, fetch.FirstBackoff) }
+func (st *State) longestDelay() time.Duration { return max(st.config.refresh, fetch.FirstBackoff) }
 
 // unknown decides over a good token that nobody can say is not revoked.
-func (st *State) unknown(v identity.Outcome, now time.Time, mayWait bool) identity.Outcome {
+func (st *State) withoutList(v identity.Outcome, now time.Time, mayWait bool) identity.Outcome {
 	// Whoever may pass unchecked waits for the first list only, not for each
 	// attempt of an outage.
-	patient := mayWait && !(st.of.passStale && (st.failed || !st.learned.IsZero()))
+	patient := mayWait && !(st.config.passWhenStale && (st.failed || !st.confirmed.IsZero()))
 	if patient && (st.inFlight || !st.failed || !now.Before(st.next)) {
-		st.wanted = !st.inFlight
-		return identity.Outcome{Reason: verdict.ReasonRevocationsUnavailable, Wait: st.of.errand()}
+		st.requested = !st.inFlight
+		return identity.Outcome{Reason: verdict.ReasonRevocationsUnavailable, Wait: st.config.errand()}
 	}
-	if st.of.passStale {
+	if st.config.passWhenStale {
 		v.Unchecked = true
 		return v
 	}
@@ -85,29 +85,29 @@ func (st *State) unknown(v identity.Outcome, now time.Time, mayWait bool) identi
 
 // Due appends the fetch of the list, if it is time for it.
 func (st *State) Due(calls []fetch.Call, now time.Time) []fetch.Call {
-	if st == nil || !st.source() || st.inFlight || !st.wanted && now.Before(st.next) && st.next.Sub(now) <= st.longest() {
+	if st == nil || !st.fetches() || st.inFlight || !st.requested && now.Before(st.next) && st.next.Sub(now) <= st.longestDelay() {
 		return calls
 	}
-	st.inFlight, st.wanted, st.started, st.asked = true, false, now, st.etag
+	st.inFlight, st.requested, st.started, st.sentETag = true, false, now, st.etag
 	headers := [][2]string{{"accept", "application/json"}}
 	if st.etag != "" {
 		headers = append(headers, [2]string{"if-none-match", st.etag})
 	}
-	e := st.of.Source
+	e := st.config.Source
 	return append(calls, fetch.Call{
 		Cluster: e.Cluster, Method: "GET", Scheme: e.Scheme, Authority: e.Authority, Path: e.Path,
-		Headers: headers, Timeout: st.of.timeout, For: *st.of.errand(),
+		Headers: headers, Timeout: st.config.timeout, For: *st.config.errand(),
 	})
 }
 
 // Learn takes the answer to a fetch. Only a whole and valid list replaces one.
 func (st *State) Learn(now time.Time, a fetch.Answer) fetch.Learned {
-	learned := fetch.Learned{For: *st.of.errand(), Settled: true}
+	learned := fetch.Learned{For: *st.config.errand(), Settled: true}
 	st.inFlight = false
 	if learned.Failure = st.take(a); learned.Failure != "" {
 		// A short refresh fails often: one line a minute is enough.
-		if learned.Log = !st.failed || now.Sub(st.logged) >= time.Minute; learned.Log {
-			st.logged = now
+		if learned.Log = !st.failed || now.Sub(st.failureLogged) >= time.Minute; learned.Log {
+			st.failureLogged = now
 		}
 		st.failed = true
 		most := fetch.ColdBackoff
@@ -115,23 +115,23 @@ func (st *State) Learn(now time.Time, a fetch.Answer) fetch.Learned {
 			most = fetch.LastBackoff
 		}
 		// A server that is down need not be asked less often than one that is up.
-		st.backoff = min(max(2*st.backoff, fetch.FirstBackoff), most, st.longest())
+		st.backoff = min(max(2*st.backoff, fetch.FirstBackoff), most, st.longestDelay())
 		st.next = now.Add(st.backoff - st.jitter.Below(st.backoff/2))
 		return learned
 	}
 	st.failed, st.backoff = false, 0
 	// A cache on the way may have had it for a while.
-	st.learned = st.started.Add(-age(a.Headers))
-	learned.Revocations = st.learned
+	st.confirmed = st.started.Add(-age(a.Headers))
+	learned.Revocations = st.confirmed
 	// Well before it is too old, and not all workers at once.
-	delay := min(st.of.refresh, st.of.maxStale/4*3)
+	delay := min(st.config.refresh, st.config.maxStale/4*3)
 	st.next = now.Add(delay - st.jitter.Below(delay/4))
 	return learned
 }
 
 // take returns what was wrong with an answer.
 func (st *State) take(a fetch.Answer) string {
-	if a.OK && st.asked != "" && fetch.HeaderValue(a.Headers, ":status") == "304" {
+	if a.OK && st.sentETag != "" && fetch.HeaderValue(a.Headers, ":status") == "304" {
 		return ""
 	}
 	if why := fetch.BadAnswer(a); why != "" {
@@ -162,7 +162,7 @@ func (st *State) Read(document []byte) (denyList, string) {
 			why = "want at most " + strconv.Itoa(MaxRevocations) + " entries"
 			return false
 		}
-		e, member, wrong := readRevocation(&st.reader, item)
+		e, member, wrong := readEntry(&st.reader, item)
 		if wrong != "" {
 			at := "revoked[" + strconv.Itoa(i) + "]"
 			if config.IsMemberName(member) { // it ends up in the log
@@ -171,7 +171,7 @@ func (st *State) Read(document []byte) (denyList, string) {
 			why = at + ": " + wrong
 			return false
 		}
-		list.add(st.name(e.by, e.issuer, e.name), e.before)
+		list.add(st.hash(e.kind, e.issuer, e.name), e.before)
 		i++
 		return true
 	})

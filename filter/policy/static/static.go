@@ -38,9 +38,9 @@ type Token struct {
 // are in the table, and to choose those a client would have to invert SHA-256.
 type Tokens struct {
 	byPrefix map[uint64]int32
-	Tokens   []Token
+	List     []Token
 	paths    []string // where each stands in the configuration
-	claims   []staticClaims
+	sources  []tokenSource
 }
 
 // Digester computes digests without a new hash, and so an allocation, for each.
@@ -76,8 +76,8 @@ func (s *Tokens) add(t Token, path string) (duplicate string) {
 	if first, ok := s.byPrefix[key]; ok {
 		t.next = first
 	}
-	s.byPrefix[key] = int32(len(s.Tokens))
-	s.Tokens = append(s.Tokens, t)
+	s.byPrefix[key] = int32(len(s.List))
+	s.List = append(s.List, t)
 	s.paths = append(s.paths, path)
 	return ""
 }
@@ -88,8 +88,8 @@ func (s *Tokens) find(digest *[sha256.Size]byte) int {
 	if !ok {
 		return -1
 	}
-	for ; i >= 0; i = s.Tokens[i].next {
-		if subtle.ConstantTimeCompare(s.Tokens[i].digest[:], digest[:]) == 1 {
+	for ; i >= 0; i = s.List[i].next {
+		if subtle.ConstantTimeCompare(s.List[i].digest[:], digest[:]) == 1 {
 			return int(i)
 		}
 	}
@@ -103,7 +103,7 @@ func (s *Tokens) Verify(digest *[sha256.Size]byte, now time.Time) (*Token, verdi
 	if i < 0 {
 		return nil, verdict.ReasonUnknownToken
 	}
-	t := &s.Tokens[i]
+	t := &s.List[i]
 	if !t.notBefore.IsZero() && now.Before(t.notBefore) {
 		return nil, verdict.ReasonNotYetValid
 	}
@@ -149,7 +149,7 @@ func (s *Tokens) Read(o *config.Object, provider int, name string) {
 }
 
 // staticClaims is what a static token says, kept until it is known what rules ask.
-type staticClaims struct {
+type tokenSource struct {
 	identity                 *identity.Identity
 	provider                 int
 	name                     string
@@ -158,7 +158,7 @@ type staticClaims struct {
 }
 
 func (s *Tokens) readClaims(t *config.Object, provider int, name string) *identity.Identity {
-	c := staticClaims{
+	c := tokenSource{
 		identity:   &identity.Identity{},
 		provider:   provider,
 		name:       name,
@@ -167,32 +167,32 @@ func (s *Tokens) readClaims(t *config.Object, provider int, name string) *identi
 		clientID:   t.Checked("client_id", "", config.WantHeaderText),
 		attributes: readAttributes(t),
 	}
-	s.claims = append(s.claims, c)
+	s.sources = append(s.sources, c)
 	return c.identity
 }
 
 // Identify makes the identities of all static tokens. Their attributes are
 // what a JWT's claims are, strings at the top of a payload.
-func (s *Tokens) Identify(tells *identity.Propagation, table *claims.Table) {
+func (s *Tokens) Identify(propagation *identity.Propagation, table *claims.Table) {
 	scope := []claims.ScopeClaim{{Claim: table.Index("scope")}}
 	tops := make([]jose.Value, len(table.Names))
 	values := make([]jose.Value, len(table.Refs))
-	for i := range s.claims {
-		c := &s.claims[i]
+	for i := range s.sources {
+		c := &s.sources[i]
 		for i, name := range table.Names {
 			tops[i] = c.value(name)
 		}
 		for i := range table.Refs {
 			values[i] = table.Refs[i].In(tops)
 		}
-		tells.Identify(c.identity, &identity.Source{
+		propagation.Identify(c.identity, &identity.Source{
 			Provider: c.provider, Name: c.name, Subject: c.subject, ClientID: c.clientID, Values: values, Scopes: scope,
 		})
 	}
-	s.claims = nil
+	s.sources = nil
 }
 
-func (c *staticClaims) value(name string) jose.Value {
+func (c *tokenSource) value(name string) jose.Value {
 	text := c.attributes[name]
 	switch name {
 	case "sub":
