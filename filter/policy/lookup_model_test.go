@@ -106,17 +106,17 @@ func checkLookups(t *testing.T, l *introspection.ServerState, calls int) {
 		c := &l.Queues[i]
 		bytes := 0
 		for _, q := range l.Questions {
-			if introspection.QueueOf(q.Known) == i {
+			if q.Known == (i == 1) {
 				bytes += len(q.Token)
 			}
 		}
-		if c.Questions != len(c.Waiting)+c.UnderWay || c.Bytes != bytes || c.UnderWay < 0 {
-			t.Fatalf("class %d: %d asked, %d waiting, %d under way, %d bytes of %d", i, c.Questions, len(c.Waiting), c.UnderWay, c.Bytes, bytes)
+		if c.Questions != len(c.Waiting)+c.InFlight || c.Bytes != bytes || c.InFlight < 0 {
+			t.Fatalf("class %d: %d asked, %d waiting, %d under way, %d bytes of %d", i, c.Questions, len(c.Waiting), c.InFlight, c.Bytes, bytes)
 		}
 		asked += c.Questions
-		underWay += c.UnderWay
+		underWay += c.InFlight
 	}
-	if asked != len(l.Questions) || underWay != l.UnderWay || underWay != calls || underWay > l.Server.MaxCalls || l.Queues[0].UnderWay > l.Server.MaxCalls*3/4 {
-		t.Fatalf("%d asked of %d, %d under way of %d, %d calls", asked, len(l.Questions), underWay, l.UnderWay, calls)
+	if asked != len(l.Questions) || underWay != l.InFlight || underWay != calls || underWay > l.Server.MaxCalls || l.Queues[0].InFlight > l.Server.MaxCalls*3/4 {
+		t.Fatalf("%d asked of %d, %d under way of %d, %d calls", asked, len(l.Questions), underWay, l.InFlight, calls)
 	}
 }

@@ -13,20 +13,20 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// maxIntrospectionBytes is what a server may need to describe one token.
+// maxAnswerBytes bounds the description of a token.
 const maxAnswerBytes = 64 << 10
 
-// lookupFailure is why an answer says nothing. No text of the server's is in it:
-// it may repeat the token.
+// answerFailure is the reason why an answer does not count; the zero value is none. It
+// contains no text of the server, which may repeat the token.
 type answerFailure struct {
 	why     string
-	mistake bool // a mistake of the configuration, not an outage
+	mistake bool // of the configuration; false: an outage
 }
 
-// read judges an answer: only active that is true, in a document that leaves
-// nothing to interpretation, is a token (RFC 7662 section 2.2). reason is
-// ReasonTokenValid with an answer.
-func (l *ServerState) readAnswer(s *State, q *Question, answer fetch.Answer, now time.Time) (*goodAnswer, verdict.Reason, answerFailure) {
+// readAnswer judges an answer. Only one with "active": true, without duplicate members,
+// accepts the token (RFC 7662 section 2.2). The reason is ReasonTokenValid exactly if a
+// goodAnswer is returned.
+func (st *ServerState) readAnswer(s *State, q *Question, answer fetch.Answer, now time.Time) (*goodAnswer, verdict.Reason, answerFailure) {
 	if failure := clientFailure(s, answer); failure.why != "" {
 		return nil, verdict.ReasonIntrospectionUnavailable, failure
 	}
@@ -36,13 +36,13 @@ func (l *ServerState) readAnswer(s *State, q *Question, answer fetch.Answer, now
 	if why := fetch.BadAnswerOf(answer, maxAnswerBytes, "want at most 64 KiB"); why != "" {
 		return failed(why)
 	}
-	if media := l.Server.mediaType(); !hasContentType(answer, media) {
+	if media := st.Server.mediaType(); !hasContentType(answer, media) {
 		return failed("want the content-type " + media)
 	}
 	document := answer.Body
-	if l.Server.signed != nil {
+	if st.Server.signed != nil {
 		var want string
-		if document, want = l.Server.openSigned(s, q.Started, answer.Body, now); want != "" {
+		if document, want = st.Server.openSigned(s, q.Started, answer.Body, now); want != "" {
 			return failed(want)
 		}
 	}
@@ -65,13 +65,13 @@ func (l *ServerState) readAnswer(s *State, q *Question, answer fetch.Answer, now
 	case active == 't' && !access:
 		return nil, verdict.ReasonWrongType, answerFailure{}
 	case active == 't':
-		return s.judge(l.Server, members)
+		return s.judge(st.Server, members)
 	}
 	return failed("want active to be true or false")
 }
 
-// namesAccessToken: a refresh token is active, too, and no bearer token is what
-// the server calls DPoP. token_use is what Hydra and Cognito call it.
+// namesAccessToken checks token_type, or token_use as Hydra and Cognito name it. A
+// refresh token can be active, too, and a DPoP token is no bearer token.
 func namesAccessToken(value jose.Value) bool {
 	text, _ := value.Text()
 	kind := syntax.Borrow(text)
@@ -83,9 +83,8 @@ func hasContentType(answer fetch.Answer, media string) bool {
 	return syntax.EqualFoldASCII(syntax.TrimOWS(have), media)
 }
 
-// introspected judges what the server says of an active token as if a JWT had
-// said it.
-func (s *State) judge(i *Server, members []jose.Member) (*goodAnswer, verdict.Reason, answerFailure) {
+// judge validates the claims of an active token by the same rules as those of a JWT.
+func (s *State) judge(server *Server, members []jose.Member) (*goodAnswer, verdict.Reason, answerFailure) {
 	c := &s.claims
 	c.Reset(s.table)
 	for _, m := range members {
@@ -95,29 +94,29 @@ func (s *State) judge(i *Server, members []jose.Member) (*goodAnswer, verdict.Re
 		return nil, verdict.ReasonIntrospectionUnavailable, answerFailure{why: "want claims of the types that RFC 7662 section 2.2 has"}
 	}
 	c.Resolve(s.table)
-	if reason := i.JudgeClaims(c); reason != verdict.ReasonTokenValid {
+	if reason := server.JudgeClaims(c); reason != verdict.ReasonTokenValid {
 		return nil, reason, answerFailure{}
 	}
-	if len(i.Issuers) > 0 && !(c.HasIssuer && syntax.Contains(i.Issuers, c.Issuer)) {
+	if len(server.Issuers) > 0 && !(c.HasIssuer && syntax.Contains(server.Issuers, c.Issuer)) {
 		return nil, verdict.ReasonWrongIssuer, answerFailure{}
 	}
-	a := &goodAnswer{window: i.Window(c), statedExpiry: claims.LatestDate}
+	a := &goodAnswer{window: server.Window(c), exp: claims.LatestDate}
 	if c.Exp.Set {
-		a.statedExpiry = c.Exp.Seconds
+		a.exp = c.Exp.Seconds
 	}
-	said := identity.Source{Provider: i.provider, Name: i.Name, Subject: c.Subject, Values: c.Values, Scopes: i.Scopes, ClientID: s.propagation.ClientIDOf(c)}
-	s.propagation.Identify(&a.identity, &said)
+	source := identity.Source{Provider: server.provider, Name: server.Name, Subject: c.Subject, Values: c.Values, Scopes: server.Scopes, ClientID: s.propagation.ClientIDOf(c)}
+	s.propagation.Identify(&a.identity, &source)
 	return a, verdict.ReasonTokenValid, answerFailure{}
 }
 
-// oauthErrors are the codes that say what is wrong with the question (RFC 6749
-// section 5.2, RFC 7009 section 2.2.1).
+// oauthErrors are the error codes that a log line may repeat (RFC 6749 section 5.2, RFC
+// 7009 section 2.2.1).
 var oauthErrors = []string{
 	"invalid_client", "invalid_request", "unauthorized_client", "unsupported_token_type", "invalid_token", "insufficient_scope", "access_denied",
 }
 
-// refusedQuestion finds answers that blame the question: another one is needed,
-// and waiting does not help. 408 and 429 pass by themselves.
+// clientFailure finds answers with a 4xx status, which ask for another configuration: a
+// retry does not help. 408 and 429 are temporary, so they count as an outage.
 func clientFailure(s *State, answer fetch.Answer) answerFailure {
 	status := fetch.HeaderValue(answer.Headers, ":status")
 	if !answer.OK || len(status) != 3 || status[0] != '4' || status == "408" || status == "429" {
@@ -136,8 +135,8 @@ func clientFailure(s *State, answer fetch.Answer) answerFailure {
 	return answerFailure{why: why, mistake: true}
 }
 
-// refusesClient reports an answer that does not take the client for whom it says
-// it is (RFC 6749 section 5.2).
+// refusesClient reports whether the server did not authenticate the client (RFC 6749
+// section 5.2).
 func refusesClient(s *State, answer fetch.Answer) bool {
 	if !answer.OK {
 		return false
@@ -146,7 +145,7 @@ func refusesClient(s *State, answer fetch.Answer) bool {
 	return status == "401" || status == "400" && errorCode(s, answer) == "invalid_client"
 }
 
-// errorCode is the OAuth error of an answer, if it is one of those that are known.
+// errorCode returns the OAuth error code of an answer, "" if oauthErrors lacks it.
 func errorCode(s *State, answer fetch.Answer) string {
 	if answer.TooLong || len(answer.Body) > maxAnswerBytes || !hasContentType(answer, "application/json") {
 		return ""
