@@ -13,8 +13,9 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Read reads which tokens end before they expire, and where more of
-// them are listed. It comes after the providers.
+// Read reads the member revocations, nil without one. someJWTs reports whether a
+// provider verifies JWTs, and takes whether a provider accepts tokens of an issuer: the
+// providers must have been read. Problems go to o.
 func Read(o *config.Object, t *claims.Table, someJWTs bool, takes func(issuer string) bool) *Revocations {
 	n := o.Get("revocations")
 	if n == nil {
@@ -69,7 +70,7 @@ func (r *Revocations) readInline(o *config.Object, takes func(issuer string) boo
 	var reader jose.Reader
 	before := len(o.Problems.List)
 	for _, item := range items {
-		// By the code that reads them from the network.
+		// The same code reads a fetched list.
 		e, member, why := readEntry(&reader, item.AppendJSON(nil))
 		switch {
 		case why != "" && config.IsMemberName(member):
@@ -77,7 +78,7 @@ func (r *Revocations) readInline(o *config.Object, takes func(issuer string) boo
 		case why != "":
 			o.Problems.Add(item.Path, why)
 		case before == 0 && e.kind != byKeyOfAnyIssuer && !takes(e.issuer):
-			// Without a slash too many it would have ended somebody's token.
+			// The entry would have no effect, and the token that it means would pass.
 			o.Problems.Add(config.JoinPath(item.Path, "iss"), "no provider takes tokens of this issuer, got "+config.Quote(e.issuer))
 		default:
 			r.entries = append(r.entries, e)
@@ -85,8 +86,8 @@ func (r *Revocations) readInline(o *config.Object, takes func(issuer string) boo
 	}
 }
 
-// readRevocation reads one entry, and returns what is wrong with which member.
-// The entry borrows from item.
+// readEntry reads an entry, or returns the problem and the member that has it. The entry
+// borrows from item.
 func readEntry(r *jose.Reader, item jose.Value) (e entry, member, why string) {
 	if item.Kind() != '{' {
 		return e, "", "want an object"
@@ -145,7 +146,7 @@ func readEntry(r *jose.Reader, item jose.Value) (e entry, member, why string) {
 	return e, "", ""
 }
 
-// revocationTime reads RFC 3339 or RFC 7519's NumericDate.
+// readTime reads a time of RFC 3339 or a NumericDate of RFC 7519.
 func readTime(v jose.Value) (float64, bool) {
 	text, ok := v.Text()
 	if !ok {

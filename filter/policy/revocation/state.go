@@ -12,20 +12,21 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// State is what is known of revocations.
+// State is what a worker knows of revocations. It serves one request at a time. A nil
+// State revokes no token.
 type State struct {
 	config        *Revocations
-	key           cache.Key
+	key           cache.Key // of the hashes
 	List          denyList  // the entries of the configuration and of the newest good list
 	etag          string    // of that list
-	started       time.Time // when the fetch that is in flight began
-	sentETag      string    // the ETag that it shows
+	started       time.Time // when the fetch in flight began
+	sentETag      string    // the If-None-Match of the fetch in flight
 	jitter        *fetch.Jitter
-	confirmed     time.Time // when the newest answer that confirmed it was asked for; zero: none has come
+	confirmed     time.Time // when the newest fetch that confirmed the list began; zero: none did
 	next          time.Time // when to fetch again
 	backoff       time.Duration
 	inFlight      bool
-	requested     bool      // somebody waits for a fetch that has not begun
+	requested     bool      // a request waits for a fetch that has not begun
 	failed        bool      // the newest fetch failed
 	failureLogged time.Time // when a failure was logged last
 
@@ -33,9 +34,12 @@ type State struct {
 	scratch []byte
 }
 
-// MaxRevocations bounds the memory of a list whose entries are short.
+// MaxRevocations is the greatest number of entries in a list. It bounds the memory of a
+// list of short entries, which the size of a response does not.
 const MaxRevocations = 32768
 
+// NewState returns a State with the entries of the configuration, and without the list
+// to fetch. It is nil if r is nil. key is the VM's secret key.
 func NewState(r *Revocations, key cache.Key, j *fetch.Jitter) *State {
 	if r == nil {
 		return nil
@@ -45,8 +49,8 @@ func NewState(r *Revocations, key cache.Key, j *fetch.Jitter) *State {
 	return st
 }
 
-// inline is a list of the entries in the configuration, with room for as many
-// more as there are now.
+// inline returns a list of the entries in the configuration. Its capacity is that of the
+// list in force, which a new list is like.
 func (st *State) inline() denyList {
 	list := make(denyList, max(len(st.List), len(st.config.entries)))
 	for i := range st.config.entries {
@@ -56,21 +60,23 @@ func (st *State) inline() denyList {
 	return list
 }
 
+// fetches reports whether a list is fetched.
 func (st *State) fetches() bool { return st.config.Source.Set() }
 
+// current reports whether the list in force is younger than max_stale.
 func (st *State) current(now time.Time) bool {
-	// Once the clock has been set back, nobody knows how old the list is.
+	// After the clock was set back, the age of the list is unknown.
 	age := now.Sub(st.confirmed)
 	return !st.confirmed.IsZero() && age < st.config.maxStale && age > -st.longestDelay()
 }
 
-// longest is how far ahead a fetch is planned at most.
+// longestDelay bounds how far ahead a fetch is planned.
 func (st *State) longestDelay() time.Duration { return max(st.config.refresh, fetch.FirstBackoff) }
 
-// unknown decides over a good token that nobody can say is not revoked.
+// withoutList decides over a good token while no current list is in force.
 func (st *State) withoutList(v identity.Outcome, now time.Time, mayWait bool) identity.Outcome {
-	// Whoever may pass unchecked waits for the first list only, not for each
-	// attempt of an outage.
+	// With insecure_pass_when_stale a request waits for the first list only, not for
+	// each attempt during an outage.
 	patient := mayWait && !(st.config.passWhenStale && (st.failed || !st.confirmed.IsZero()))
 	if patient && (st.inFlight || !st.failed || !now.Before(st.next)) {
 		st.requested = !st.inFlight
@@ -83,7 +89,8 @@ func (st *State) withoutList(v identity.Outcome, now time.Time, mayWait bool) id
 	return identity.Outcome{Reason: verdict.ReasonRevocationsUnavailable}
 }
 
-// Due appends the fetch of the list, if it is time for it.
+// Due appends the fetch of the list if it must begin now. The caller must make it, and
+// pass the answer to Learn.
 func (st *State) Due(calls []fetch.Call, now time.Time) []fetch.Call {
 	if st == nil || !st.fetches() || st.inFlight || !st.requested && now.Before(st.next) && st.next.Sub(now) <= st.longestDelay() {
 		return calls
@@ -100,12 +107,13 @@ func (st *State) Due(calls []fetch.Call, now time.Time) []fetch.Call {
 	})
 }
 
-// Learn takes the answer to a fetch. Only a whole and valid list replaces one.
+// Learn takes the answer to the call of Due, success or not. Only a list without any
+// error replaces the list in force.
 func (st *State) Learn(now time.Time, a fetch.Answer) fetch.Learned {
 	learned := fetch.Learned{For: *st.config.errand(), Settled: true}
 	st.inFlight = false
 	if learned.Failure = st.take(a); learned.Failure != "" {
-		// A short refresh fails often: one line a minute is enough.
+		// With a short refresh failures are frequent: one line a minute is enough.
 		if learned.Log = !st.failed || now.Sub(st.failureLogged) >= time.Minute; learned.Log {
 			st.failureLogged = now
 		}
@@ -114,22 +122,22 @@ func (st *State) Learn(now time.Time, a fetch.Answer) fetch.Learned {
 		if st.current(now) {
 			most = fetch.LastBackoff
 		}
-		// A server that is down need not be asked less often than one that is up.
+		// The delay after a failure never exceeds the delay after a success.
 		st.backoff = min(max(2*st.backoff, fetch.FirstBackoff), most, st.longestDelay())
 		st.next = now.Add(st.backoff - st.jitter.Below(st.backoff/2))
 		return learned
 	}
 	st.failed, st.backoff = false, 0
-	// A cache on the way may have had it for a while.
+	// The list may have been in an HTTP cache.
 	st.confirmed = st.started.Add(-age(a.Headers))
 	learned.Revocations = st.confirmed
-	// Well before it is too old, and not all workers at once.
+	// Fetch well before the list is too old, and spread the workers.
 	delay := min(st.config.refresh, st.config.maxStale/4*3)
 	st.next = now.Add(delay - st.jitter.Below(delay/4))
 	return learned
 }
 
-// take returns what was wrong with an answer.
+// take puts the list of an answer in force, or returns the problem.
 func (st *State) take(a fetch.Answer) string {
 	if a.OK && st.sentETag != "" && fetch.HeaderValue(a.Headers, ":status") == "304" {
 		return ""
@@ -141,12 +149,12 @@ func (st *State) take(a fetch.Answer) string {
 	if why != "" {
 		return why
 	}
-	st.List, st.etag = list, EntityTag(a.Headers)
+	st.List, st.etag = list, entityTag(a.Headers)
 	return ""
 }
 
-// Read reads {"revoked": […]}, strictly: a name that is misspelt would be a
-// token that passes.
+// Read reads a list, {"revoked": […]}. Every unknown member is an error: with a misspelt
+// name, a revoked token would pass.
 func (st *State) Read(document []byte) (denyList, string) {
 	var r jose.Reader
 	members, err := r.Object(document)
@@ -165,7 +173,7 @@ func (st *State) Read(document []byte) (denyList, string) {
 		e, member, wrong := readEntry(&st.reader, item)
 		if wrong != "" {
 			at := "revoked[" + strconv.Itoa(i) + "]"
-			if config.IsMemberName(member) { // it ends up in the log
+			if config.IsMemberName(member) { // the log shows it
 				at = config.JoinPath(at, member)
 			}
 			why = at + ": " + wrong
@@ -181,9 +189,9 @@ func (st *State) Read(document []byte) (denyList, string) {
 	return list, ""
 }
 
-// EntityTag is the ETag of an answer (RFC 9110 section 8.8.3), in memory of its
-// own; "" where there is none that could be sent back.
-func EntityTag(headers [][2]string) string {
+// entityTag returns a copy of the ETag of an answer (RFC 9110 section 8.8.3), "" if there
+// is none or it is invalid.
+func entityTag(headers [][2]string) string {
 	tag := fetch.HeaderValue(headers, "etag")
 	opaque := tag
 	if len(tag) > 2 && tag[:2] == "W/" {
@@ -200,7 +208,7 @@ func EntityTag(headers [][2]string) string {
 	return string([]byte(tag))
 }
 
-// age is how long an answer lay in caches (RFC 9111 section 5.1).
+// age returns how long an answer was in HTTP caches (RFC 9111 section 5.1).
 func age(headers [][2]string) time.Duration {
 	seconds, err := strconv.ParseUint(fetch.HeaderValue(headers, "age"), 10, 31)
 	if err != nil {

@@ -1,6 +1,7 @@
-// Package revocation ends JWTs before they expire: by jti, by subject and time, and by
-// key, from the configuration and from a list that is fetched. Without a list a token
-// is refused or passes unchecked, as the configuration says.
+// Package revocation refuses JWTs that were revoked before they expire: by jti, by
+// subject and time of issue, and by key. The entries are in the configuration, or in a
+// list that is fetched. While the list is missing or too old, tokens are refused, or pass
+// unchecked with insecure_pass_when_stale. The package makes no call itself.
 package revocation
 
 import (
@@ -17,51 +18,51 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// Revocations is what the configuration says of tokens that end before they
-// expire. It never changes; what was fetched is in a revocationState.
+// Revocations is the configuration's member of that name. It never changes. State has
+// the fetched list. A nil Revocations revokes no token.
 type Revocations struct {
-	entries       []entry         // inline
-	Source        config.Endpoint // of the list that is fetched; not set: there is none
+	entries       []entry         // of the configuration
+	Source        config.Endpoint // of the list; not set: no list is fetched
 	timeout       time.Duration
 	refresh       time.Duration
-	maxStale      time.Duration // how long the last list serves while no new one can be had
+	maxStale      time.Duration // how long the last list serves while fetches fail
 	passWhenStale bool
 	requireJTI    bool
-	jtiClaim      int // in Policy.claimRefs
+	jtiClaim      int // index in the claims.Table
 }
 
 func (r *Revocations) errand() *fetch.Errand {
 	return &fetch.Errand{Kind: fetch.ErrandRevocations, Timeout: r.timeout}
 }
 
-// revocation is one entry of a list.
+// entry revokes the tokens with this handle.
 type entry struct {
 	kind         handleKind
 	issuer, name string
-	before       float64 // tokens issued earlier are revoked, in seconds since the epoch
+	before       float64 // only tokens issued before are revoked, in seconds since the epoch; +Inf: all
 }
 
-// revokedBy is what an entry goes by. It is part of the hashed name, so that a
-// subject never ends a token by its jti.
+// handleKind is the claim or header parameter of a handle. It is part of the hash, so
+// that an entry with a sub never matches a jti.
 type handleKind byte
 
 const (
 	byJTI handleKind = iota
 	bySubject
-	byKey            // of one issuer
-	byKeyOfAnyIssuer // whoever the issuer is: who has a key writes any iss
+	byKey            // of a single issuer
+	byKeyOfAnyIssuer // of any issuer: the thief of a key can write any iss
 )
 
-// Handles are the names by which a token can be revoked, hashed as those of the
-// list are.
+// Handles are what a token can be revoked by: its jti, its subject and its keys, hashed
+// as the entries are.
 type Handles struct {
 	hashes   [6]uint64
 	count    int
-	issuedAt float64 // iat; without one before every time
-	hasJTI   bool    // iss and jti
+	issuedAt float64 // iat; -Inf without one, so that an entry with a time matches
+	hasJTI   bool    // the token has iss and jti
 }
 
-// HandlesSize is what they take in memory, beside the Identity.
+// HandlesSize is the size of Handles in memory, in bytes.
 const HandlesSize = 80
 
 func (h *Handles) add(name uint64) {
@@ -69,8 +70,8 @@ func (h *Handles) add(name uint64) {
 	h.count++
 }
 
-// HandlesOf is nil where nothing is ever revoked. ok is false for a jti that is no
-// text (RFC 7519 section 4.1.7): what an entry says of it would be a guess.
+// HandlesOf returns the handles of a token that signer has signed, nil for a nil State.
+// ok is false if jti is not a string (RFC 7519 section 4.1.7): no entry could match it.
 func (st *State) HandlesOf(c *claims.Claims, t *claims.Table, m *jose.Message, signer *jose.Key) (*Handles, bool) {
 	if st == nil {
 		return nil, true
@@ -92,8 +93,8 @@ func (st *State) HandlesOf(c *claims.Claims, t *claims.Table, m *jose.Message, s
 	if c.HasIssuer && c.HasSubject {
 		h.add(st.hash(bySubject, c.Issuer, c.Subject))
 	}
-	// The key that verified counts, not only the one that the header names: who
-	// has stolen a key leaves its name out.
+	// The kid of the key that verified counts, too: the thief of a key could leave the
+	// kid out of the header.
 	if signer.HasID {
 		h.addKey(st, c, signer.ID)
 	}
@@ -110,8 +111,8 @@ func (h *Handles) addKey(st *State, c *claims.Claims, kid string) {
 	}
 }
 
-// denyList has the time by which an entry goes under its hashed name: tokens
-// issued before it are revoked.
+// denyList maps a hashed handle to a time in seconds since the epoch: tokens issued
+// before it are revoked.
 type denyList map[uint64]float64
 
 func (l denyList) add(name uint64, before float64) {
@@ -120,8 +121,8 @@ func (l denyList) add(name uint64, before float64) {
 	}
 }
 
-// revokes takes one access to the map for each thing that a token can be
-// revoked by, whatever the list's size.
+// revokes reports whether an entry matches. It makes a map access for each handle of the
+// token, so its cost does not grow with the list.
 func (l denyList) revokes(h *Handles) bool {
 	for _, name := range h.hashes[:h.count] {
 		if before, ok := l[name]; ok && h.issuedAt < before {
@@ -131,9 +132,9 @@ func (l denyList) revokes(h *Handles) bool {
 	return false
 }
 
-// name hashes what an entry goes by under the VM's key: who can put names on the
-// list must not choose where they lie in the map. Half of the output will do: two
-// names in one would refuse a token, never pass one.
+// hash hashes a handle under the VM's key: the author of a jti or sub must not choose
+// its place in the map. Half of the output suffices, because a collision would refuse a
+// token and never pass it.
 func (st *State) hash(by handleKind, issuer, name string) uint64 {
 	b := append(st.scratch[:0], byte(by))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(issuer)))
@@ -143,8 +144,9 @@ func (st *State) hash(by handleKind, issuer, name string) uint64 {
 	return st.key.Sum(syntax.Borrow(b)).Lo
 }
 
-// UnlessRevoked is what becomes of a good JWT: to be asked for every request,
-// since lists come and grow old while a token is remembered.
+// UnlessRevoked returns v, the outcome of a good JWT, or a refusal if the token is
+// revoked. Call it for every request: lists change and expire while a token is
+// remembered.
 func (st *State) UnlessRevoked(v identity.Outcome, h *Handles, now time.Time, mayWait bool) identity.Outcome {
 	switch {
 	case h == nil:
@@ -152,7 +154,7 @@ func (st *State) UnlessRevoked(v identity.Outcome, h *Handles, now time.Time, ma
 	case st.config.requireJTI && !h.hasJTI:
 		return identity.Outcome{Reason: verdict.ReasonWrongClaim}
 	case st.List.revokes(h):
-		// Also by a list that is too old: nobody takes a revocation back.
+		// A list that is too old counts, too: a revocation is final.
 		return identity.Outcome{Reason: verdict.ReasonRevoked}
 	case st.fetches() && !st.current(now):
 		return st.withoutList(v, now, mayWait)
