@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"bearerauth/filter/policy/cache"
 	"bearerauth/filter/policy/fetch"
 	"bearerauth/filter/policy/request"
 	"bearerauth/filter/policy/revocation"
@@ -788,31 +787,4 @@ func TestQuickRevocations(t *testing.T) {
 	if quick() {
 		t.Error("quick for what passes unchecked, so that nobody counts it")
 	}
-}
-
-// FuzzRevocations: no document makes the reader panic, and what it takes is a
-// list within its bounds.
-func FuzzRevocations(f *testing.F) {
-	seeds := []string{
-		revokedList(), revokedList(revokes(`"jti":"a"`), revokes(`"sub":"a","issued_before":1.5`), revokes(`"kid":"a"`), `{"kid":"a"}`),
-		revokedList(revokes(`"sub":"a","issued_before":"2030-01-31T00:00:00Z"`)), `{"revoked":[{"iss":"\u0061","jti":"\ud83d\ude00"}]}`,
-		`{"revoked":[{}]}`, `{"revoked":{}}`, `[]`, ``, `{"revoked":[1,[],"",null]}`,
-	}
-	if len(seeds) == 0 {
-		f.Fatal("no seeds")
-	}
-	for _, s := range seeds {
-		f.Add([]byte(s))
-	}
-	p := mustParse(f, revocationConfig(f, nil, fetchedRevocations))
-	f.Fuzz(func(t *testing.T, document []byte) {
-		st := revocation.NewState(p.revocations, cache.NewKey([16]byte{1, 2}), new(fetch.Jitter))
-		list, why := st.Read(document)
-		if (list == nil) != (why != "") || len(list) > revocation.MaxRevocations {
-			t.Fatalf("%v, %q", list, why)
-		}
-		if list != nil && !strings.Contains(string(document), "{") {
-			t.Fatal("a list of nothing")
-		}
-	})
 }

@@ -12,31 +12,31 @@ import (
 )
 
 // ClaimHeader tells the upstream or other filters one claim of a verified token.
-type ClaimHeader struct {
+type claimHeader struct {
 	claim       int // in Policy.claimRefs
 	target      target
-	Format      ClaimFormat
-	Base64url   bool
-	MaxBytes    int
+	format      claimFormat
+	base64url   bool
+	maxBytes    int
 	deny        bool   // a token without the claim is not enough
 	defaultText string // or, told instead of it
 }
 
 // ClaimFormat is how a claim is written. In each of them no two values are
 // written alike, so that none can pass for another.
-type ClaimFormat int
+type claimFormat int
 
 const (
-	formatText  ClaimFormat = iota // a scalar
+	formatText  claimFormat = iota // a scalar
 	formatComma                    // a scalar or an array of them, joined
 	formatSpace
 	formatJSON // any value
 )
 
-var ClaimFormatNames = []string{"text", "comma", "space", "json"}
+var claimFormatNames = []string{"text", "comma", "space", "json"}
 
 // MaxClaimBytes is as long as a token may be.
-const MaxClaimBytes = syntax.MaxTokenBytes
+const maxClaimBytes = syntax.MaxTokenBytes
 
 func (p *Propagation) readClaimHeaders(o *config.Object, t *claims.Table) {
 	for _, item := range o.Array("claim_headers") {
@@ -44,7 +44,7 @@ func (p *Propagation) readClaimHeaders(o *config.Object, t *claims.Table) {
 		if c == nil {
 			continue
 		}
-		h := ClaimHeader{claim: t.Read(c)}
+		h := claimHeader{claim: t.Read(c)}
 		h.target.header = p.Owned.read(c, "header")
 		if name := c.Checked("filter_state", "", config.WantName); name != "" {
 			h.target.state = "bearerauth.claim." + name
@@ -57,9 +57,9 @@ func (p *Propagation) readClaimHeaders(o *config.Object, t *claims.Table) {
 		if !c.Has("header") && !c.Has("filter_state") {
 			c.Wrong("header", "want header or filter_state, or both")
 		}
-		h.Format = ClaimFormat(c.Choice("format", ClaimFormatNames...))
-		h.Base64url = c.Boolean("base64url", false)
-		h.MaxBytes = c.Integer("max_bytes", claims.MaxHeaderText, 1, MaxClaimBytes)
+		h.format = claimFormat(c.Choice("format", claimFormatNames...))
+		h.base64url = c.Boolean("base64url", false)
+		h.maxBytes = c.Integer("max_bytes", claims.MaxHeaderText, 1, maxClaimBytes)
 		h.deny = c.Choice("missing", "omit", "deny") == 1
 		h.defaultText = c.Checked("default", "", config.WantHeaderText)
 		if h.deny && c.Has("default") {
@@ -72,10 +72,10 @@ func (p *Propagation) readClaimHeaders(o *config.Object, t *claims.Table) {
 
 // Text is the claim as it is told, "" where it is missing: absent, of a form
 // that the format has no place for, too long, or nothing.
-func (h *ClaimHeader) Text(value jose.Value) string {
+func (h *claimHeader) text(value jose.Value) string {
 	var b []byte
 	ok := false
-	switch h.Format {
+	switch h.format {
 	case formatText:
 		b, ok = h.appendScalar(nil, value, 0)
 	case formatComma:
@@ -83,12 +83,12 @@ func (h *ClaimHeader) Text(value jose.Value) string {
 	case formatSpace:
 		b, ok = h.appendItems(nil, value, ' ')
 	case formatJSON:
-		b, ok = appendCompact(nil, value, !h.Base64url), value != nil
+		b, ok = appendCompact(nil, value, !h.base64url), value != nil
 	}
-	if ok && h.Base64url {
+	if ok && h.base64url {
 		b = base64.RawURLEncoding.AppendEncode(nil, b)
 	}
-	if !ok || len(b) > h.MaxBytes {
+	if !ok || len(b) > h.maxBytes {
 		return ""
 	}
 	return string(b)
@@ -97,7 +97,7 @@ func (h *ClaimHeader) Text(value jose.Value) string {
 // appendItems writes an array. An item that is empty cannot be seen in a list
 // (RFC 9110 section 5.6.1 has readers ignore it), and nothing else can stand for
 // it: such an array is not told at all.
-func (h *ClaimHeader) appendItems(dst []byte, value jose.Value, separator byte) (_ []byte, ok bool) {
+func (h *claimHeader) appendItems(dst []byte, value jose.Value, separator byte) (_ []byte, ok bool) {
 	if value.Kind() != '[' {
 		return h.appendScalar(dst, value, separator)
 	}
@@ -118,12 +118,12 @@ func (h *ClaimHeader) appendItems(dst []byte, value jose.Value, separator byte) 
 
 // appendScalar writes a string, or a number or boolean as it is written:
 // 9007199254740993 stays what it is.
-func (h *ClaimHeader) appendScalar(dst []byte, value jose.Value, separator byte) (_ []byte, ok bool) {
+func (h *claimHeader) appendScalar(dst []byte, value jose.Value, separator byte) (_ []byte, ok bool) {
 	s := scalarOf(value)
 	if s.Kind == 0 {
 		return dst, false
 	}
-	if !h.Base64url {
+	if !h.base64url {
 		return claims.AppendHeaderText(dst, s.Text, separator), true
 	}
 	for i := 0; i < len(s.Text); i++ {

@@ -75,7 +75,7 @@ type Propagation struct {
 	scope          target
 	payloadPadding bool
 	clientIDClaims [2]int // client_id and azp, in the claimTable
-	claimHeaders   []ClaimHeader
+	claimHeaders   []claimHeader
 	TokenHeader    string
 	Owned          OwnedHeaders
 	Questions      questions // what rules ask of a token, which is found out with it
@@ -109,7 +109,7 @@ func (p *Propagation) Identify(id *Identity, t *Source) {
 	}
 	for i := range p.claimHeaders {
 		h := &p.claimHeaders[i]
-		value := h.Text(t.Values[h.claim])
+		value := h.text(t.Values[h.claim])
 		if value == "" {
 			id.LacksClaim = id.LacksClaim || h.deny
 			value = h.defaultText

@@ -145,7 +145,7 @@ func (st *State) take(a fetch.Answer) string {
 	if why := fetch.BadAnswer(a); why != "" {
 		return why
 	}
-	list, why := st.Read(a.Body)
+	list, why := st.read(a.Body)
 	if why != "" {
 		return why
 	}
@@ -153,9 +153,9 @@ func (st *State) take(a fetch.Answer) string {
 	return ""
 }
 
-// Read reads a list, {"revoked": […]}. Every unknown member is an error: with a misspelt
+// read reads a list, {"revoked": […]}. Every unknown member is an error: with a misspelt
 // name, a revoked token would pass.
-func (st *State) Read(document []byte) (denyList, string) {
+func (st *State) read(document []byte) (denyList, string) {
 	var r jose.Reader
 	members, err := r.Object(document)
 	if err != nil {
