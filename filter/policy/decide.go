@@ -232,13 +232,9 @@ func (p *Policy) shadow(q *inquiry, j *judgement) verdict.Verdict {
 // verify finds out whose token it is. A token that is configured as such is
 // that one, whatever it looks like.
 func (p *Policy) verify(s *State, c *found, m fetch.Moment) identity.Outcome {
-	if len(p.static.List) > 0 && c.known == nil {
-		t, reason := p.static.Verify(s.digester.Of(c.Token), m.Now)
-		if t != nil {
-			return identity.Outcome{ID: t.Identity, Reason: verdict.ReasonTokenValid}
-		}
-		if reason != verdict.ReasonUnknownToken {
-			return identity.Outcome{Reason: reason}
+	if !p.static.Empty() && c.known == nil {
+		if id, reason := p.static.Verify(s.digester.Sum(c.Token), m.Now); reason != verdict.ReasonUnknownToken {
+			return identity.Outcome{ID: id, Reason: reason}
 		}
 	}
 	if len(p.servers) > 0 && c.known == nil {

@@ -51,7 +51,7 @@ func (p *Policy) read(o *config.Object) {
 	ready := reply.NewRefusals(refusals)
 	p.negotiates = refusals.Format == reply.BodyNegotiate
 	p.readRules(o, refusals, ready)
-	p.propagation.Questions.Predicates = nil
+	p.propagation.Questions.Done()
 	p.static.Identify(&p.propagation, &p.claims)
 	p.fallback = &rule{
 		forwardAuthorization: p.forwardAuthorization,

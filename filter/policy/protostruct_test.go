@@ -45,7 +45,7 @@ func TestParseStruct(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !p.forwardAuthorization || p.realm != "r" || len(p.static.List) != 1 {
+	if !p.forwardAuthorization || p.realm != "r" || p.static.Empty() {
 		t.Errorf("%+v", p)
 	}
 	for want, config := range map[string]string{

@@ -77,7 +77,7 @@ func (p *Policy) quickIdentity(s *State, token string, now time.Time) *identity.
 	v := p.verify(s, &c, fetch.Moment{Now: now, How: fetch.CacheOnly})
 	// A good JWT consists of b64token characters; a configured digest can be that
 	// of anything.
-	if v.Wait != nil || v.Reason != verdict.ReasonTokenValid || v.Unchecked || v.ID.LacksClaim || len(p.static.List) > 0 && !syntax.IsB64Token(token) {
+	if v.Wait != nil || v.Reason != verdict.ReasonTokenValid || v.Unchecked || v.ID.LacksClaim || !p.static.Empty() && !syntax.IsB64Token(token) {
 		return nil
 	}
 	return v.ID

@@ -11,31 +11,31 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// ClaimHeader tells the upstream or other filters one claim of a verified token.
+// claimHeader propagates a claim of a verified token.
 type claimHeader struct {
-	claim       int // in Policy.claimRefs
+	claim       int // index in the claims.Table
 	target      target
 	format      claimFormat
 	base64url   bool
 	maxBytes    int
-	deny        bool   // a token without the claim is not enough
-	defaultText string // or, told instead of it
+	deny        bool   // no request passes without the claim
+	defaultText string // propagated if the claim is missing; "": nothing
 }
 
-// ClaimFormat is how a claim is written. In each of them no two values are
-// written alike, so that none can pass for another.
+// claimFormat is how a claim is written. In each format no two values are written alike,
+// so that no value can pass for another.
 type claimFormat int
 
 const (
 	formatText  claimFormat = iota // a scalar
-	formatComma                    // a scalar or an array of them, joined
+	formatComma                    // a scalar, or an array of scalars joined by the separator
 	formatSpace
 	formatJSON // any value
 )
 
 var claimFormatNames = []string{"text", "comma", "space", "json"}
 
-// MaxClaimBytes is as long as a token may be.
+// maxClaimBytes is the greatest length of a token.
 const maxClaimBytes = syntax.MaxTokenBytes
 
 func (p *Propagation) readClaimHeaders(o *config.Object, t *claims.Table) {
@@ -70,8 +70,8 @@ func (p *Propagation) readClaimHeaders(o *config.Object, t *claims.Table) {
 	}
 }
 
-// Text is the claim as it is told, "" where it is missing: absent, of a form
-// that the format has no place for, too long, or nothing.
+// text returns the claim as it is propagated. It is "" if the claim is missing: absent,
+// empty, too long, or of a type that the format cannot write.
 func (h *claimHeader) text(value jose.Value) string {
 	var b []byte
 	ok := false
@@ -94,9 +94,8 @@ func (h *claimHeader) text(value jose.Value) string {
 	return string(b)
 }
 
-// appendItems writes an array. An item that is empty cannot be seen in a list
-// (RFC 9110 section 5.6.1 has readers ignore it), and nothing else can stand for
-// it: such an array is not told at all.
+// appendItems writes an array. An array with an empty item counts as missing, because
+// the readers of a list ignore an empty item (RFC 9110 section 5.6.1).
 func (h *claimHeader) appendItems(dst []byte, value jose.Value, separator byte) (_ []byte, ok bool) {
 	if value.Kind() != '[' {
 		return h.appendScalar(dst, value, separator)
@@ -116,8 +115,8 @@ func (h *claimHeader) appendItems(dst []byte, value jose.Value, separator byte) 
 	return dst, ok
 }
 
-// appendScalar writes a string, or a number or boolean as it is written:
-// 9007199254740993 stays what it is.
+// appendScalar writes a string, or a number or boolean as it is written: 9007199254740993
+// is not rounded.
 func (h *claimHeader) appendScalar(dst []byte, value jose.Value, separator byte) (_ []byte, ok bool) {
 	s := scalarOf(value)
 	if s.Kind == 0 {
@@ -127,7 +126,7 @@ func (h *claimHeader) appendScalar(dst []byte, value jose.Value, separator byte)
 		return claims.AppendHeaderText(dst, s.Text, separator), true
 	}
 	for i := 0; i < len(s.Text); i++ {
-		// A separator inside an item would make two of one, here too.
+		// A separator inside an item would split it, in base64url too.
 		if c := s.Text[i]; separator != 0 && (c == separator || c == '%') {
 			dst = claims.AppendPercent(dst, c)
 		} else {
@@ -137,8 +136,8 @@ func (h *claimHeader) appendScalar(dst []byte, value jose.Value, separator byte)
 	return dst, true
 }
 
-// appendCompact writes JSON without its white space, and as ASCII on demand.
-// Numbers, escapes and the order of members stay as they are.
+// appendCompact writes JSON without white space, and with ascii in ASCII only. Numbers,
+// escapes and the order of members do not change.
 func appendCompact(dst []byte, value jose.Value, ascii bool) []byte {
 	inString := false
 	for i := 0; i < len(value); i++ {
@@ -149,7 +148,7 @@ func appendCompact(dst []byte, value jose.Value, ascii bool) []byte {
 				dst = append(dst, c)
 			}
 			inString = c == '"'
-		case c == '\\': // valid JSON goes on behind it
+		case c == '\\': // valid JSON has a character after it
 			i++
 			dst = append(dst, c, value[i])
 		case ascii && c >= 0x7f:

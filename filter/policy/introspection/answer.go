@@ -104,7 +104,7 @@ func (s *State) judge(server *Server, members []jose.Member) (*goodAnswer, verdi
 	if c.Exp.Set {
 		a.exp = c.Exp.Seconds
 	}
-	source := identity.Source{Provider: server.provider, Name: server.Name, Subject: c.Subject, Values: c.Values, Scopes: server.Scopes, ClientID: s.propagation.ClientIDOf(c)}
+	source := identity.Source{Provider: server.provider, ProviderName: server.Name, Subject: c.Subject, Values: c.Values, Scopes: server.Scopes, ClientID: s.propagation.ClientIDOf(c)}
 	s.propagation.Identify(&a.identity, &source)
 	return a, verdict.ReasonTokenValid, answerFailure{}
 }

@@ -148,7 +148,7 @@ func (j *Provider) takesType(m *jose.Message) bool {
 
 // source collects what a verified JWT says. It borrows from the token.
 func (s *State) source(j *Provider, c *claims.Claims, m *jose.Message) identity.Source {
-	t := identity.Source{Provider: j.index, Name: j.name, Subject: c.Subject, Values: c.Values, Scopes: j.Scopes}
+	t := identity.Source{Provider: j.index, ProviderName: j.name, Subject: c.Subject, Values: c.Values, Scopes: j.Scopes}
 	t.ClientID = s.propagation.ClientIDOf(c)
 	_, t.Payload, _ = strings.Cut(m.Signed, ".")
 	return t

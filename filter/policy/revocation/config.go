@@ -150,8 +150,7 @@ func readEntry(r *jose.Reader, item jose.Value) (e entry, member, why string) {
 func readTime(v jose.Value) (float64, bool) {
 	text, ok := v.Text()
 	if !ok {
-		var c claims.Claims
-		date := c.Date(v)
+		date := claims.ReadNumericDate(v)
 		return date.Seconds, date.Set
 	}
 	t, err := time.Parse(time.RFC3339, string(text))

@@ -6,18 +6,21 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// OwnedHeaders are those that only the filter sets.
+// OwnedHeaders are the names of the headers that only the filter may set.
 type OwnedHeaders []string
 
+// Contains reports whether an upstream could take this header for an owned one. See
+// syntax.SameHeader: an upstream may read x_auth_subject as x-auth-subject.
 func (h OwnedHeaders) Contains(name string) bool {
-	for _, own := range h {
-		if syntax.SameHeader(name, own) {
+	for _, owned := range h {
+		if syntax.SameHeader(name, owned) {
 			return true
 		}
 	}
 	return false
 }
 
+// AppendForged appends the names of those headers in pairs that the filter owns.
 func (h OwnedHeaders) AppendForged(names []string, pairs [][2]string) []string {
 	if len(h) == 0 {
 		return names
@@ -30,9 +33,9 @@ func (h OwnedHeaders) AppendForged(names []string, pairs [][2]string) []string {
 	return names
 }
 
-// NamedByConnection: a header that Connection names ends at the next hop (RFC
-// 9110 section 7.6.1), so a client could have the identity dropped on its way.
-// Envoy cleans Connection itself, except on upgrades.
+// NamedByConnection reports whether Connection names an owned header. Such a header is
+// removed at the next hop (RFC 9110 section 7.6.1), so a client could remove the identity
+// on its way to the upstream. Envoy cleans Connection itself, except on upgrades.
 func (h OwnedHeaders) NamedByConnection(pairs [][2]string) bool {
 	if len(h) == 0 {
 		return false
