@@ -29,7 +29,7 @@ func TestClockSetBack(t *testing.T) {
 		i.want("/", token, "introspection_unavailable")
 		i.now = i.now.Add(time.Second)
 	}
-	i.now = i.now.Add(introspection.StaleRetrySeconds * time.Second)
+	i.now = i.now.Add(introspection.RetrySeconds * time.Second)
 	i.want("/", "good", "wait")
 	i.answer("200", jsonType, `{"active":false}`)
 	i.want("/", "good", "inactive")

@@ -16,7 +16,7 @@ import (
 // with the same state.
 func (p *Policy) Decide(s *State, now time.Time, r *request.Request) verdict.Verdict {
 	s.keys.Begin()
-	if len(p.tells.Owned) > 0 && p.oneDoor() {
+	if len(p.propagation.Owned) > 0 && p.onlyAuthorization() {
 		if a := p.quickRequest(s, now, r); a != nil {
 			return a
 		}
@@ -36,7 +36,7 @@ func (p *Policy) decide(s *State, now time.Time, r *request.Request) verdict.Ver
 	view.Walk, view.Pathless, view.Readable = &s.walk, p.index.Pathless, p.index.Readable
 	view.Query.List, view.Query.Hits = list, hits
 	view.Forged = len(p.properties) > 0 && p.forged(r)
-	*q = inquiry{s: s, r: r, m: fetch.Moment{Now: now, Since: r.Since, Failed: &r.Failed}}
+	*q = inquiry{state: s, request: r, moment: fetch.Moment{Now: now, Since: r.Since, Failed: &r.Failed}}
 	// Asked first: to list the readings of a path and to judge each costs more.
 	if p.rejectNonCanonical && !view.CanonicalPath() || view.CrowdedPath() {
 		return p.fallback.refusals.Get(verdict.ReasonNonCanonicalPath, q.format())
@@ -48,7 +48,7 @@ func (p *Policy) decide(s *State, now time.Time, r *request.Request) verdict.Ver
 	if len(j.bind) == 0 && j.opening == nil {
 		return verdict.Internal
 	}
-	if p.tells.Owned.NamedByConnection(r.Headers) {
+	if p.propagation.Owned.NamedByConnection(r.Headers) {
 		return p.anyRule(&j).refusals.Get(verdict.ReasonConnection, q.format())
 	}
 	// Nothing that a client sends changes what is forbidden.
@@ -81,14 +81,16 @@ func (p *Policy) decide(s *State, now time.Time, r *request.Request) verdict.Ver
 
 // inquiry is one request on its way to a verdict.
 type inquiry struct {
-	s  *State
-	r  *request.Request
-	m  fetch.Moment
-	id *identity.Identity // once some token has verified
+	state    *State
+	request  *request.Request
+	moment   fetch.Moment
+	identity *identity.Identity // once some token has verified
 }
 
 // format is that of a refusal's body, which the client takes.
-func (q *inquiry) format() reply.BodyFormat { return reply.AnswerFormat(q.r, q.s.policy.negotiates) }
+func (q *inquiry) format() reply.BodyFormat {
+	return reply.AnswerFormat(q.request, q.state.policy.negotiates)
+}
 
 // open decides over a request that every reading takes for one of an opening.
 // nil: it needs a token all the same.
@@ -101,13 +103,13 @@ func (p *Policy) open(q *inquiry, j *judgement) verdict.Verdict {
 	case accessAnonymous:
 		return p.pass(q, j, verdict.ReasonAnonymous)
 	case accessPresenceOnly:
-		if c := q.s.only(credential.Everywhere); c.Kind != credential.Bearer {
-			return o.refusals.Get(reasonFor(c.Kind), q.format())
+		if c := q.state.only(credential.Everywhere); c.Kind != credential.Bearer {
+			return o.refusals.Get(credentialReason(c.Kind), q.format())
 		}
 		return p.pass(q, j, verdict.ReasonPresenceOnly)
 	case accessOptional:
 		// Also credentials for other rules count: what is there must be good.
-		if q.s.only(credential.Everywhere).Kind == credential.None {
+		if q.state.only(credential.Everywhere).Kind == credential.None {
 			return p.pass(q, j, verdict.ReasonOptionalMissing)
 		}
 	}
@@ -116,13 +118,13 @@ func (p *Policy) open(q *inquiry, j *judgement) verdict.Verdict {
 
 // require lets a request pass that meets all of these rules.
 func (p *Policy) require(q *inquiry, bind []*rule, how fetch.Patience) verdict.Verdict {
-	q.m.How = how
+	q.moment.How = how
 	first := bind[0]
 	var id *identity.Identity
 	for _, rule := range bind {
-		v := p.holder(q, rule)
+		v := p.tokens(q, rule)
 		if v.Wait != nil {
-			return &verdict.Wait{For: *v.Wait, Until: q.m.Now.Add(v.Wait.Timeout), Since: q.m.Now}
+			return &verdict.Wait{For: *v.Wait, Until: q.moment.Now.Add(v.Wait.Timeout), Since: q.moment.Now}
 		}
 		if v.Reason != verdict.ReasonTokenValid {
 			return first.refusals.Get(v.Reason, q.format())
@@ -133,7 +135,7 @@ func (p *Policy) require(q *inquiry, bind []*rule, how fetch.Patience) verdict.V
 		}
 		id = v.ID
 	}
-	q.id = id
+	q.identity = id
 	for _, rule := range bind {
 		if !rule.accepts(id.Index) {
 			return rule.insufficient(verdict.ReasonOtherProvider, id, q.format())
@@ -144,7 +146,7 @@ func (p *Policy) require(q *inquiry, bind []*rule, how fetch.Patience) verdict.V
 			return rule.insufficient(reason, id, q.format())
 		}
 	}
-	if id.Lacking {
+	if id.LacksClaim {
 		return first.insufficient(verdict.ReasonInsufficientClaims, id, q.format())
 	}
 	return p.passVerified(q, bind, id)
@@ -152,7 +154,7 @@ func (p *Policy) require(q *inquiry, bind []*rule, how fetch.Patience) verdict.V
 
 // holder finds out who a rule takes the request's sender for: the holder of its
 // one token, or of the first where it wants several.
-func (p *Policy) holder(q *inquiry, rule *rule) (first identity.Outcome) {
+func (p *Policy) tokens(q *inquiry, rule *rule) (first identity.Outcome) {
 	if rule.allOf == nil {
 		return p.token(q, rule.places)
 	}
@@ -180,14 +182,14 @@ func (p *Policy) holder(q *inquiry, rule *rule) (first identity.Outcome) {
 
 // token verifies the one token at these places, once a request.
 func (p *Policy) token(q *inquiry, at credential.Places) identity.Outcome {
-	c := q.s.only(at)
+	c := q.state.only(at)
 	if c.Kind != credential.Bearer {
-		return identity.Outcome{Reason: reasonFor(c.Kind)}
+		return identity.Outcome{Reason: credentialReason(c.Kind)}
 	}
 	if !c.judged {
 		c.judged = true
 		v := &c.outcome
-		*v = p.verify(q.s, c, q.m)
+		*v = p.verify(q.state, c, q.moment)
 		if v.Wait == nil && v.Reason == verdict.ReasonTokenValid && !p.places[v.ID.Index].Has(c.location) {
 			// Good, but not to be sent in this way.
 			*v = identity.Outcome{Reason: verdict.ReasonWrongLocation}
@@ -217,7 +219,7 @@ func (p *Policy) shadow(q *inquiry, j *judgement) verdict.Verdict {
 	var a *verdict.Allow
 	if refused.Identity != nil {
 		// The token is good: the upstream gets what it would without the trial.
-		a = p.passVerified(q, []*rule{o}, q.id)
+		a = p.passVerified(q, []*rule{o}, q.identity)
 		a.Reason = verdict.ReasonShadow
 	} else {
 		a = p.pass(q, j, verdict.ReasonShadow)
@@ -230,23 +232,19 @@ func (p *Policy) shadow(q *inquiry, j *judgement) verdict.Verdict {
 // verify finds out whose token it is. A token that is configured as such is
 // that one, whatever it looks like.
 func (p *Policy) verify(s *State, c *found, m fetch.Moment) identity.Outcome {
-	if len(p.static.Tokens) > 0 && c.known == nil {
-		t, reason := p.static.Verify(s.digester.Of(c.Token), m.Now)
-		if t != nil {
-			return identity.Outcome{ID: t.Identity, Reason: verdict.ReasonTokenValid}
-		}
-		if reason != verdict.ReasonUnknownToken {
-			return identity.Outcome{Reason: reason}
+	if !p.static.Empty() && c.known == nil {
+		if id, reason := p.static.Verify(s.digester.Sum(c.Token), m.Now); reason != verdict.ReasonUnknownToken {
+			return identity.Outcome{ID: id, Reason: reason}
 		}
 	}
-	if len(p.introspectors) > 0 && c.known == nil {
-		if i := p.introspectors.For(c.Token, c.location, p.places); i != nil {
+	if len(p.servers) > 0 && c.known == nil {
+		if i := p.servers.For(c.Token, c.location, p.places); i != nil {
 			if v, ours := s.introspection.Introspect(i, s.name(c), c.Token, m); ours {
 				return v
 			}
 		}
 	}
-	if len(p.jwt.List) == 0 {
+	if p.jwt.Empty() {
 		return identity.Outcome{Reason: verdict.ReasonUnknownToken}
 	}
 	key := s.name(c)
@@ -254,7 +252,7 @@ func (p *Policy) verify(s *State, c *found, m fetch.Moment) identity.Outcome {
 	if v.Reason != verdict.ReasonTokenValid || v.Wait != nil {
 		return v
 	}
-	if i := p.asked[v.ID.Index]; i != nil {
+	if i := p.introspectAfter[v.ID.Index]; i != nil {
 		// Good by itself, but it may have been revoked since.
 		if said := s.introspection.IntrospectVerified(i, key, c.Token, m); said.Reason != verdict.ReasonTokenValid || said.Wait != nil {
 			return said
@@ -274,7 +272,7 @@ func (p *Policy) anyRule(j *judgement) *rule {
 	return p.fallback
 }
 
-func reasonFor(k credential.Kind) verdict.Reason {
+func credentialReason(k credential.Kind) verdict.Reason {
 	switch k {
 	case credential.None:
 		return verdict.ReasonMissing

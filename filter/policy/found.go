@@ -45,10 +45,10 @@ func (s *State) authorization(p *Policy, r *request.Request, f *found) {
 	// Where access_token is a location it is a credential of its own: whether both
 	// are looked at depends on the rule.
 	second := !p.locations.ReadsAccessToken && credential.HasQueryToken(r.Path)
-	if len(p.jwt.List) > 0 {
+	if !p.jwt.Empty() {
 		if token, plain := credential.Plain(r); plain {
 			f.key = s.hash.Sum(token)
-			if known := s.jwt.Known(f.key); known != nil && !second {
+			if known := s.jwt.Remembered(f.key); known != nil && !second {
 				f.Credential, f.hasKey, f.known = credential.Credential{Kind: credential.Bearer, Token: token, Named: true}, true, known
 				return
 			}
@@ -66,7 +66,7 @@ func (s *State) name(f *found) cache.Name {
 		// It stood elsewhere than in a plain Authorization: nobody has looked yet.
 		f.key, f.hasKey = s.hash.Sum(f.Token), true
 		if f.known == nil {
-			f.known = s.jwt.Known(f.key)
+			f.known = s.jwt.Remembered(f.key)
 		}
 	}
 	return f.key

@@ -87,7 +87,7 @@ func (w *introspectionWorld) answer(status, contentType, body string) (fetch.Cal
 
 // lookupOf is the question that a call asks.
 func (w *introspectionWorld) lookupOf(call fetch.Call) *introspection.Question {
-	return w.state.introspection.Lookups[call.For.Index].Asked[call.For.Token]
+	return w.state.introspection.Servers[call.For.Index].Questions[call.For.Token]
 }
 
 const jsonType = "application/json;charset=UTF-8"
@@ -295,7 +295,7 @@ func TestIntrospectionFlood(t *testing.T) {
 	for i := range 2000 {
 		w.decide("/", "more-"+mustJSON(i))
 	}
-	if n := len(w.state.introspection.Lookups[0].Asked); n > introspection.MaxLookups {
+	if n := len(w.state.introspection.Servers[0].Questions); n > introspection.MaxQuestions {
 		t.Errorf("%d questions are kept", n)
 	}
 }

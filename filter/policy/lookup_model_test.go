@@ -24,7 +24,7 @@ func TestLookupHistories(t *testing.T) {
 			"max_calls": 4, "positive_ttl": "10s", "negative_ttl": "5s", "stale_if_error": "20s", "leeway": "0s", "timeout": "2s",
 			"cache_bytes": 64 << 10,
 		}, "")
-		l := w.state.introspection.Lookups[0]
+		l := w.state.introspection.Servers[0]
 		type belief struct {
 			active  bool
 			at, exp time.Time
@@ -76,7 +76,7 @@ func TestLookupHistories(t *testing.T) {
 						t.Fatalf("%s is inactive at %s by %+v", token, w.now, b)
 					}
 				case *verdict.Wait:
-					if _, ok := l.Asked[v.For.Token]; !ok || v.Until.Sub(w.now) != 3*time.Second {
+					if _, ok := l.Questions[v.For.Token]; !ok || v.Until.Sub(w.now) != 3*time.Second {
 						t.Fatalf("%s waits until %s for nothing", token, v.Until)
 					}
 				}
@@ -89,8 +89,8 @@ func TestLookupHistories(t *testing.T) {
 		w.now = w.now.Add(time.Hour)
 		w.state.Due(w.now)
 		w.state.Sweep(w.now)
-		if checkLookups(t, l, 0); len(l.Asked) != 0 || l.Good.Len()+l.Bad.Len() != 0 {
-			t.Fatalf("%d questions and %d answers are left", len(l.Asked), l.Good.Len())
+		if checkLookups(t, l, 0); len(l.Questions) != 0 || l.Good.Len()+l.Bad.Len() != 0 {
+			t.Fatalf("%d questions and %d answers are left", len(l.Questions), l.Good.Len())
 		}
 	}
 	if passed < 500 || refused < 500 {
@@ -99,24 +99,24 @@ func TestLookupHistories(t *testing.T) {
 }
 
 // check wants the counts to be those of what is there.
-func checkLookups(t *testing.T, l *introspection.Questions, calls int) {
+func checkLookups(t *testing.T, l *introspection.ServerState, calls int) {
 	t.Helper()
 	asked, underWay := 0, 0
 	for i := range l.Queues {
 		c := &l.Queues[i]
 		bytes := 0
-		for _, q := range l.Asked {
-			if introspection.IndexOf(q.Known) == i {
+		for _, q := range l.Questions {
+			if q.Known == (i == 1) {
 				bytes += len(q.Token)
 			}
 		}
-		if c.Asked != len(c.Waiting)+c.UnderWay || c.Bytes != bytes || c.UnderWay < 0 {
-			t.Fatalf("class %d: %d asked, %d waiting, %d under way, %d bytes of %d", i, c.Asked, len(c.Waiting), c.UnderWay, c.Bytes, bytes)
+		if c.Questions != len(c.Waiting)+c.InFlight || c.Bytes != bytes || c.InFlight < 0 {
+			t.Fatalf("class %d: %d asked, %d waiting, %d under way, %d bytes of %d", i, c.Questions, len(c.Waiting), c.InFlight, c.Bytes, bytes)
 		}
-		asked += c.Asked
-		underWay += c.UnderWay
+		asked += c.Questions
+		underWay += c.InFlight
 	}
-	if asked != len(l.Asked) || underWay != l.UnderWay || underWay != calls || underWay > l.Of.Calls || l.Queues[0].UnderWay > l.Of.Calls*3/4 {
-		t.Fatalf("%d asked of %d, %d under way of %d, %d calls", asked, len(l.Asked), underWay, l.UnderWay, calls)
+	if asked != len(l.Questions) || underWay != l.InFlight || underWay != calls || underWay > l.Server.MaxCalls || l.Queues[0].InFlight > l.Server.MaxCalls*3/4 {
+		t.Fatalf("%d asked of %d, %d under way of %d, %d calls", asked, len(l.Questions), underWay, l.InFlight, calls)
 	}
 }

@@ -37,9 +37,9 @@ func TestFloodOfGarbage(t *testing.T) {
 		t.Fatalf("%d calls for strangers, want 3 of 4", len(w.calls))
 	}
 	w.want("/", "stranger", "introspection_unavailable")
-	l := w.state.introspection.Lookups[0]
-	if l.Queues[0].Asked > introspection.MaxLookups || l.Queues[0].Bytes > introspection.MaxLookupBytes {
-		t.Errorf("%d questions of %d bytes wait", l.Queues[0].Asked, l.Queues[0].Bytes)
+	l := w.state.introspection.Servers[0]
+	if l.Queues[0].Questions > introspection.MaxQuestions || l.Queues[0].Bytes > introspection.MaxQuestionBytes {
+		t.Errorf("%d questions of %d bytes wait", l.Queues[0].Questions, l.Queues[0].Bytes)
 	}
 	// No room for strangers to wait, but for those that are known.
 	r := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer good"}})
@@ -64,7 +64,7 @@ func TestFloodOfGarbage(t *testing.T) {
 	w.want("/", "stranger", "wait")
 	w.now = w.now.Add(time.Hour)
 	w.state.Sweep(w.now)
-	if n := len(l.Asked); n > 3 { // under way
+	if n := len(l.Questions); n > 3 { // under way
 		t.Errorf("%d questions are kept for nobody", n)
 	}
 }
@@ -79,7 +79,7 @@ func TestLongGarbage(t *testing.T) {
 			waiting++
 		}
 	}
-	if waiting < 200 || waiting > introspection.MaxLookupBytes/4000 {
+	if waiting < 200 || waiting > introspection.MaxQuestionBytes/4000 {
 		t.Errorf("%d tokens of 4000 bytes wait", waiting)
 	}
 }
@@ -195,7 +195,7 @@ func TestStale(t *testing.T) {
 	w.want("/", "good", "wait")
 	w.answer("", "", "")
 	w.want("/", "good", "token_valid")
-	w.now = w.now.Add(introspection.StaleRetrySeconds*time.Second - time.Millisecond)
+	w.now = w.now.Add(introspection.RetrySeconds*time.Second - time.Millisecond)
 	w.want("/", "good", "token_valid")
 	w.now = w.now.Add(time.Millisecond)
 	w.want("/", "good", "wait")

@@ -43,16 +43,16 @@ func (p *Policy) read(o *config.Object) {
 	refusals.Headers = reply.ReadRefusalHeaders(o, nil)
 	p.forwardAuthorization = o.Boolean("forward_authorization", false)
 	p.cacheBytes = o.Integer("token_cache_bytes", 4<<20, 0, 256<<20)
-	p.tells.Read(o, &p.claims)
+	p.propagation.Read(o, &p.claims)
 	p.readProviders(o)
-	p.revocations = revocation.Read(o, &p.claims, len(p.jwt.List) > 0, p.jwt.Takes)
+	p.revocations = revocation.Read(o, &p.claims, !p.jwt.Empty(), p.jwt.Takes)
 	p.resources, refusals.Metadata = reply.ReadResources(o)
 	p.cors = reply.ReadCORS(o)
 	ready := reply.NewRefusals(refusals)
 	p.negotiates = refusals.Format == reply.BodyNegotiate
 	p.readRules(o, refusals, ready)
-	p.tells.Questions.Known = nil
-	p.static.Identify(&p.tells, &p.claims)
+	p.propagation.Questions.Done()
+	p.static.Identify(&p.propagation, &p.claims)
 	p.fallback = &rule{
 		forwardAuthorization: p.forwardAuthorization,
 		places:               credential.Everywhere,
@@ -93,7 +93,7 @@ func (p *Policy) readProviders(o *config.Object) {
 	// A Struct has lost the order of its members, so it may not count.
 	members := append([]config.Member(nil), providers.Members...)
 	sort.Slice(members, func(i, j int) bool { return members[i].Name < members[j].Name })
-	var by []askedBy
+	var by []introspectAfter
 	for _, m := range members {
 		if want := config.WantName(m.Name); want != "" {
 			o.Problems.Add(m.Value.Path, want)
@@ -109,19 +109,19 @@ func (p *Policy) readProviders(o *config.Object) {
 		if !provider.Has("type") {
 			provider.Wrong("type", "want one of static, jwt, introspection")
 		}
-		p.places = append(p.places, p.locations.Read(provider, p.tells.Owned.Have))
+		p.places = append(p.places, p.locations.Read(provider, p.propagation.Owned.Contains))
 		switch provider.Choice("type", "static", "jwt", "introspection") {
 		case 1:
 			if ask := p.jwt.Read(provider, index, m.Name, &p.claims, &p.sources); ask != "" {
-				by = append(by, askedBy{index, ask, provider.At("introspect_after_verify")})
+				by = append(by, introspectAfter{index, ask, provider.At("introspect_after_verify")})
 			}
 		case 2:
-			p.introspectors.Read(provider, index, m.Name, p.places, &p.claims, &p.sources)
+			p.servers.Read(provider, index, m.Name, p.places, &p.claims, &p.sources)
 		default:
 			p.static.Read(provider, index, m.Name)
 		}
 	}
-	p.resolveAsked(by, o.Problems)
+	p.resolveIntrospectAfter(by, o.Problems)
 }
 
 func (p *Policy) provider(name string) int {
@@ -167,7 +167,7 @@ func (p *Policy) readRules(o *config.Object, common *reply.RefusalOptions, ready
 func (p *Policy) readRule(o *config.Object, common *reply.RefusalOptions, ready *reply.Refusals) *rule {
 	r := &rule{name: o.Checked("name", "", config.WantName)}
 	if m := o.Object("match"); m != nil {
-		r.match = match.Read(m, p.tells.Owned.Have, &p.properties)
+		r.match = match.Read(m, p.propagation.Owned.Contains, &p.properties)
 	}
 	r.access = access(o.Choice("access", accessNames...))
 	r.forwardAuthorization = o.Boolean("forward_authorization", p.forwardAuthorization)
@@ -175,15 +175,15 @@ func (p *Policy) readRule(o *config.Object, common *reply.RefusalOptions, ready 
 	r.shadow = o.Boolean("shadow", false)
 	r.scopes = o.Strings("scopes", config.WantScope)
 	for _, scope := range r.scopes {
-		r.needsScopes = r.needsScopes.With(p.tells.Questions.Scope(scope))
+		r.needsScopes = r.needsScopes.With(p.propagation.Questions.Scope(scope))
 	}
 	for _, scope := range o.Strings("any_scopes", config.WantScope) {
-		r.needsAnyScope = r.needsAnyScope.With(p.tells.Questions.Scope(scope))
+		r.needsAnyScope = r.needsAnyScope.With(p.propagation.Questions.Scope(scope))
 		if !syntax.Contains(r.scopes, scope) {
 			r.scopes = append(r.scopes, scope)
 		}
 	}
-	r.needsClaims = identity.ReadPredicates(o, &p.claims, &p.tells.Questions)
+	r.needsClaims = identity.ReadPredicates(o, &p.claims, &p.propagation.Questions)
 	r.forwardUnverified = o.Boolean("insecure_forward_unverified_token", false)
 	own := *common
 	if format := reply.BodyFormat(o.Choice("body_format", reply.BodyFormatNames...)); o.Has("body_format") {

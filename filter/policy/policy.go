@@ -22,12 +22,12 @@ type Policy struct {
 	realm                string
 	rejectNonCanonical   bool
 	forwardAuthorization bool
-	tells                identity.Propagation
+	propagation          identity.Propagation
 	providers            []string // their names, sorted
 	static               static.Tokens
 	jwt                  jwt.Providers
-	introspectors        introspection.Servers
-	asked                map[int]*introspection.Server // who is asked about the verified tokens of a provider
+	servers              introspection.Servers
+	introspectAfter      map[int]*introspection.Server // who is asked about the verified tokens of a provider
 	revocations          *revocation.Revocations       // nil: no token is ever revoked
 	sources              jwks.Sources
 	claims               claims.Table
@@ -47,7 +47,7 @@ type Policy struct {
 
 // SignedBy reports whether a host signs right with one of the policy's keys at
 // least; what it signs is looked at each time all the same.
-func (p *Policy) SignedBy(host jose.HostSigner) bool { return p.introspectors.SignedBy(host) }
+func (p *Policy) SignedBy(host jose.HostSigner) bool { return p.servers.SignedBy(host) }
 
 // FetchesRevocations says that there is a list to fetch.
 func (p *Policy) FetchesRevocations() bool { return p.revocations != nil && p.revocations.Source.Set() }

@@ -45,7 +45,7 @@ func TestParseStruct(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !p.forwardAuthorization || p.realm != "r" || len(p.static.Tokens) != 1 {
+	if !p.forwardAuthorization || p.realm != "r" || p.static.Empty() {
 		t.Errorf("%+v", p)
 	}
 	for want, config := range map[string]string{
@@ -88,7 +88,7 @@ func TestStructNumbers(t *testing.T) {
 			t.Errorf("%v: %v", f, err)
 			continue
 		}
-		if got := p.tells.Questions.Claims[0].Is; len(got) != 1 || got[identity.Scalar{Kind: '0', Text: want}] == nil {
+		if got := p.propagation.Questions.Claims[0].Is; len(got) != 1 || got[identity.Scalar{Kind: '0', Text: want}] == nil {
 			t.Errorf("%v: %v, want %s", f, got, want)
 		}
 	}

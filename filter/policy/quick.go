@@ -15,14 +15,14 @@ import (
 
 // oneDoor says that an Allow of this policy depends on nothing but :path, the
 // credential in Authorization, and copies of headers of its own.
-func (p *Policy) oneDoor() bool {
+func (p *Policy) onlyAuthorization() bool {
 	return len(p.rules) == 0 && len(p.locations.List) == 1 &&
 		p.locations.List[0].Kind == credential.Authorization && (p.cors == nil || !p.cors.Preflight)
 }
 
 // OnlyCredential says that there are no headers of its own either. Then the
 // others need not be read: Quick may be asked first.
-func (p *Policy) OnlyCredential() bool { return len(p.tells.Owned) == 0 && p.oneDoor() }
+func (p *Policy) OnlyCredential() bool { return len(p.propagation.Owned) == 0 && p.onlyAuthorization() }
 
 // Quick is Decide for the commonest request, in a fraction of its work: one
 // "Bearer" and a token that is good, on a canonical path. nil says
@@ -35,7 +35,7 @@ func (p *Policy) Quick(s *State, now time.Time, authorization, path string) *ver
 // quickRequest is Quick for a policy with headers of its own, whose copies go.
 func (p *Policy) quickRequest(s *State, now time.Time, r *request.Request) *verdict.Allow {
 	authorization, lines := r.Header("authorization")
-	if lines != 1 || p.tells.Owned.NamedByConnection(r.Headers) {
+	if lines != 1 || p.propagation.Owned.NamedByConnection(r.Headers) {
 		return nil
 	}
 	return p.quick(s, now, authorization, r.Path, r.Headers)
@@ -51,7 +51,7 @@ func (p *Policy) quick(s *State, now time.Time, authorization, path string, head
 	if query && credential.HasQueryToken(path) || !request.IsCanonicalPath(plain) || len(p.resources) > 0 && reply.IsMetadataPath(plain) {
 		return nil
 	}
-	id := p.quickly(s, token, now)
+	id := p.quickIdentity(s, token, now)
 	if id == nil {
 		return nil
 	}
@@ -59,25 +59,25 @@ func (p *Policy) quick(s *State, now time.Time, authorization, path string, head
 	if !p.forwardAuthorization {
 		a.Remove = append(a.Remove, "authorization")
 	}
-	if p.tells.TokenHeader != "" {
-		a.Set = append(a.Set, [2]string{p.tells.TokenHeader, token})
+	if p.propagation.TokenHeader != "" {
+		a.Set = append(a.Set, [2]string{p.propagation.TokenHeader, token})
 	}
-	p.tell(a, id)
+	p.propagate(a, id)
 	return a
 }
 
-func (p *Policy) quickly(s *State, token string, now time.Time) *identity.Identity {
+func (p *Policy) quickIdentity(s *State, token string, now time.Time) *identity.Identity {
 	s.keys.Begin()
 	c := found{Credential: credential.Credential{Kind: credential.Bearer, Token: token, Named: true}}
-	if len(p.jwt.List) > 0 {
+	if !p.jwt.Empty() {
 		c.key, c.hasKey = s.hash.Sum(token), true
-		c.known = s.jwt.Known(c.key)
+		c.known = s.jwt.Remembered(c.key)
 	}
 	// Nobody waits here: Decide says who may.
 	v := p.verify(s, &c, fetch.Moment{Now: now, How: fetch.CacheOnly})
 	// A good JWT consists of b64token characters; a configured digest can be that
 	// of anything.
-	if v.Wait != nil || v.Reason != verdict.ReasonTokenValid || v.Unchecked || v.ID.Lacking || len(p.static.Tokens) > 0 && !syntax.IsB64Token(token) {
+	if v.Wait != nil || v.Reason != verdict.ReasonTokenValid || v.Unchecked || v.ID.LacksClaim || !p.static.Empty() && !syntax.IsB64Token(token) {
 		return nil
 	}
 	return v.ID

@@ -211,7 +211,7 @@ func TestQuickWithHeadersOfItsOwn(t *testing.T) {
 			})...)
 			request := request.NewRequest(pairs)
 			got, want := p.Decide(quick, now, &request), p.Decide(slow, now, &request)
-			if p.oneDoor() {
+			if p.onlyAuthorization() {
 				want = p.decide(slow, now, &request)
 			}
 			a, ok := got.(*verdict.Allow)

@@ -26,7 +26,7 @@ type State struct {
 	jitter fetch.Jitter
 
 	digester      static.Digester // of static tokens
-	keys          *jwks.States
+	keys          *jwks.State
 	revoked       *revocation.State // nil: no token is ever revoked
 	jwt           *jwt.State
 	introspection *introspection.State
@@ -62,10 +62,10 @@ func (p *Policy) NewState(host Host) *State {
 		hash:   cache.NewKey([16]byte(host.Random[:16])),
 		jitter: fetch.Jitter(binary.LittleEndian.Uint64(host.Random[16:]) | 1),
 	}
-	s.keys = jwks.NewStates(p.sources, &s.jitter, host.Verify, host.Knows)
+	s.keys = jwks.NewState(p.sources, &s.jitter, host.Verify, host.Knows)
 	s.revoked = revocation.NewState(p.revocations, s.hash, &s.jitter)
-	s.jwt = jwt.NewState(&p.jwt, &p.claims, &p.tells, s.keys, s.revoked, p.cacheBytes)
-	s.introspection = introspection.NewState(p.introspectors, &p.claims, &p.tells, s.keys, host.Sign, s.hash)
+	s.jwt = jwt.NewState(&p.jwt, &p.claims, &p.propagation, s.keys, s.revoked, p.cacheBytes)
+	s.introspection = introspection.NewState(p.servers, &p.claims, &p.propagation, s.keys, host.Sign, s.hash)
 	return s
 }
 

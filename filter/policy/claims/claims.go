@@ -1,6 +1,6 @@
-// Package claims reads and validates what a token says (RFC 7519 section 4), in the
-// same way whether a signature or an authorization server vouches for it. Table lists
-// the claims that a configuration asks for. It verifies no signature.
+// Package claims reads and validates the claims of a token (RFC 7519 section 4): those of
+// a JWT and those of an introspection response by the same rules. Table lists the claims
+// that a configuration refers to. The package verifies no signature.
 package claims
 
 import (
@@ -11,50 +11,52 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Claims are the members of a JWT's payload that this configuration looks at.
-// They borrow the payload.
+// Claims are the claims of a token that the configuration refers to. They borrow from
+// the payload.
 type Claims struct {
 	Issuer, Subject       string
 	HasIssuer, HasSubject bool
 	Audience              []string
-	Exp, nbf, Iat         numericDate
-	confirmed             bool         // there is a cnf: the token is bound to a key of its sender
-	extra                 []jose.Value // by index in Policy.claimNames; nil where absent
-	Values                []jose.Value // by index in Policy.claimRefs, once resolved
-	Malformed             bool
+	Exp, nbf, Iat         NumericDate
+	senderConstrained     bool         // the token has cnf (RFC 7800): it is bound to a key of its sender
+	tops                  []jose.Value // by index in Table.names; nil where absent
+	Values                []jose.Value // by index of Table.Index, after Resolve; nil where absent
+	Malformed             bool         // a claim has a type that RFC 7519 does not permit
 }
 
-// numericDate is RFC 7519's: seconds since the epoch, perhaps with a fraction.
-type numericDate struct {
-	Set     bool
+// NumericDate is a time in seconds since the epoch, perhaps with a fraction (RFC 7519
+// section 2).
+type NumericDate struct {
+	Set     bool // false: the claim is absent or malformed
 	Seconds float64
 }
 
-// LatestDate is the end of the year 9999: what lies beyond is a mistake, often
-// milliseconds, and a token that would be valid for ever.
+// LatestDate is the end of the year 9999, in seconds since the epoch. A later date is a
+// mistake, often in milliseconds, and would make a token valid for ever.
 const LatestDate = 253402300799
 
+// Reset removes all claims, and keeps the memory for the next token.
 func (c *Claims) Reset(t *Table) {
-	audience, values, tops := c.Audience[:0], c.Values[:0], c.extra[:0]
-	for range t.Names {
+	audience, values, tops := c.Audience[:0], c.Values[:0], c.tops[:0]
+	for range t.names {
 		tops = append(tops, nil)
 	}
-	*c = Claims{Audience: audience, extra: tops, Values: values}
+	*c = Claims{Audience: audience, tops: tops, Values: values}
 }
 
-// Resolve finds all claims that the configuration refers to. It comes after the
-// signature: strangers do not choose how many objects are read.
+// Resolve fills Values. Call it after the signature is verified: an attacker must not
+// choose how many nested objects are read.
 func (c *Claims) Resolve(t *Table) {
-	for i := range t.Refs {
-		c.Values = append(c.Values, t.Refs[i].In(c.extra))
+	for i := range t.refs {
+		c.Values = append(c.Values, t.refs[i].in(c.tops))
 	}
 }
 
-// Top is the claim at the top of the payload that a reference begins with.
-func (c *Claims) Top(t *Table, ref int) jose.Value { return c.extra[t.Refs[ref].top] }
+// Top returns the top-level claim of the reference with this index, before Resolve.
+func (c *Claims) Top(t *Table, ref int) jose.Value { return c.tops[t.refs[ref].top] }
 
-// Take reads one member of the payload. A claim of a type that RFC 7519 does not
-// give it spoils the token, even where nobody asked for the claim.
+// Take reads a member of the payload. A registered claim of a wrong type makes the
+// token Malformed, even if the configuration does not refer to the claim.
 func (c *Claims) Take(t *Table, octets []byte, value jose.Value) {
 	name := syntax.Borrow(octets)
 	switch name {
@@ -65,17 +67,17 @@ func (c *Claims) Take(t *Table, octets []byte, value jose.Value) {
 	case "aud":
 		c.takeAudience(value)
 	case "exp":
-		c.Exp = c.Date(value)
+		c.Exp = c.date(value)
 	case "nbf":
-		c.nbf = c.Date(value)
+		c.nbf = c.date(value)
 	case "iat":
-		c.Iat = c.Date(value)
+		c.Iat = c.date(value)
 	case "cnf":
-		c.confirmed = true
+		c.senderConstrained = true
 	}
-	for i, wanted := range t.Names {
+	for i, wanted := range t.names {
 		if name == wanted {
-			c.extra[i] = value
+			c.tops[i] = value
 		}
 	}
 }
@@ -86,21 +88,28 @@ func (c *Claims) text(value jose.Value) (string, bool) {
 	return syntax.Borrow(text), ok
 }
 
-func (c *Claims) Date(value jose.Value) numericDate {
+func (c *Claims) date(value jose.Value) NumericDate {
+	date := ReadNumericDate(value)
+	c.Malformed = c.Malformed || !date.Set
+	return date
+}
+
+// ReadNumericDate reads a number of seconds from 0 to LatestDate. Set is false if value
+// is anything else.
+func ReadNumericDate(value jose.Value) NumericDate {
 	if whole, ok := wholeSeconds(value); ok {
-		return numericDate{true, whole}
+		return NumericDate{true, whole}
 	}
 	if value.Kind() == '0' && len(value) <= 32 {
 		seconds, err := strconv.ParseFloat(syntax.Borrow(value), 64)
 		if err == nil && seconds >= 0 && seconds <= LatestDate {
-			return numericDate{true, seconds}
+			return NumericDate{true, seconds}
 		}
 	}
-	c.Malformed = true
-	return numericDate{}
+	return NumericDate{}
 }
 
-// wholeSeconds reads what nearly all dates are: a few digits.
+// wholeSeconds reads a date of at most eleven digits, as nearly all dates are.
 func wholeSeconds(value jose.Value) (float64, bool) {
 	if len(value) == 0 || len(value) > 11 {
 		return 0, false
@@ -115,8 +124,8 @@ func wholeSeconds(value jose.Value) (float64, bool) {
 	return float64(n), true
 }
 
-// takeAudience reads a string or an array of strings. An empty array is no
-// audience: it must not pass where one is asked for (CVE-2020-26160).
+// takeAudience reads a string or an array of strings. An empty array is no audience: it
+// must not match an expected audience (CVE-2020-26160).
 func (c *Claims) takeAudience(value jose.Value) {
 	if value.Kind() != '[' {
 		if s, ok := c.text(value); ok {
@@ -132,12 +141,12 @@ func (c *Claims) takeAudience(value jose.Value) {
 	})
 }
 
-// MaxHeaderText bounds what one claim can add to a request.
+// MaxHeaderText bounds the text of a claim in a header, in bytes.
 const MaxHeaderText = 4096
 
-// HeaderText makes a string fit for a header, a log or filter state: printable
-// ASCII stays, the rest and % become %XX. No two strings become the same, so
-// no subject can pass for another.
+// HeaderText encodes a string for a header, a log or filter state: printable ASCII stays,
+// other bytes and % become %XX. A text longer than MaxHeaderText becomes "". No two other
+// strings become the same, so no subject can pass for another.
 func HeaderText(s string) string {
 	encode := 0
 	for i := 0; i < len(s); i++ {
@@ -154,8 +163,8 @@ func HeaderText(s string) string {
 	return string(AppendHeaderText(make([]byte, 0, len(s)+2*encode), s, 0))
 }
 
-// AppendHeaderText writes s as headerText does. In an item of a list the
-// separator becomes %XX, too.
+// AppendHeaderText appends s as HeaderText encodes it, without a limit. In an item of a
+// list the separator becomes %XX, too; 0 is no separator.
 func AppendHeaderText(dst []byte, s string, separator byte) []byte {
 	for i := 0; i < len(s); i++ {
 		if mustEncode(s, i, separator) {
@@ -167,6 +176,7 @@ func AppendHeaderText(dst []byte, s string, separator byte) []byte {
 	return dst
 }
 
+// AppendPercent appends a byte as %XX.
 func AppendPercent(dst []byte, c byte) []byte {
 	const digits = "0123456789ABCDEF"
 	return append(dst, '%', digits[c>>4], digits[c&15])

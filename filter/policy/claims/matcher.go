@@ -7,7 +7,7 @@ import (
 	"bearerauth/filter/policy/config"
 )
 
-// stringMatcher is one way to match a claim, as in Envoy's StringMatcher.
+// stringMatcher matches a claim as Envoy's StringMatcher does.
 type stringMatcher struct {
 	kind       matcherKind
 	text       string
@@ -44,7 +44,7 @@ func (m *stringMatcher) match(s string) bool {
 	return false
 }
 
-// readMatchers reads an array of objects with one member each.
+// readMatchers reads an array of objects with a single member each.
 func readMatchers(o *config.Object, name string) (list []stringMatcher) {
 	for _, item := range o.Array(name) {
 		m := config.AsObject(item, o.Problems)

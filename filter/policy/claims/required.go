@@ -6,8 +6,8 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// HasClaim compares a claim with a configured value: a string, or an array that
-// holds it, or a number or boolean as it is written.
+// HasClaim reports whether a claim is the string value, an array that contains it, or a
+// number or boolean that is written like it.
 func HasClaim(claim jose.Value, value string) bool {
 	switch claim.Kind() {
 	case '"':
@@ -25,7 +25,7 @@ func HasClaim(claim jose.Value, value string) bool {
 	return false
 }
 
-// readRequiredClaims reads claims that must have one of some values.
+// readRequiredClaims reads required_claims.
 func readRequiredClaims(o *config.Object, t *Table) (list []requiredClaim) {
 	for _, item := range o.Array("required_claims") {
 		c := config.AsObject(item, o.Problems)
@@ -43,12 +43,13 @@ func readRequiredClaims(o *config.Object, t *Table) (list []requiredClaim) {
 	return list
 }
 
-// requiredClaim wants a claim to be one of some values.
+// requiredClaim requires a claim to have one of the values.
 type requiredClaim struct {
-	claim  int      // index in Policy.claimRefs
+	claim  int      // index in Claims.Values
 	values []string // strings as they are, numbers and booleans as they are written
 }
 
+// met reports whether the token has the claim.
 func (r requiredClaim) met(c *Claims) bool {
 	for _, value := range r.values {
 		if HasClaim(c.Values[r.claim], value) {

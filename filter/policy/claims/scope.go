@@ -8,9 +8,9 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// ScopeClaim is a claim that holds scopes, and how.
+// ScopeClaim is a claim that contains scopes, and its form.
 type ScopeClaim struct {
-	Claim int // in Policy.claimRefs
+	Claim int // index in Claims.Values
 	form  scopeForm
 }
 
@@ -40,9 +40,9 @@ func readScopeClaims(o *config.Object, t *Table) (list []ScopeClaim) {
 	return list
 }
 
-// AppendTo appends the scopes in a claim's value, borrowed from it. One in another
-// form than was agreed gives none: "read admin" in an array is no scope, and not
-// two.
+// AppendTo appends the scopes in the value of the claim, from which they borrow. A value
+// in another form than the configured one has none: the item "read admin" of an array is
+// neither a scope nor two.
 func (s *ScopeClaim) AppendTo(list []string, value jose.Value) []string {
 	switch {
 	case value.Kind() == '"' && s.form != scopeArray:
@@ -54,7 +54,7 @@ func (s *ScopeClaim) AppendTo(list []string, value jose.Value) []string {
 	return list
 }
 
-// appendScopes splits at spaces and nothing else.
+// appendScopes splits the text at spaces only (RFC 6749 section 3.3).
 func appendScopes(list []string, text string) []string {
 	for text != "" {
 		var scope string

@@ -8,25 +8,25 @@ import (
 	"bearerauth/filter/policy/config"
 )
 
-// Ref is where a claim stands in a payload: the name of a member at its
-// top, and the names of members within members of that. Dots separate nothing:
-// names such as https://example.com/tier have them.
-type Ref struct {
-	top   int // in Policy.claimNames
-	inner []string
+// ref refers to a claim: a top-level claim of the payload, or a member within one. A dot
+// in a name separates nothing, because names such as https://example.com/tier have dots.
+type ref struct {
+	top   int      // index in Table.names
+	inner []string // names of nested members
 }
 
 const maxClaimPath = 8
 
-// Table has the claims that a configuration refers to, each once. It is
-// filled while the configuration is read, and never changes after that.
+// Table lists the claims that a configuration refers to, each once. Its index of a claim
+// is the claim's index in Claims.Values. It is filled while the configuration is read, and
+// never changes after that.
 type Table struct {
-	Names []string // of members at the top of a payload
-	Refs  []Ref
+	names []string // of top-level claims
+	refs  []ref
 }
 
-// readClaimRef reads a string or an array of strings. A problem gives a
-// reference that no policy uses.
+// Read reads the member claim of o, a string or an array of strings, and returns the
+// index of the claim. After a problem, which goes to o, the index has no meaning.
 func (t *Table) Read(o *config.Object) int {
 	n := o.Get("claim")
 	if n == nil {
@@ -46,38 +46,51 @@ func (t *Table) Read(o *config.Object) int {
 	return t.Index(path...)
 }
 
-// Index is where a claim's value is found in testimony.values.
+// Index returns the index of a claim, and adds the claim if the table lacks it. path is
+// the name of the top-level claim, and the names of nested members.
 func (t *Table) Index(path ...string) int {
-	ref := Ref{}
+	r := ref{}
 	if len(path) > 0 {
-		ref = Ref{t.topIndex(path[0]), path[1:]}
+		r = ref{t.topIndex(path[0]), path[1:]}
 	}
-	for i := range t.Refs {
-		if t.Refs[i].same(&ref) {
+	for i := range t.refs {
+		if t.refs[i].same(&r) {
 			return i
 		}
 	}
-	t.Refs = append(t.Refs, ref)
-	return len(t.Refs) - 1
+	t.refs = append(t.refs, r)
+	return len(t.refs) - 1
 }
 
 func (t *Table) topIndex(name string) int {
-	for i, have := range t.Names {
+	for i, have := range t.names {
 		if have == name {
 			return i
 		}
 	}
-	t.Names = append(t.Names, name)
-	return len(t.Names) - 1
+	t.names = append(t.names, name)
+	return len(t.names) - 1
 }
 
-func (r *Ref) same(other *Ref) bool {
+func (r *ref) same(other *ref) bool {
 	return r.top == other.top && slices.Equal(r.inner, other.inner)
 }
 
-// In finds the claim among the members at the top of a payload. null is no
-// value: nobody has said anything.
-func (r *Ref) In(top []jose.Value) jose.Value {
+// Values returns the values of all claims in the table, given the top-level ones.
+func (t *Table) Values(top func(name string) jose.Value) []jose.Value {
+	tops := make([]jose.Value, len(t.names))
+	for i, name := range t.names {
+		tops[i] = top(name)
+	}
+	values := make([]jose.Value, len(t.refs))
+	for i := range t.refs {
+		values[i] = t.refs[i].in(tops)
+	}
+	return values
+}
+
+// in finds the claim among the top-level claims of a payload. null counts as absent.
+func (r *ref) in(top []jose.Value) jose.Value {
 	value := top[r.top]
 	for _, name := range r.inner {
 		value, _ = value.Member(name)

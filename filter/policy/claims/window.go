@@ -4,10 +4,12 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// Window is when a token is valid, leeway included: from notBefore until just
-// before expires, in seconds since the epoch.
+// Window is when a token is valid, leeway included: from notBefore until just before
+// Expires, in seconds since the epoch.
 type Window struct{ notBefore, Expires float64 }
 
+// Judge returns ReasonTokenValid, ReasonExpired or ReasonNotYetValid for a time in seconds
+// since the epoch.
 func (w Window) Judge(now float64) verdict.Reason {
 	switch {
 	case now >= w.Expires:

@@ -8,15 +8,15 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Facts are what the rules want to know of a token, a bit for each scope and
-// each predicate that some rule names. They are found once, when the token is
-// verified: a policy never changes for a State, so neither do they.
+// Facts are the answers to what the rules ask of a token: a bit for each scope and each
+// predicate of a rule. They are found once, when the token is verified, because a policy
+// never changes.
 type Facts []uint64
 
+// Set adds a fact. The Facts must be long enough.
 func (f Facts) Set(bit int) { f[bit/64] |= 1 << (bit % 64) }
 
-// All reports whether every fact of mask is there. Facts that were never looked
-// for are not.
+// All reports whether f has every fact of the mask.
 func (f Facts) All(mask Facts) bool {
 	for i, want := range mask {
 		if want != 0 && (i >= len(f) || f[i]&want != want) {
@@ -26,6 +26,7 @@ func (f Facts) All(mask Facts) bool {
 	return true
 }
 
+// Any reports whether f has a fact of the mask.
 func (f Facts) Any(mask Facts) bool {
 	for i, want := range mask {
 		if i < len(f) && f[i]&want != 0 {
@@ -35,7 +36,7 @@ func (f Facts) Any(mask Facts) bool {
 	return false
 }
 
-// With is the mask with one fact more.
+// With returns the mask with a fact added.
 func (f Facts) With(bit int) Facts {
 	for bit/64 >= len(f) {
 		f = append(f, 0)
@@ -44,19 +45,19 @@ func (f Facts) With(bit int) Facts {
 	return f
 }
 
-// questions are all that the rules ask, each once.
+// questions are what all rules ask of a token, each question once.
 type questions struct {
-	Count  int
-	scopes map[string]int // by scope
+	Count  int            // of facts
+	scopes map[string]int // fact by scope
 	Claims []claimQuestions
-	Known  map[string]int // predicates by their text, while the rules are read
+	byText map[string]int // fact by the text of a predicate, while the rules are read
 }
 
-// claimQuestions are all that the rules ask of one claim: an array of a hundred
-// groups is read once, however many rules ask for one of them.
+// claimQuestions are what all rules ask of a single claim: an array of a hundred groups
+// is read once, however many rules ask for a group.
 type claimQuestions struct {
-	claim    int // in Policy.claimRefs
-	exists   int // -1: nobody asks
+	claim    int // index in the claims.Table
+	exists   int // fact that the claim exists; -1: no rule asks
 	Is, has  map[Scalar][]int
 	patterns []patternQuestion
 }
@@ -66,13 +67,13 @@ type patternQuestion struct {
 	bit        int
 }
 
-// Scalar is a string, a number as it is written, or a boolean.
+// Scalar is a string, a number as it is written, or a boolean. The zero value is none.
 type Scalar struct {
-	Kind byte // as jose.Value.Kind has it
+	Kind byte // of jose.Value.Kind
 	Text string
 }
 
-// scalarOf borrows from v. The zero scalar is no value.
+// scalarOf returns v as a Scalar that borrows from it, zero for another kind of value.
 func scalarOf(v jose.Value) Scalar {
 	switch kind := v.Kind(); kind {
 	case '"':
@@ -84,6 +85,7 @@ func scalarOf(v jose.Value) Scalar {
 	return Scalar{}
 }
 
+// Scope returns the fact that a token has a scope.
 func (q *questions) Scope(name string) int {
 	if bit, ok := q.scopes[name]; ok {
 		return bit
@@ -96,6 +98,9 @@ func (q *questions) Scope(name string) int {
 	return q.Count - 1
 }
 
+// Done frees what only reading the rules needs.
+func (q *questions) Done() { q.byText = nil }
+
 func (q *questions) about(claim int) *claimQuestions {
 	for i := range q.Claims {
 		if q.Claims[i].claim == claim {
@@ -106,7 +111,7 @@ func (q *questions) about(claim int) *claimQuestions {
 	return &q.Claims[len(q.Claims)-1]
 }
 
-// answer adds the facts about the values of claims.
+// answer adds the facts that the values of claims have.
 func (q *questions) answer(f Facts, values []jose.Value) {
 	for i := range q.Claims {
 		c := &q.Claims[i]

@@ -11,32 +11,32 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// ClaimHeader tells the upstream or other filters one claim of a verified token.
-type ClaimHeader struct {
-	claim     int // in Policy.claimRefs
-	told      told
-	Format    ClaimFormat
-	Base64url bool
-	MaxBytes  int
-	deny      bool   // a token without the claim is not enough
-	byDefault string // or, told instead of it
+// claimHeader propagates a claim of a verified token.
+type claimHeader struct {
+	claim       int // index in the claims.Table
+	target      target
+	format      claimFormat
+	base64url   bool
+	maxBytes    int
+	deny        bool   // no request passes without the claim
+	defaultText string // propagated if the claim is missing; "": nothing
 }
 
-// ClaimFormat is how a claim is written. In each of them no two values are
-// written alike, so that none can pass for another.
-type ClaimFormat int
+// claimFormat is how a claim is written. In each format no two values are written alike,
+// so that no value can pass for another.
+type claimFormat int
 
 const (
-	formatText  ClaimFormat = iota // a scalar
-	formatComma                    // a scalar or an array of them, joined
+	formatText  claimFormat = iota // a scalar
+	formatComma                    // a scalar, or an array of scalars joined by the separator
 	formatSpace
 	formatJSON // any value
 )
 
-var ClaimFormatNames = []string{"text", "comma", "space", "json"}
+var claimFormatNames = []string{"text", "comma", "space", "json"}
 
-// MaxClaimBytes is as long as a token may be.
-const MaxClaimBytes = syntax.MaxTokenBytes
+// maxClaimBytes is the greatest length of a token.
+const maxClaimBytes = syntax.MaxTokenBytes
 
 func (p *Propagation) readClaimHeaders(o *config.Object, t *claims.Table) {
 	for _, item := range o.Array("claim_headers") {
@@ -44,12 +44,12 @@ func (p *Propagation) readClaimHeaders(o *config.Object, t *claims.Table) {
 		if c == nil {
 			continue
 		}
-		h := ClaimHeader{claim: t.Read(c)}
-		h.told.header = p.Owned.read(c, "header")
+		h := claimHeader{claim: t.Read(c)}
+		h.target.header = p.Owned.read(c, "header")
 		if name := c.Checked("filter_state", "", config.WantName); name != "" {
-			h.told.state = "bearerauth.claim." + name
+			h.target.state = "bearerauth.claim." + name
 			for i := range p.claimHeaders {
-				if p.claimHeaders[i].told.state == h.told.state {
+				if p.claimHeaders[i].target.state == h.target.state {
 					c.Wrong("filter_state", "want a filter state of its own: "+name+" is set for something else, too")
 				}
 			}
@@ -57,11 +57,11 @@ func (p *Propagation) readClaimHeaders(o *config.Object, t *claims.Table) {
 		if !c.Has("header") && !c.Has("filter_state") {
 			c.Wrong("header", "want header or filter_state, or both")
 		}
-		h.Format = ClaimFormat(c.Choice("format", ClaimFormatNames...))
-		h.Base64url = c.Boolean("base64url", false)
-		h.MaxBytes = c.Integer("max_bytes", claims.MaxHeaderText, 1, MaxClaimBytes)
+		h.format = claimFormat(c.Choice("format", claimFormatNames...))
+		h.base64url = c.Boolean("base64url", false)
+		h.maxBytes = c.Integer("max_bytes", claims.MaxHeaderText, 1, maxClaimBytes)
 		h.deny = c.Choice("missing", "omit", "deny") == 1
-		h.byDefault = c.Checked("default", "", config.WantHeaderText)
+		h.defaultText = c.Checked("default", "", config.WantHeaderText)
 		if h.deny && c.Has("default") {
 			c.Wrong("default", "want it only where missing is omit")
 		}
@@ -70,12 +70,12 @@ func (p *Propagation) readClaimHeaders(o *config.Object, t *claims.Table) {
 	}
 }
 
-// Text is the claim as it is told, "" where it is missing: absent, of a form
-// that the format has no place for, too long, or nothing.
-func (h *ClaimHeader) Text(value jose.Value) string {
+// text returns the claim as it is propagated. It is "" if the claim is missing: absent,
+// empty, too long, or of a type that the format cannot write.
+func (h *claimHeader) text(value jose.Value) string {
 	var b []byte
 	ok := false
-	switch h.Format {
+	switch h.format {
 	case formatText:
 		b, ok = h.appendScalar(nil, value, 0)
 	case formatComma:
@@ -83,21 +83,20 @@ func (h *ClaimHeader) Text(value jose.Value) string {
 	case formatSpace:
 		b, ok = h.appendItems(nil, value, ' ')
 	case formatJSON:
-		b, ok = appendCompact(nil, value, !h.Base64url), value != nil
+		b, ok = appendCompact(nil, value, !h.base64url), value != nil
 	}
-	if ok && h.Base64url {
+	if ok && h.base64url {
 		b = base64.RawURLEncoding.AppendEncode(nil, b)
 	}
-	if !ok || len(b) > h.MaxBytes {
+	if !ok || len(b) > h.maxBytes {
 		return ""
 	}
 	return string(b)
 }
 
-// appendItems writes an array. An item that is empty cannot be seen in a list
-// (RFC 9110 section 5.6.1 has readers ignore it), and nothing else can stand for
-// it: such an array is not told at all.
-func (h *ClaimHeader) appendItems(dst []byte, value jose.Value, separator byte) (_ []byte, ok bool) {
+// appendItems writes an array. An array with an empty item counts as missing, because
+// the readers of a list ignore an empty item (RFC 9110 section 5.6.1).
+func (h *claimHeader) appendItems(dst []byte, value jose.Value, separator byte) (_ []byte, ok bool) {
 	if value.Kind() != '[' {
 		return h.appendScalar(dst, value, separator)
 	}
@@ -116,18 +115,18 @@ func (h *ClaimHeader) appendItems(dst []byte, value jose.Value, separator byte) 
 	return dst, ok
 }
 
-// appendScalar writes a string, or a number or boolean as it is written:
-// 9007199254740993 stays what it is.
-func (h *ClaimHeader) appendScalar(dst []byte, value jose.Value, separator byte) (_ []byte, ok bool) {
+// appendScalar writes a string, or a number or boolean as it is written: 9007199254740993
+// is not rounded.
+func (h *claimHeader) appendScalar(dst []byte, value jose.Value, separator byte) (_ []byte, ok bool) {
 	s := scalarOf(value)
 	if s.Kind == 0 {
 		return dst, false
 	}
-	if !h.Base64url {
+	if !h.base64url {
 		return claims.AppendHeaderText(dst, s.Text, separator), true
 	}
 	for i := 0; i < len(s.Text); i++ {
-		// A separator inside an item would make two of one, here too.
+		// A separator inside an item would split it, in base64url too.
 		if c := s.Text[i]; separator != 0 && (c == separator || c == '%') {
 			dst = claims.AppendPercent(dst, c)
 		} else {
@@ -137,8 +136,8 @@ func (h *ClaimHeader) appendScalar(dst []byte, value jose.Value, separator byte)
 	return dst, true
 }
 
-// appendCompact writes JSON without its white space, and as ASCII on demand.
-// Numbers, escapes and the order of members stay as they are.
+// appendCompact writes JSON without white space, and with ascii in ASCII only. Numbers,
+// escapes and the order of members do not change.
 func appendCompact(dst []byte, value jose.Value, ascii bool) []byte {
 	inString := false
 	for i := 0; i < len(value); i++ {
@@ -149,7 +148,7 @@ func appendCompact(dst []byte, value jose.Value, ascii bool) []byte {
 				dst = append(dst, c)
 			}
 			inString = c == '"'
-		case c == '\\': // valid JSON goes on behind it
+		case c == '\\': // valid JSON has a character after it
 			i++
 			dst = append(dst, c, value[i])
 		case ascii && c >= 0x7f:

@@ -1,6 +1,6 @@
-// Package identity is what is kept of a verified token: the subject, the facts that
-// rules ask for, and what upstreams and other filters receive (Propagation). An
-// Identity never changes.
+// Package identity has what is kept of a verified token: its subject, the facts that
+// rules ask for, and what upstreams and other filters receive (Propagation). An Identity
+// never changes.
 package identity
 
 import (
@@ -13,151 +13,152 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// Identity is an Identity and all that rules want to know of it. It is made
-// once, when the token is verified.
+// Identity is what is kept of a verified token. It is made once, when the token is
+// verified, and borrows nothing from the token.
 type Identity struct {
 	verdict.Identity
-	Index   int         // index in Policy.providers
-	Facts   Facts       // what rules ask, scopes among it
-	Headers [][2]string // what the upstream is told
-	Lacking bool        // a claim without which no request passes
+	Index      int         // of the provider, in the sorted list of all providers
+	Facts      Facts       // answers to what the rules ask
+	Headers    [][2]string // for the upstream
+	LacksClaim bool        // a claim with "missing": "deny" is absent: no request may pass
 }
 
-// Size is what an identity holds in memory, in bytes. Room for what a token does
-// not say counts, too: a hundred claims that it lacks are kilobytes.
+// Size returns the memory of an identity in bytes. Unused capacity counts, too: for a
+// hundred claims that the token lacks it is kilobytes.
 func (id *Identity) Size() int {
 	n := 192 + len(id.Subject) + 8*len(id.Facts) + 32*(cap(id.Headers)+cap(id.State))
 	for _, h := range id.Headers {
 		n += len(h[1])
 	}
 	for _, s := range id.State {
-		n += len(s[1]) // perhaps the same text as in a header
+		n += len(s[1]) // counted twice if a header shares the text
 	}
 	return n
 }
 
-// told is where something is told: in a header, as filter state, or both.
-type told struct{ header, state string }
+// target is where a value is propagated: a header, a filter state, or both. "" is none.
+type target struct{ header, state string }
 
-func (t told) anywhere() bool { return t.header != "" || t.state != "" }
+func (t target) set() bool { return t.header != "" || t.state != "" }
 
-// tell leaves out what is empty: Envoy would log it as if it were a value.
-func (id *Identity) tell(t told, value string) {
+// propagate adds a value. It omits an empty value, which Envoy would log as a value.
+func (id *Identity) propagate(to target, value string) {
 	if value == "" {
 		return
 	}
-	if t.header != "" {
-		id.Headers = append(id.Headers, [2]string{t.header, value})
+	if to.header != "" {
+		id.Headers = append(id.Headers, [2]string{to.header, value})
 	}
-	if t.state != "" {
-		id.State = append(id.State, [2]string{t.state, value})
+	if to.state != "" {
+		id.State = append(id.State, [2]string{to.state, value})
 	}
 }
 
-// Source is what a verified token says, whatever its kind. It borrows.
+// Source is what a verified token of any type says. It borrows from the token.
 type Source struct {
-	Provider int // index in Policy.providers
-	Name     string
-	Subject  string
-	ClientID string
-	Payload  string       // of a JWT, as received
-	Values   []jose.Value // by index in Policy.claimRefs; nil where absent
-	Scopes   []claims.ScopeClaim
+	Provider     int // index in the sorted list of all providers
+	ProviderName string
+	Subject      string
+	ClientID     string
+	Payload      string              // of a JWT, in base64url as received; else ""
+	Values       []jose.Value        // by index of claims.Table; nil where absent
+	Scopes       []claims.ScopeClaim // the claims that have the scopes
 }
 
-// Propagation is what is told of verified tokens, and to whom: headers tell the
-// upstream, filter state the access log and other filters.
+// Propagation is the configuration of what is propagated of a verified token: by headers
+// to the upstream, and by filter state to the access log and to other filters.
 type Propagation struct {
-	subject        told
-	providerName   told
-	clientID       told
-	payload        told
-	scope          told
+	subject        target
+	providerName   target
+	clientID       target
+	payload        target
+	scope          target
 	payloadPadding bool
-	clientClaims   [2]int // client_id and azp, in the claimTable
-	claimHeaders   []ClaimHeader
-	TokenHeader    string
-	Owned          OwnedHeaders
-	Questions      questions // what rules ask of a token, which is found out with it
+	clientIDClaims [2]int // client_id and azp, in the claims.Table
+	claimHeaders   []claimHeader
+	TokenHeader    string       // header for the token itself; "": none
+	Owned          OwnedHeaders // all headers that the filter sets
+	Questions      questions    // what the rules ask of a token
 }
 
-// Identify copies what outlives the request. What nobody asks for is not copied:
-// it would be most of what a new token costs.
-func (p *Propagation) Identify(id *Identity, t *Source) {
-	*id = Identity{Identity: verdict.Identity{Provider: t.Name}, Index: t.Provider}
-	if n := p.tellings(); n > 0 {
+// Identify makes the identity of a verified token. It copies only what the configuration
+// asks for: copies would be most of the cost of a new token.
+func (p *Propagation) Identify(id *Identity, source *Source) {
+	*id = Identity{Identity: verdict.Identity{Provider: source.ProviderName}, Index: source.Provider}
+	if n := p.maxHeaders(); n > 0 {
 		id.Headers = make([][2]string, 0, n)
 	}
-	if p.subject.anywhere() {
-		id.Subject = claims.HeaderText(t.Subject)
-		id.tell(p.subject, id.Subject)
+	if p.subject.set() {
+		id.Subject = claims.HeaderText(source.Subject)
+		id.propagate(p.subject, id.Subject)
 	}
-	id.tell(p.providerName, id.Provider)
-	if p.clientID.anywhere() {
-		id.tell(p.clientID, claims.HeaderText(t.ClientID))
+	id.propagate(p.providerName, id.Provider)
+	if p.clientID.set() {
+		id.propagate(p.clientID, claims.HeaderText(source.ClientID))
 	}
-	if p.payload.anywhere() && t.Payload != "" {
-		payload := strings.Clone(t.Payload)
+	if p.payload.set() && source.Payload != "" {
+		payload := strings.Clone(source.Payload)
 		if p.payloadPadding {
 			payload += "==="[:(4-len(payload)%4)%4]
 		}
-		id.tell(p.payload, payload)
+		id.propagate(p.payload, payload)
 	}
-	p.takeScopes(id, t)
+	p.setScopes(id, source)
 	if len(p.Questions.Claims) > 0 {
-		p.Questions.answer(id.Facts, t.Values)
+		p.Questions.answer(id.Facts, source.Values)
 	}
 	for i := range p.claimHeaders {
 		h := &p.claimHeaders[i]
-		value := h.Text(t.Values[h.claim])
+		value := h.text(source.Values[h.claim])
 		if value == "" {
-			id.Lacking = id.Lacking || h.deny
-			value = h.byDefault
+			id.LacksClaim = id.LacksClaim || h.deny
+			value = h.defaultText
 		}
-		id.tell(h.told, value)
+		id.propagate(h.target, value)
 	}
 }
 
-// tellings is how many headers there can be.
-func (p *Propagation) tellings() int {
+// maxHeaders is the greatest number of headers that an identity can have.
+func (p *Propagation) maxHeaders() int {
 	n := 0
-	for _, t := range []told{p.subject, p.providerName, p.clientID, p.payload} {
+	for _, t := range []target{p.subject, p.providerName, p.clientID, p.payload} {
 		if t.header != "" {
 			n++
 		}
 	}
 	for i := range p.claimHeaders {
-		if p.claimHeaders[i].told.header != "" {
+		if p.claimHeaders[i].target.header != "" {
 			n++
 		}
 	}
 	return n
 }
 
-func (p *Propagation) takeScopes(id *Identity, t *Source) {
+// setScopes adds the facts about scopes, and propagates the scopes.
+func (p *Propagation) setScopes(id *Identity, source *Source) {
 	if p.Questions.Count > 0 {
 		id.Facts = make(Facts, (p.Questions.Count+63)/64)
 	}
-	if len(p.Questions.scopes) == 0 && !p.scope.anywhere() {
+	if len(p.Questions.scopes) == 0 && !p.scope.set() {
 		return
 	}
 	var few [8]string
 	list := few[:0]
-	for i := range t.Scopes {
-		list = t.Scopes[i].AppendTo(list, t.Values[t.Scopes[i].Claim])
+	for i := range source.Scopes {
+		list = source.Scopes[i].AppendTo(list, source.Values[source.Scopes[i].Claim])
 	}
 	for _, scope := range list {
 		if bit, ok := p.Questions.scopes[scope]; ok {
 			id.Facts.Set(bit)
 		}
 	}
-	if p.scope.anywhere() {
-		id.tell(p.scope, claims.HeaderText(strings.Join(list, " ")))
+	if p.scope.set() {
+		id.propagate(p.scope, claims.HeaderText(strings.Join(list, " ")))
 	}
 }
 
-// readIdentity reads what is told of verified tokens, and so which headers are
-// the filter's own.
+// Read reads the members that propagate tokens, and so the OwnedHeaders. Problems go to
+// o.
 func (p *Propagation) Read(o *config.Object, t *claims.Table) {
 	p.subject.header = p.Owned.read(o, "subject_header")
 	if o.Boolean("subject_filter_state", true) {
@@ -189,35 +190,36 @@ func (p *Propagation) Read(o *config.Object, t *claims.Table) {
 			p.payload.state = "bearerauth.payload"
 		}
 	}
-	if p.clientID.anywhere() {
-		p.clientClaims = [2]int{t.Index("client_id"), t.Index("azp")}
+	if p.clientID.set() {
+		p.clientIDClaims = [2]int{t.Index("client_id"), t.Index("azp")}
 	}
 	p.readClaimHeaders(o, t)
 }
 
-// read reads the name of a header that the filter sets. What a client sends under
-// it is forged, on every path.
+// read reads the name of a header that the filter sets. A client that sends this header
+// forges it, on every path.
 func (h *OwnedHeaders) read(o *config.Object, member string) string {
 	name := o.Checked(member, "", config.WantOwnHeader)
 	if name == "" {
 		return ""
 	}
-	if h.Have(name) {
+	if h.Contains(name) {
 		o.Wrong(member, "want a header of its own: "+name+" is set for something else, too")
 	}
 	*h = append(*h, name)
 	return name
 }
 
-// ClientIDOf is client_id, as RFC 9068 and RFC 7662 have it, or OpenID Connect's
-// azp. Where both are there, one alone counts, whatever it is.
+// ClientIDOf returns client_id (RFC 9068, RFC 7662), or azp (OpenID Connect) if the token
+// has no client_id. It is "" if no client ID is propagated. Claims.Resolve must have been
+// called.
 func (p *Propagation) ClientIDOf(c *claims.Claims) string {
-	if !p.clientID.anywhere() {
+	if !p.clientID.set() {
 		return ""
 	}
-	value := c.Values[p.clientClaims[0]]
+	value := c.Values[p.clientIDClaims[0]]
 	if value == nil {
-		value = c.Values[p.clientClaims[1]]
+		value = c.Values[p.clientIDClaims[1]]
 	}
 	text, _ := value.Text()
 	return syntax.Borrow(text)

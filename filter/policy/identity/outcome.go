@@ -5,11 +5,11 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// Outcome is what came of a token. The zero value is no success.
+// Outcome is the result of verifying a token. The zero value is no success: its reason is
+// an internal error.
 type Outcome struct {
-	ID     *Identity
-	Reason verdict.Reason
-	// unchecked: nobody knows whether it was revoked, and it may pass all the same.
-	Unchecked bool
-	Wait      *fetch.Errand // set where its outcome could change this
+	ID        *Identity // of a token with ReasonTokenValid
+	Reason    verdict.Reason
+	Unchecked bool          // no current revocation list exists, and the configuration lets the token pass
+	Wait      *fetch.Errand // nil, or the errand that can change the result
 }

@@ -10,11 +10,11 @@ import (
 	"bearerauth/filter/policy/config"
 )
 
-// predicateNames are the members of a predicate beside claim, of which it has
-// exactly one.
+// predicateNames are the members of a predicate beside claim. A predicate has exactly one
+// of them.
 var predicateNames = []string{"equal", "one_of", "contains", "matches", "exists"}
 
-// predicate is what a rule asks of one claim.
+// predicate is what a rule asks of a claim.
 type predicate struct {
 	claim      int
 	kind       string // one of predicateNames
@@ -23,8 +23,9 @@ type predicate struct {
 	text       string // of the expression
 }
 
-// ReadPredicates reads what a rule asks of claims, as facts that must all hold.
-func ReadPredicates(o *config.Object, t *claims.Table, q *questions) (mask Facts) {
+// ReadPredicates reads the member claims of a rule, and returns the facts that a token
+// must have. Problems go to o.
+func ReadPredicates(o *config.Object, t *claims.Table, questions *questions) (mask Facts) {
 	for _, item := range o.Array("claims") {
 		c := config.AsObject(item, o.Problems)
 		if c == nil {
@@ -33,7 +34,7 @@ func ReadPredicates(o *config.Object, t *claims.Table, q *questions) (mask Facts
 		before := len(o.Problems.List)
 		asked := readPredicate(c, t)
 		if len(o.Problems.List) == before {
-			mask = mask.With(q.predicate(&asked))
+			mask = mask.With(questions.predicate(&asked))
 		}
 	}
 	return mask
@@ -94,19 +95,18 @@ func readScalar(n *config.Node, p *config.Problems) Scalar {
 	return Scalar{}
 }
 
-// predicate is the fact that a predicate asks for. Two that say the same share
-// one.
+// predicate returns the fact that a predicate asks for. Equal predicates share a fact.
 func (q *questions) predicate(asked *predicate) int {
 	name := asked.name()
-	if bit, ok := q.Known[name]; ok {
+	if bit, ok := q.byText[name]; ok {
 		return bit
 	}
-	if q.Known == nil {
-		q.Known = map[string]int{}
+	if q.byText == nil {
+		q.byText = map[string]int{}
 	}
 	bit := q.Count
 	q.Count++
-	q.Known[name] = bit
+	q.byText[name] = bit
 	about := q.about(asked.claim)
 	switch asked.kind {
 	case "equal", "one_of":
@@ -123,8 +123,8 @@ func (q *questions) predicate(asked *predicate) int {
 	return bit
 }
 
-// name tells predicates apart. Each part says how long it is, so that no two
-// different ones have one name.
+// name identifies a predicate. Each part begins with its length, so that different
+// predicates never have the same name.
 func (asked *predicate) name() string {
 	kind := asked.kind
 	if kind == "equal" {

@@ -13,36 +13,36 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// maxIntrospectionBytes is what a server may need to describe one token.
-const maxIntrospectionBytes = 64 << 10
+// maxAnswerBytes bounds the description of a token.
+const maxAnswerBytes = 64 << 10
 
-// lookupFailure is why an answer says nothing. No text of the server's is in it:
-// it may repeat the token.
-type lookupFailure struct {
-	why  string
-	ours bool // a mistake of the configuration, not an outage
+// answerFailure is the reason why an answer does not count; the zero value is none. It
+// contains no text of the server, which may repeat the token.
+type answerFailure struct {
+	why     string
+	mistake bool // of the configuration; false: an outage
 }
 
-// read judges an answer: only active that is true, in a document that leaves
-// nothing to interpretation, is a token (RFC 7662 section 2.2). reason is
-// ReasonTokenValid with an answer.
-func (l *Questions) read(s *State, q *Question, answer fetch.Answer, now time.Time) (*goodAnswer, verdict.Reason, lookupFailure) {
-	if failure := refusedQuestion(s, answer); failure.why != "" {
+// readAnswer judges an answer. Only one with "active": true, without duplicate members,
+// accepts the token (RFC 7662 section 2.2). The reason is ReasonTokenValid exactly if a
+// goodAnswer is returned.
+func (st *ServerState) readAnswer(s *State, q *Question, answer fetch.Answer, now time.Time) (*goodAnswer, verdict.Reason, answerFailure) {
+	if failure := clientFailure(s, answer); failure.why != "" {
 		return nil, verdict.ReasonIntrospectionUnavailable, failure
 	}
-	failed := func(why string) (*goodAnswer, verdict.Reason, lookupFailure) {
-		return nil, verdict.ReasonIntrospectionUnavailable, lookupFailure{why: why}
+	failed := func(why string) (*goodAnswer, verdict.Reason, answerFailure) {
+		return nil, verdict.ReasonIntrospectionUnavailable, answerFailure{why: why}
 	}
-	if why := fetch.BadAnswerOf(answer, maxIntrospectionBytes, "want at most 64 KiB"); why != "" {
+	if why := fetch.BadAnswerOf(answer, maxAnswerBytes, "want at most 64 KiB"); why != "" {
 		return failed(why)
 	}
-	if media := l.Of.media(); !isOf(answer, media) {
+	if media := st.Server.mediaType(); !hasContentType(answer, media) {
 		return failed("want the content-type " + media)
 	}
 	document := answer.Body
-	if l.Of.signed != nil {
+	if st.Server.signed != nil {
 		var want string
-		if document, want = l.Of.open(s, q.Started, answer.Body, now); want != "" {
+		if document, want = st.Server.openSigned(s, q.Started, answer.Body, now); want != "" {
 			return failed(want)
 		}
 	}
@@ -61,67 +61,66 @@ func (l *Questions) read(s *State, q *Question, answer fetch.Answer, now time.Ti
 	}
 	switch {
 	case active == 'f':
-		return nil, verdict.ReasonInactive, lookupFailure{}
+		return nil, verdict.ReasonInactive, answerFailure{}
 	case active == 't' && !access:
-		return nil, verdict.ReasonWrongType, lookupFailure{}
+		return nil, verdict.ReasonWrongType, answerFailure{}
 	case active == 't':
-		return s.introspected(l.Of, members)
+		return s.judge(st.Server, members)
 	}
 	return failed("want active to be true or false")
 }
 
-// namesAccessToken: a refresh token is active, too, and no bearer token is what
-// the server calls DPoP. token_use is what Hydra and Cognito call it.
+// namesAccessToken checks token_type, or token_use as Hydra and Cognito name it. A
+// refresh token can be active, too, and a DPoP token is no bearer token.
 func namesAccessToken(value jose.Value) bool {
 	text, _ := value.Text()
 	kind := syntax.Borrow(text)
 	return syntax.EqualFoldASCII(kind, "bearer") || kind == "access_token" || kind == "access"
 }
 
-func isOf(answer fetch.Answer, media string) bool {
+func hasContentType(answer fetch.Answer, media string) bool {
 	have, _, _ := strings.Cut(fetch.HeaderValue(answer.Headers, "content-type"), ";")
 	return syntax.EqualFoldASCII(syntax.TrimOWS(have), media)
 }
 
-// introspected judges what the server says of an active token as if a JWT had
-// said it.
-func (s *State) introspected(i *Server, members []jose.Member) (*goodAnswer, verdict.Reason, lookupFailure) {
+// judge validates the claims of an active token by the same rules as those of a JWT.
+func (s *State) judge(server *Server, members []jose.Member) (*goodAnswer, verdict.Reason, answerFailure) {
 	c := &s.claims
 	c.Reset(s.table)
 	for _, m := range members {
 		c.Take(s.table, m.Name, m.Value)
 	}
 	if c.Malformed {
-		return nil, verdict.ReasonIntrospectionUnavailable, lookupFailure{why: "want claims of the types that RFC 7662 section 2.2 has"}
+		return nil, verdict.ReasonIntrospectionUnavailable, answerFailure{why: "want claims of the types that RFC 7662 section 2.2 has"}
 	}
 	c.Resolve(s.table)
-	if reason := i.JudgeClaims(c); reason != verdict.ReasonTokenValid {
-		return nil, reason, lookupFailure{}
+	if reason := server.JudgeClaims(c); reason != verdict.ReasonTokenValid {
+		return nil, reason, answerFailure{}
 	}
-	if len(i.Issuers) > 0 && !(c.HasIssuer && syntax.Contains(i.Issuers, c.Issuer)) {
-		return nil, verdict.ReasonWrongIssuer, lookupFailure{}
+	if len(server.Issuers) > 0 && !(c.HasIssuer && syntax.Contains(server.Issuers, c.Issuer)) {
+		return nil, verdict.ReasonWrongIssuer, answerFailure{}
 	}
-	a := &goodAnswer{window: i.Window(c), exp: claims.LatestDate}
+	a := &goodAnswer{window: server.Window(c), exp: claims.LatestDate}
 	if c.Exp.Set {
 		a.exp = c.Exp.Seconds
 	}
-	said := identity.Source{Provider: i.provider, Name: i.Name, Subject: c.Subject, Values: c.Values, Scopes: i.Scopes, ClientID: s.tells.ClientIDOf(c)}
-	s.tells.Identify(&a.identity, &said)
-	return a, verdict.ReasonTokenValid, lookupFailure{}
+	source := identity.Source{Provider: server.provider, ProviderName: server.Name, Subject: c.Subject, Values: c.Values, Scopes: server.Scopes, ClientID: s.propagation.ClientIDOf(c)}
+	s.propagation.Identify(&a.identity, &source)
+	return a, verdict.ReasonTokenValid, answerFailure{}
 }
 
-// oauthErrors are the codes that say what is wrong with the question (RFC 6749
-// section 5.2, RFC 7009 section 2.2.1).
+// oauthErrors are the error codes that a log line may repeat (RFC 6749 section 5.2, RFC
+// 7009 section 2.2.1).
 var oauthErrors = []string{
 	"invalid_client", "invalid_request", "unauthorized_client", "unsupported_token_type", "invalid_token", "insufficient_scope", "access_denied",
 }
 
-// refusedQuestion finds answers that blame the question: another one is needed,
-// and waiting does not help. 408 and 429 pass by themselves.
-func refusedQuestion(s *State, answer fetch.Answer) lookupFailure {
+// clientFailure finds answers with a 4xx status, which ask for another configuration: a
+// retry does not help. 408 and 429 are temporary, so they count as an outage.
+func clientFailure(s *State, answer fetch.Answer) answerFailure {
 	status := fetch.HeaderValue(answer.Headers, ":status")
 	if !answer.OK || len(status) != 3 || status[0] != '4' || status == "408" || status == "429" {
-		return lookupFailure{}
+		return answerFailure{}
 	}
 	why := "the server refuses the question with " + config.Quote(status)
 	if code := errorCode(s, answer); code != "" {
@@ -133,11 +132,11 @@ func refusedQuestion(s *State, answer fetch.Answer) lookupFailure {
 	case "404", "405":
 		why += ": want another introspection_uri"
 	}
-	return lookupFailure{why: why, ours: true}
+	return answerFailure{why: why, mistake: true}
 }
 
-// refusesClient reports an answer that does not take the client for whom it says
-// it is (RFC 6749 section 5.2).
+// refusesClient reports whether the server did not authenticate the client (RFC 6749
+// section 5.2).
 func refusesClient(s *State, answer fetch.Answer) bool {
 	if !answer.OK {
 		return false
@@ -146,9 +145,9 @@ func refusesClient(s *State, answer fetch.Answer) bool {
 	return status == "401" || status == "400" && errorCode(s, answer) == "invalid_client"
 }
 
-// errorCode is the OAuth error of an answer, if it is one of those that are known.
+// errorCode returns the OAuth error code of an answer, "" if oauthErrors lacks it.
 func errorCode(s *State, answer fetch.Answer) string {
-	if answer.TooLong || len(answer.Body) > maxIntrospectionBytes || !isOf(answer, "application/json") {
+	if answer.TooLong || len(answer.Body) > maxAnswerBytes || !hasContentType(answer, "application/json") {
 		return ""
 	}
 	members, err := s.reader.Object(answer.Body)

@@ -12,15 +12,15 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// clientAuthentication is how the filter shows the authorization server who asks
-// (RFC 7662 section 2.1, RFC 6749 section 2.3, RFC 7523).
+// clientAuthentication is how the filter authenticates to the authorization server (RFC
+// 7662 section 2.1, RFC 6749 section 2.3, RFC 7523).
 type clientAuthentication struct {
 	kind     clientAuthenticationKind
 	id       string
-	secret   string // or the bearer token
-	key      *jose.Signer
-	keyID    string
-	audience string // of assertions
+	secret   string       // with clientBearer, the bearer token
+	key      *jose.Signer // with clientPrivateKeyJWT
+	keyID    string       // kid of assertions, "" for none
+	audience string       // aud of assertions
 }
 
 type clientAuthenticationKind int
@@ -34,46 +34,50 @@ const (
 
 var clientAuthenticationNames = []string{"client_secret_basic", "client_secret_post", "bearer", "private_key_jwt"}
 
-// An assertion is used for a minute, since signing costs more than all the rest,
-// and valid for longer, since the server's clock may differ. A server may take
-// each but once (RFC 7523 section 3, jti): it is found to when it refuses one that
-// it has seen, and gets one a call from then on.
 const (
-	assertionUse  = time.Minute
+	// assertionUse is how long calls share an assertion: signing costs more than the
+	// rest of a call. A server may accept each jti once (RFC 7523 section 3). When it
+	// refuses a reused assertion, make one per call from then on.
+	assertionUse = time.Minute
+
+	// assertionLife is how long an assertion is valid: longer than it is used, because
+	// the server's clock may differ.
 	assertionLife = 3 * time.Minute
-	// So long no second assertion is tried after one was refused, too.
+
+	// assertionRetry is how long no call is repeated after the server refused an
+	// assertion made for a single call, too.
 	assertionRetry = time.Minute
 )
 
-// SignedBy reports whether a host signs right with one of the policy's keys at
-// least; what it signs is looked at each time all the same.
-func (is Servers) SignedBy(host jose.HostSigner) bool {
-	for _, i := range is {
-		if i.client.key != nil && i.client.key.SignedBy(host) {
+// SignedBy reports whether the host signs correctly with at least one of the private
+// keys. Each signature of the host is verified all the same.
+func (servers Servers) SignedBy(host jose.HostSigner) bool {
+	for _, server := range servers {
+		if server.client.key != nil && server.client.key.SignedBy(host) {
 			return true
 		}
 	}
 	return false
 }
 
-// assertion is what some calls of a worker show.
+// assertion is a client assertion, which calls of a worker share.
 type assertion struct {
-	text string
-	made time.Time
-	uses int
-	own  bool // made for one call
+	text    string
+	made    time.Time
+	uses    int
+	oneCall bool // made for a single call
 }
 
-// clientState is what a worker knows of its standing with a server.
+// clientState is what a worker has learned about assertions from a server.
 type clientState struct {
-	shown   *assertion
-	own     bool // the server takes an assertion but once
-	another bool // the next one is made for its call
-	refused time.Time
+	shared    *assertion
+	singleUse bool      // the server accepts each assertion once
+	renew     bool      // the next call gets an assertion of its own
+	refused   time.Time // when an assertion made for a single call was refused last
 }
 
-// show adds to a question what shows who asks it.
-func (c *clientAuthentication) show(call *fetch.Call, q *Question, state *clientState, s *State, now time.Time) error {
+// authenticate adds the client's credentials to a call.
+func (c *clientAuthentication) authenticate(call *fetch.Call, q *Question, state *clientState, s *State, now time.Time) error {
 	switch c.kind {
 	case clientSecretBasic:
 		// RFC 6749 section 2.3.1: each part is form-encoded first.
@@ -99,45 +103,47 @@ func (c *clientAuthentication) show(call *fetch.Call, q *Question, state *client
 	return nil
 }
 
+// assertion returns the shared assertion, or a new one if the call needs its own.
 func (c *clientAuthentication) assertion(state *clientState, s *State, now time.Time) (*assertion, error) {
-	own := state.own || state.another
-	state.another = false
-	if a := state.shown; !own && a != nil && now.Sub(a.made) < assertionUse && !now.Before(a.made) {
+	oneCall := state.singleUse || state.renew
+	state.renew = false
+	if a := state.shared; !oneCall && a != nil && now.Sub(a.made) < assertionUse && !now.Before(a.made) {
 		return a, nil
 	}
 	text, err := c.assert(s, now)
 	if err != nil {
 		return nil, err
 	}
-	a := &assertion{text: text, made: now, own: own}
-	if !own {
-		state.shown = a
+	a := &assertion{text: text, made: now, oneCall: oneCall}
+	if !oneCall {
+		state.shared = a
 	}
 	return a, nil
 }
 
-// mayShowAnother decides over a refused call: it is made once more, with an
-// assertion of its own, if the one that it showed was shown before.
-func (c *clientState) mayShowAnother(a *assertion, now time.Time) bool {
+// mayRetry reports whether a refused call may be repeated with an assertion of its own:
+// its assertion was used before, so the server may have refused the reuse.
+func (c *clientState) mayRetry(a *assertion, now time.Time) bool {
 	if a == nil || a.uses < 2 || now.Sub(c.refused) < assertionRetry {
 		return false
 	}
-	c.another = true
+	c.renew = true
 	return true
 }
 
-// learn finds out whether it was the second use that the server refused.
+// learn takes the result of a repeated call. If the server accepts it, the server had
+// refused the reuse of the assertion.
 func (c *clientState) learn(a *assertion, accepted, refused bool, now time.Time) {
 	switch {
-	case a == nil || !a.own:
+	case a == nil || !a.oneCall:
 	case refused:
 		c.refused = now
 	case accepted:
-		c.own = true
+		c.singleUse = true
 	}
 }
 
-// assert makes a client assertion (RFC 7523 section 3).
+// assert signs a client assertion (RFC 7523 section 3).
 func (c *clientAuthentication) assert(s *State, now time.Time) (string, error) {
 	header := append(config.AppendJSON([]byte(`{"typ":"JWT","alg":`), c.key.Algorithm.String()), '}')
 	if c.keyID != "" {
@@ -147,20 +153,20 @@ func (c *clientAuthentication) assert(s *State, now time.Time) (string, error) {
 	payload := config.AppendJSON([]byte(`{"iss":`), c.id)
 	payload = config.AppendJSON(append(payload, `,"sub":`...), c.id)
 	payload = config.AppendJSON(append(payload, `,"aud":`...), c.audience)
-	payload = config.AppendJSON(append(payload, `,"jti":`...), s.Unique(now))
+	payload = config.AppendJSON(append(payload, `,"jti":`...), s.jti(now))
 	payload = strconv.AppendInt(append(payload, `,"iat":`...), now.Unix(), 10)
 	payload = strconv.AppendInt(append(payload, `,"exp":`...), now.Add(assertionLife).Unix(), 10)
 	return c.key.Sign(header, append(payload, '}'), s.sign)
 }
 
-// Unique is a text that nobody else makes and nobody foresees.
-func (s *State) Unique(now time.Time) string {
+// jti returns a value that is unique, and unpredictable without the VM's key.
+func (s *State) jti(now time.Time) string {
 	s.serial++
 	k := s.hash.Sum("jti " + strconv.FormatInt(now.UnixNano(), 36) + " " + strconv.FormatUint(s.serial, 36))
 	return strconv.FormatUint(k.Lo, 36) + strconv.FormatUint(k.Hi, 36)
 }
 
-// appendForm appends one pair of application/x-www-form-urlencoded.
+// appendForm appends a parameter in the format application/x-www-form-urlencoded.
 func appendForm(dst []byte, name, value string) []byte {
 	if len(dst) > 0 {
 		dst = append(dst, '&')

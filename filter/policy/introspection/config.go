@@ -12,49 +12,51 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Read reads a provider of type "introspection".
-func (is *Servers) Read(o *config.Object, provider int, name string, at []credential.Places, table *claims.Table, sources *jwks.Sources) {
-	i := &Server{index: len(*is), provider: provider, Name: name, Path: o.Path, Validator: claims.ReadValidator(o, table)}
-	// RFC 7662 section 2.2 leaves exp to the server; the ttl bounds what it does not say.
-	i.AllowNoExpiry = !o.Boolean("require_expiry", false)
+// Read reads a provider of type "introspection" and adds it. provider is its place
+// among the providers of all types, and places are their token locations. Problems go
+// to o.
+func (servers *Servers) Read(o *config.Object, provider int, name string, places []credential.Places, table *claims.Table, sources *jwks.Sources) {
+	server := &Server{index: len(*servers), provider: provider, Name: name, Path: o.Path, Validator: claims.ReadValidator(o, table)}
+	// exp is optional in an answer (RFC 7662 section 2.2); positive_ttl bounds its use.
+	server.AllowNoExpiry = !o.Boolean("require_expiry", false)
 	cluster := o.Checked("cluster", "", jwks.WantCluster)
 	if !o.Has("cluster") {
 		o.Wrong("cluster", "want the name of the Envoy cluster that leads to the authorization server")
 	}
 	o.Checked("introspection_uri", "", func(s string) (why string) {
-		i.endpoint, why = config.ParseURI(s)
+		server.endpoint, why = config.ParseURI(s)
 		return why
 	})
 	if !o.Has("introspection_uri") {
 		o.Wrong("introspection_uri", "want the address of the introspection endpoint")
 	}
-	i.endpoint.Cluster = cluster
-	i.Issuers = o.Strings("issuers", config.WantClaimText)
-	i.hint = o.Checked("token_type_hint", "access_token", config.WantName)
-	i.client = readClientAuthentication(o)
-	readSignedResponse(o, i, sources)
-	i.timeout = o.Duration("timeout", 2*time.Second, 10*time.Millisecond, time.Minute)
-	i.positive = o.Duration("positive_ttl", 30*time.Second, 0, time.Hour)
-	i.negative = o.Duration("negative_ttl", 10*time.Second, 0, time.Hour)
-	i.stale = o.Duration("stale_if_error", 0, 0, time.Hour)
-	i.Calls = o.Integer("max_calls", 64, 2, 1000)
-	i.cacheBytes = o.Integer("cache_bytes", 4<<20, 64<<10, 256<<20)
-	i.shape = readTokenShape(o)
-	i.Jwts = o.Choice("jwts", "never", "of_issuers") == 1
-	i.OnlyAfter = o.Boolean("only_after_verify", false)
-	if i.OnlyAfter && i.Jwts {
+	server.endpoint.Cluster = cluster
+	server.Issuers = o.Strings("issuers", config.WantClaimText)
+	server.tokenTypeHint = o.Checked("token_type_hint", "access_token", config.WantName)
+	server.client = readClientAuthentication(o)
+	readSignedAnswer(o, server, sources)
+	server.timeout = o.Duration("timeout", 2*time.Second, 10*time.Millisecond, time.Minute)
+	server.positiveTTL = o.Duration("positive_ttl", 30*time.Second, 0, time.Hour)
+	server.negativeTTL = o.Duration("negative_ttl", 10*time.Second, 0, time.Hour)
+	server.staleIfError = o.Duration("stale_if_error", 0, 0, time.Hour)
+	server.MaxCalls = o.Integer("max_calls", 64, 2, 1000)
+	server.cacheBytes = o.Integer("cache_bytes", 4<<20, 64<<10, 256<<20)
+	server.shape = readTokenShape(o)
+	server.TakesJWTs = o.Choice("jwts", "never", "of_issuers") == 1
+	server.OnlyAfterVerify = o.Boolean("only_after_verify", false)
+	if server.OnlyAfterVerify && server.TakesJWTs {
 		o.Wrong("only_after_verify", "want it only without jwts: no token is sent that has not verified")
 	}
-	if i.Jwts && len(i.Issuers) == 0 {
+	if server.TakesJWTs && len(server.Issuers) == 0 {
 		o.Wrong("issuers", "want the issuers whose JWTs are sent to the server: those of strangers never are")
 	}
-	for _, other := range *is {
-		if !i.OnlyAfter && !other.OnlyAfter && at[other.provider]&at[provider] != 0 && other.shape.meets(&i.shape) {
+	for _, other := range *servers {
+		if !server.OnlyAfterVerify && !other.OnlyAfterVerify && places[other.provider]&places[provider] != 0 && other.shape.overlaps(&server.shape) {
 			o.Wrong("token_prefix", "want a prefix that tells these tokens from those of the provider "+other.Name+" (or token_locations of its own)")
 		}
 	}
 	o.Done()
-	*is = append(*is, i)
+	*servers = append(*servers, server)
 }
 
 func readClientAuthentication(o *config.Object) (c clientAuthentication) {
@@ -96,15 +98,15 @@ func readClientAuthentication(o *config.Object) (c clientAuthentication) {
 	return c
 }
 
-// readSignedResponse reads what signed answers must be; who we are is the client
-// for whom the server makes them, unless it is said otherwise.
-func readSignedResponse(o *config.Object, i *Server, sources *jwks.Sources) {
+// readSignedAnswer reads what signed answers must contain. Their audience is the
+// client_id, unless the configuration names another.
+func readSignedAnswer(o *config.Object, server *Server, sources *jwks.Sources) {
 	m := o.Object("signed_response")
 	if m == nil {
 		return
 	}
 	m.Secretive = true
-	r := &signedResponse{}
+	r := &signedAnswer{}
 	var issuers []string
 	r.issuer = m.Checked("issuer", "", config.WantClaimText)
 	if m.Has("issuer") {
@@ -112,18 +114,18 @@ func readSignedResponse(o *config.Object, i *Server, sources *jwks.Sources) {
 	} else {
 		m.Wrong("issuer", "want the authorization server's issuer: the iss of its answers")
 	}
-	// Never any: what the server has told another client must not pass here.
-	r.audience = m.Checked("audience", i.client.id, config.WantClaimText)
-	if !m.Has("audience") && i.client.kind == clientBearer {
+	// The audience is mandatory: an answer made for another client must not pass here.
+	r.audience = m.Checked("audience", server.client.id, config.WantClaimText)
+	if !m.Has("audience") && server.client.kind == clientBearer {
 		m.Wrong("audience", "want the aud of the answers: without a client_id nothing else says it")
 	}
 	r.maxAge = m.Duration("max_age", 0, 0, 10*time.Minute).Seconds()
-	r.Ring = sources.ReadKeys(m, i.Name, issuers, nil)
+	r.Ring = sources.ReadKeys(m, server.Name, issuers, nil)
 	m.Done()
-	i.signed = r
+	server.signed = r
 }
 
-// nameOf is the member that a secret stands in.
+// nameOf returns the member that a secret comes from.
 func nameOf(o *config.Object, name string) string {
 	if o.Has(name) {
 		return name
@@ -131,8 +133,8 @@ func nameOf(o *config.Object, name string) string {
 	return name + "_environment"
 }
 
-// readSecretText reads a secret from the configuration or from the environment
-// of the VM, by the member NAME or NAME_environment. No error repeats it.
+// readSecretText reads a secret from the member name, or from the environment variable
+// that the member name_environment names. No error repeats the secret.
 func readSecretText(o *config.Object, name string) (secret string) {
 	valid := func(s string) string {
 		if s == "" || len(s) > 16<<10 || strings.IndexByte(s, 0) >= 0 {
@@ -149,7 +151,7 @@ func readSecretText(o *config.Object, name string) (secret string) {
 		config.CheckedString(n, o.Problems, "", func(s string) string {
 			value, ok := o.Problems.Environment(s)
 			if !ok {
-				// Not by its name: it may be the secret itself.
+				// The message omits the name: an operator may have put the secret there.
 				return config.ErrNoVariable
 			}
 			return valid(value)
@@ -165,9 +167,9 @@ func readTokenShape(o *config.Object) (t tokenShape) {
 		}
 		return ""
 	})
-	t.least = o.Integer("token_min_length", 1, 1, syntax.MaxTokenBytes)
-	t.most = o.Integer("token_max_length", 4096, 1, syntax.MaxTokenBytes)
-	if t.most < t.least {
+	t.minLength = o.Integer("token_min_length", 1, 1, syntax.MaxTokenBytes)
+	t.maxLength = o.Integer("token_max_length", 4096, 1, syntax.MaxTokenBytes)
+	if t.maxLength < t.minLength {
 		o.Wrong("token_max_length", "want at least token_min_length")
 	}
 	o.Checked("token_regex", "", func(s string) string {
@@ -177,15 +179,15 @@ func readTokenShape(o *config.Object) (t tokenShape) {
 		}
 		return ""
 	})
-	if t.expression != nil && t.most > config.MaxRegexInput {
+	if t.expression != nil && t.maxLength > config.MaxRegexInput {
 		o.Wrong("token_max_length", "want at most 4096 with token_regex")
 	}
 	return t
 }
 
-// meets reports whether a token could fit both shapes. Expressions are not
-// compared: they may overlap.
-func (t *tokenShape) meets(other *tokenShape) bool {
+// overlaps reports whether a token could fit both shapes. It ignores the expressions,
+// which it cannot compare.
+func (t *tokenShape) overlaps(other *tokenShape) bool {
 	return (strings.HasPrefix(t.prefix, other.prefix) || strings.HasPrefix(other.prefix, t.prefix)) &&
-		t.least <= other.most && other.least <= t.most
+		t.minLength <= other.maxLength && other.minLength <= t.maxLength
 }

@@ -1,7 +1,9 @@
 // Package introspection asks authorization servers about tokens (RFC 7662), with
-// signed answers (RFC 9701) and all kinds of client authentication (RFC 7523 among
-// them). One question serves all requests with the same token, within bounds that a
-// flood of unknown tokens cannot use up for known ones. It makes no call itself.
+// signed responses (RFC 9701), and authenticates to them, with a private key too (RFC
+// 7523). All requests with the same token share one question. The number of questions
+// is bounded, and a flood of unknown tokens cannot use up the share of known ones. The
+// package makes no call itself: the caller gets the calls from Due, and passes the
+// answers to Learn.
 package introspection
 
 import (
@@ -20,100 +22,105 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Server is a provider whose tokens only the authorization server can read
-// (RFC 7662). It never changes; what the server said is in a lookups.
+// Server is a provider of type "introspection": an authorization server that is asked
+// about tokens. It never changes. ServerState has the answers.
 type Server struct {
-	index    int // in Policy.introspectors
-	provider int // in Policy.providers
+	index    int // in Servers
+	provider int // in the sorted list of all providers
 	Name     string
 	Path     string // in the configuration
 	endpoint config.Endpoint
 	timeout  time.Duration
 	client   clientAuthentication
-	hint     string          // token_type_hint
-	signed   *signedResponse // nil: answers are plain JSON
-	shape    tokenShape
-	Issuers  []string
-	Jwts     bool // is asked about JWTs of its issuers, too
-	// onlyAfter: is asked only about JWTs that another provider has verified.
-	OnlyAfter bool
 
-	positive, negative time.Duration // how long an answer holds
-	stale              time.Duration // how much longer a good one does while the server is out
-	Calls              int           // at most under way at once, in one worker
-	cacheBytes         int
+	tokenTypeHint   string
+	signed          *signedAnswer // nil: answers are plain JSON
+	shape           tokenShape
+	Issuers         []string // accepted iss values of answers; none: any, or no iss
+	TakesJWTs       bool     // JWTs of the Issuers are sent to the server, too
+	OnlyAfterVerify bool     // the server is asked only about JWTs that another provider has verified
+
+	positiveTTL, negativeTTL time.Duration // how long an answer is fresh
+	staleIfError             time.Duration // how much longer a good answer serves while the server fails
+	MaxCalls                 int           // in flight at once, per worker
+	cacheBytes               int
 
 	claims.Validator
 }
 
-func (i *Server) errand(key cache.Name) *fetch.Errand {
-	// The call's own end comes first: it tells more.
-	return &fetch.Errand{Kind: fetch.ErrandToken, Index: i.index, Token: key, Timeout: i.timeout + time.Second}
+func (server *Server) errand(key cache.Name) *fetch.Errand {
+	// The call must time out before the request that waits for it: the error of the
+	// call has the reason.
+	return &fetch.Errand{Kind: fetch.ErrandToken, Index: server.index, Token: key, Timeout: server.timeout + time.Second}
 }
 
-// tokenShape is what a token must look like to be sent to the server. Garbage
-// that is told from tokens costs the server nothing.
+// tokenShape is what a token must look like to be sent to the server: other texts
+// cost the server no request.
 type tokenShape struct {
-	prefix      string
-	least, most int
-	expression  *regexp.Regexp
+	prefix               string
+	minLength, maxLength int            // in bytes
+	expression           *regexp.Regexp // nil: any token
 }
 
-// mayFit is what costs nothing; an expression is left to the first sight of a token.
+// mayFit checks what is cheap. The expression runs only for tokens without an answer.
 func (t *tokenShape) mayFit(token string) bool {
-	return strings.HasPrefix(token, t.prefix) && len(token) >= t.least && len(token) <= t.most
+	return strings.HasPrefix(token, t.prefix) && len(token) >= t.minLength && len(token) <= t.maxLength
 }
 
 func (t *tokenShape) fits(token string) bool {
 	return t.expression == nil || t.expression.MatchString(token)
 }
 
-// Servers are the providers of opaque tokens.
+// Servers are all providers of type "introspection".
 type Servers []*Server
 
-// For is who can tell what a token at this place is, nil where that is nobody. No
-// two providers share a place and a shape.
-func (is Servers) For(token string, location int, at []credential.Places) *Server {
+// For returns the server that judges a token from this location, or nil. places are
+// the locations of each provider. At most one server fits, because no two providers
+// share a location and a shape.
+func (servers Servers) For(token string, location int, places []credential.Places) *Server {
 	jwt := isJWTShaped(token)
-	for _, i := range is {
-		if at[i.provider].Has(location) && i.shape.mayFit(token) && !i.OnlyAfter && (!jwt || i.Jwts) {
-			return i
+	for _, server := range servers {
+		if places[server.provider].Has(location) && server.shape.mayFit(token) && !server.OnlyAfterVerify && (!jwt || server.TakesJWTs) {
+			return server
 		}
 	}
 	return nil
 }
 
-// State is what a worker knows of opaque tokens.
+// State is what a worker remembers of introspected tokens, and the memory in which it
+// reads the next answer. It serves one request or answer at a time.
 type State struct {
-	Lookups []*Questions
-	table   *claims.Table
-	tells   *identity.Propagation
-	keys    *jwks.States // of signed answers
-	sign    jose.HostSigner
-	hash    cache.Key
-	serial  uint64
+	Servers     []*ServerState // in the order of Servers
+	table       *claims.Table
+	propagation *identity.Propagation
+	keys        *jwks.State     // of signed answers
+	sign        jose.HostSigner // nil: Go's crypto signs client assertions
+	hash        cache.Key
+	serial      uint64 // of the newest jti
 
 	parser jose.Parser
 	reader jose.Reader
 	claims claims.Claims
 }
 
-func NewState(is Servers, table *claims.Table, tells *identity.Propagation, keys *jwks.States, sign jose.HostSigner, hash cache.Key) *State {
-	s := &State{table: table, tells: tells, keys: keys, sign: sign, hash: hash}
-	for _, i := range is {
-		s.Lookups = append(s.Lookups, newQuestions(i))
+// NewState returns a State without any answer. hash is the VM's secret key, from which
+// unpredictable jti values are derived.
+func NewState(servers Servers, table *claims.Table, propagation *identity.Propagation, keys *jwks.State, sign jose.HostSigner, hash cache.Key) *State {
+	s := &State{table: table, propagation: propagation, keys: keys, sign: sign, hash: hash}
+	for _, server := range servers {
+		s.Servers = append(s.Servers, newServerState(server))
 	}
 	return s
 }
 
-// sends reports whether a token may be shown to the server: a JWT only if it
-// names an issuer that is known.
-func (i *Server) sends(s *State, token string) bool {
-	return i.shape.fits(token) && (!isJWTShaped(token) || syntax.Contains(i.Issuers, s.issuerOf(token)))
+// maySend reports whether a token may be sent to the server. A JWT is sent only if it
+// names an issuer of this server: the server must not get the tokens of others.
+func (server *Server) maySend(s *State, token string) bool {
+	return server.shape.fits(token) && (!isJWTShaped(token) || syntax.Contains(server.Issuers, s.issuerOf(token)))
 }
 
-// isJWTShaped: three parts, the first two not empty. Five parts are encrypted,
-// and so opaque to us.
+// isJWTShaped reports whether a token has three parts, of which the first two are not
+// empty. A token of five parts is encrypted, and so opaque to this filter.
 func isJWTShaped(token string) bool {
 	first := strings.IndexByte(token, '.')
 	if first <= 0 {
@@ -123,8 +130,8 @@ func isJWTShaped(token string) bool {
 	return second > 0 && strings.IndexByte(token[first+second+2:], '.') < 0
 }
 
-// issuerOf reads the issuer that a token names. Nobody has verified it: it only
-// chooses whom to ask.
+// issuerOf reads the iss of a token that has not been verified: it only chooses the
+// server to ask.
 func (s *State) issuerOf(token string) string {
 	m, err := s.parser.Parse(token)
 	if err != nil {
@@ -139,54 +146,61 @@ func (s *State) issuerOf(token string) string {
 	return ""
 }
 
-// Introspect asks what a token is, or remembers. ours is false for a token that
-// no server is asked about.
-func (s *State) Introspect(i *Server, key cache.Name, token string, m fetch.Moment) (v identity.Outcome, ours bool) {
-	l := s.Lookups[i.index]
-	if v, ok := l.remembered(key, m); ok {
+// Introspect judges a token by the server's answer, which it remembers or asks for. key
+// is the token's name in the caches. asked is false for a token that may not be sent to
+// this server. An outcome with Wait may change when that errand is done; it is set only
+// if m permits the request to wait.
+func (s *State) Introspect(server *Server, key cache.Name, token string, m fetch.Moment) (v identity.Outcome, asked bool) {
+	st := s.Servers[server.index]
+	if v, ok := st.remembered(key, m); ok {
 		return v, true
 	}
-	if !i.sends(s, token) {
+	if !server.maySend(s, token) {
 		return identity.Outcome{}, false
 	}
-	return l.seek(s, key, token, m, false), true
+	return st.question(s, key, token, m, false), true
 }
 
-// IntrospectVerified asks about a JWT that has verified: it may have been revoked
-// since. It is nobody's garbage, and goes first.
-func (s *State) IntrospectVerified(i *Server, key cache.Name, token string, m fetch.Moment) identity.Outcome {
-	l := s.Lookups[i.index]
-	// Under a name of its own: an answer that adds to a JWT must not be found as
-	// one that stands for it, once the JWT itself is no longer good.
+// IntrospectVerified is Introspect for a JWT whose signature is good, but which may
+// have been revoked since. Its question comes before those about unknown tokens.
+func (s *State) IntrospectVerified(server *Server, key cache.Name, token string, m fetch.Moment) identity.Outcome {
+	st := s.Servers[server.index]
+	// The answer has a name of its own. Introspect must not find it: it would let the
+	// JWT pass after its signature no longer verifies.
 	key.Hi = ^key.Hi
-	if v, ok := l.remembered(key, m); ok {
+	if v, ok := st.remembered(key, m); ok {
 		return v
 	}
-	return l.seek(s, key, token, m, true)
+	return st.question(s, key, token, m, true)
 }
 
-// Due appends the questions that may be asked now.
+// Due appends the calls for questions that may be asked now. The caller must make
+// them, and pass each answer to Learn.
 func (s *State) Due(calls []fetch.Call, now time.Time) []fetch.Call {
-	for _, l := range s.Lookups {
-		calls = l.due(calls, s, now)
+	for _, st := range s.Servers {
+		calls = st.due(calls, s, now)
 	}
 	return calls
 }
 
-// Learn takes the server's answer to a question.
+// Learn takes the answer to a call, success or not. An answer without a question in
+// flight has no effect.
 func (s *State) Learn(now time.Time, errand fetch.Errand, answer fetch.Answer) fetch.Learned {
-	return s.Lookups[errand.Index].learn(s, now, errand, answer)
+	return s.Servers[errand.Index].learn(s, now, errand, answer)
 }
 
+// Sweep removes answers that are too old to serve, and questions for which no request
+// waits any longer. at is the time in seconds since the epoch.
 func (s *State) Sweep(at float64) {
-	for _, l := range s.Lookups {
-		l.sweep(at)
+	for _, st := range s.Servers {
+		st.sweep(at)
 	}
 }
 
+// Pending reports whether questions were queued since the last Due.
 func (s *State) Pending() bool {
-	for _, l := range s.Lookups {
-		if l.pending {
+	for _, st := range s.Servers {
+		if st.pending {
 			return true
 		}
 	}

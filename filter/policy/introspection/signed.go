@@ -12,27 +12,27 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// signedResponse is what a server's answers must be where it signs them (RFC 9701).
-type signedResponse struct {
-	issuer   string  // their iss, octet by octet
-	audience string  // who we are to the server: one of their aud
-	maxAge   float64 // seconds that they may be older than the question
+// signedAnswer is what a signed introspection response must contain (RFC 9701).
+type signedAnswer struct {
+	issuer   string  // the iss, byte for byte
+	audience string  // this filter's name at the server, which must be in aud
+	maxAge   float64 // seconds that iat may be before the question
 	jwks.Ring
 }
 
-// media is the type of the answers that are asked for. No other is taken, or a
-// server, or whoever stands before it, could answer without a signature.
-func (i *Server) media() string {
-	if i.signed != nil {
+// mediaType is the only media type that an answer may have. If plain JSON were accepted
+// beside signed answers, an attacker on the network could remove the signature.
+func (server *Server) mediaType() string {
+	if server.signed != nil {
 		return "application/" + jwt.SignedType
 	}
 	return "application/json"
 }
 
-// open verifies a signed answer and returns the document in it that describes the
-// token (RFC 9701 section 5), or what was wanted. The document is the parser's.
-func (i *Server) open(s *State, started time.Time, body []byte, now time.Time) (document []byte, want string) {
-	r := i.signed
+// openSigned verifies a signed answer and returns the document that describes the token
+// (RFC 9701 section 5), or the problem. The document borrows from the parser.
+func (server *Server) openSigned(s *State, started time.Time, body []byte, now time.Time) (document []byte, want string) {
+	r := server.signed
 	m, err := s.parser.Parse(syntax.Borrow(body))
 	switch {
 	case err != nil:
@@ -43,10 +43,10 @@ func (i *Server) open(s *State, started time.Time, body []byte, now time.Time) (
 		return nil, "want a JWT with an alg of " + r.Algorithms.String()
 	}
 	s.keys.Begin()
-	found := s.keys.Signer(m, s.keys.Of(&r.Ring))
+	found := s.keys.Signer(m, s.keys.KeySet(&r.Ring))
 	if found.Key == nil {
-		if found.MayBeNewer && r.Source != nil {
-			// This answer is refused. The fetched keys serve the next one.
+		if found.KeyMayBeNewer && r.Source != nil {
+			// This answer is refused; the refetch serves the next.
 			s.keys.Ask(r.Source, m.KeyID, now, true)
 			return nil, "want a signature by a key of the server's that has been fetched"
 		}
@@ -61,7 +61,7 @@ func (i *Server) open(s *State, started time.Time, body []byte, now time.Time) (
 			inside = member.Value
 		}
 	}
-	// The server's clock shows whole seconds.
+	// iat usually has whole seconds, so the question's time is cut to them, too.
 	asked := float64(started.Unix())
 	switch {
 	case c.Malformed:
@@ -70,14 +70,14 @@ func (i *Server) open(s *State, started time.Time, body []byte, now time.Time) (
 		return nil, "want the iss " + config.Quote(r.issuer)
 	case !syntax.Contains(c.Audience, r.audience):
 		return nil, "want the aud " + config.Quote(r.audience)
-	case !c.Iat.Set || c.Iat.Seconds < asked-r.maxAge-i.Leeway:
-		// Else an answer from before a token was revoked would let it pass for ever.
+	case !c.Iat.Set || c.Iat.Seconds < asked-r.maxAge-server.Leeway:
+		// An attacker could replay an answer from before the token was revoked.
 		return nil, "want an iat that is not before the question: leeway and max_age say how much it may be"
-	case i.Window(c).Judge(fetch.Seconds(now)) != verdict.ReasonTokenValid:
+	case server.Window(c).Judge(fetch.Seconds(now)) != verdict.ReasonTokenValid:
 		return nil, "want an answer that is valid now, by its iat, nbf and exp"
 	case inside.Kind() != '{':
 		return nil, "want token_introspection to be an object"
 	}
-	// What stands beside it is said of the answer, never of the token.
+	// The other claims describe the answer, not the token.
 	return inside, ""
 }

@@ -11,11 +11,13 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// symmetric are the algorithms whose key also signs.
+// symmetric are the algorithms in which the key that verifies also signs.
 var symmetric = jose.Algorithms(0).With(jose.HS256).With(jose.HS384).With(jose.HS512)
 
-// ReadKeys reads where a provider's keys come from: exactly one source.
-func (ks *Sources) ReadKeys(o *config.Object, provider string, issuers, keyIDs []string) (ring Ring) {
+// ReadKeys reads the keys of a provider, which must have exactly one source of them.
+// issuers are the provider's issuers, of which discovery uses the only one, and keyIDs
+// the accepted kids. Problems go to o.
+func (sources *Sources) ReadKeys(o *config.Object, provider string, issuers, keyIDs []string) (ring Ring) {
 	ring.KeyIDs = keyIDs
 	algorithms := readAlgorithms(o)
 	before := len(o.Problems.List)
@@ -44,7 +46,7 @@ func (ks *Sources) ReadKeys(o *config.Object, provider string, issuers, keyIDs [
 	}
 	if o.Has("jwks_uri") || o.Has("discovery") {
 		count++
-		ring.Source = ks.read(o, provider, issuers)
+		ring.Source = sources.read(o, provider, issuers)
 	} else {
 		refuseNetworkMembers(o)
 	}
@@ -64,18 +66,18 @@ func (ks *Sources) ReadKeys(o *config.Object, provider string, issuers, keyIDs [
 		return ring
 	}
 	if len(o.Problems.List) > before {
-		// What broken keys would serve is unknown.
+		// The algorithms of broken keys are unknown.
 		return ring
 	}
 	ring.keys = &jose.KeySet{Keys: inline}
 	ring.Algorithms = deriveAlgorithms(o, inline, algorithms)
-	if why := ring.tooDear(ring.keys); why != "" {
+	if why := ring.tooExpensive(ring.keys); why != "" {
 		o.Problems.Add(o.Path, why+": want fewer keys, or key_ids, with which tokens without a kid are refused")
 	}
 	return ring
 }
 
-// refuseNetworkMembers is for a provider whose keys are not fetched.
+// refuseNetworkMembers finds members that have no effect unless keys are fetched.
 func refuseNetworkMembers(o *config.Object) {
 	o.Asked = append(o.Asked, "jwks_uri", "discovery")
 	for _, name := range []string{
@@ -87,7 +89,8 @@ func refuseNetworkMembers(o *config.Object) {
 	}
 }
 
-// readAlgorithms reads the allow-list; none of it is ever taken from a token.
+// readAlgorithms reads the accepted algorithms. The alg of a token never adds to them
+// (RFC 8725 section 3.1).
 func readAlgorithms(o *config.Object) (set jose.Algorithms) {
 	for _, name := range o.Strings("algorithms", func(s string) string {
 		if _, ok := jose.ParseAlgorithm(s); !ok {
@@ -101,8 +104,8 @@ func readAlgorithms(o *config.Object) (set jose.Algorithms) {
 	return set
 }
 
-// deriveAlgorithms is the allow-list where the keys are in the configuration:
-// what is listed, else what the keys say themselves.
+// deriveAlgorithms returns the accepted algorithms for keys of the configuration: the
+// listed ones, or else those of the keys.
 func deriveAlgorithms(o *config.Object, keys []*jose.Key, listed jose.Algorithms) jose.Algorithms {
 	var all jose.Algorithms
 	for _, key := range keys {
@@ -138,19 +141,19 @@ func readInlineSet(n *config.Node, p *config.Problems) []*jose.Key {
 		p.Add(n.Path, err.Error())
 		return nil
 	}
-	// A set that was copied from an issuer has keys for encryption and of types to
-	// come: they are left out as those of a fetched set are (RFC 7517 section 5).
+	// A set that was copied from an issuer can have keys for encryption and keys of
+	// unknown types. They are ignored, as in a fetched set (RFC 7517 section 5).
 	for _, skipped := range set.Skipped {
 		p.Warn(n.Path, notUsed(skipped))
 	}
 	if set.Private > 0 {
-		// Whoever can read the configuration could sign tokens.
+		// Every reader of the configuration could sign tokens.
 		p.Add(n.Path, "want public keys only: take the members d, p, q, dp, dq, qi and oth out, and replace the keys that they were in")
 	}
 	return set.Keys
 }
 
-// notUsed is a warning about a key.
+// notUsed returns the warning about a key that is ignored.
 func notUsed(s jose.Skipped) string {
 	name := "keys[" + strconv.Itoa(s.Index) + "]"
 	if s.KeyID != "" {
@@ -205,9 +208,9 @@ func secretKeys(o *config.Object, where string, secret []byte, algorithms jose.A
 	return keys
 }
 
-// read reads a source of keys on the network.
-func (ks *Sources) read(o *config.Object, provider string, issuers []string) *Source {
-	k := &Source{index: len(*ks), provider: provider}
+// read reads a source of fetched keys, and adds it.
+func (sources *Sources) read(o *config.Object, provider string, issuers []string) *Source {
+	source := &Source{index: len(*sources), provider: provider}
 	cluster := o.Checked("cluster", "", WantCluster)
 	if !o.Has("cluster") {
 		o.Wrong("cluster", "want the name of the Envoy cluster that leads to the issuer")
@@ -219,46 +222,47 @@ func (ks *Sources) read(o *config.Object, provider string, issuers []string) *So
 		return why
 	})
 	uri.Cluster = cluster
-	k.clusters = readClusters(o)
+	source.clusters = readClusters(o)
 	switch {
 	case o.Has("jwks_uri") && discovery:
 		o.Wrong("discovery", "want only one of jwks_uri and discovery")
 	case o.Has("jwks_uri"):
-		k.keys = uri
+		source.keys = uri
 	case !discovery:
 		o.Wrong("discovery", "want true, or jwks_uri instead")
 	case len(issuers) != 1:
 		o.Wrong("discovery", "want exactly one issuer to discover the keys of")
 	default:
-		k.issuer = issuers[0]
-		_, why := config.ParseURI(k.issuer)
-		e, _ := config.ParseURI(strings.TrimSuffix(k.issuer, "/") + "/.well-known/openid-configuration")
-		if why != "" || strings.IndexByte(k.issuer, '?') >= 0 {
+		source.issuer = issuers[0]
+		_, why := config.ParseURI(source.issuer)
+		e, _ := config.ParseURI(strings.TrimSuffix(source.issuer, "/") + "/.well-known/openid-configuration")
+		if why != "" || strings.IndexByte(source.issuer, '?') >= 0 {
 			o.Wrong("issuer", "want a URI without a query, or the keys cannot be discovered from it")
 		}
 		e.Cluster = cluster
-		k.discovery = e
+		source.discovery = e
 	}
-	if k.clusters != nil && !discovery {
+	if source.clusters != nil && !discovery {
 		o.Wrong("jwks_clusters", "want it only with discovery")
 	}
-	k.timeout = o.Duration("timeout", 5*time.Second, 10*time.Millisecond, time.Minute)
-	k.Refresh = o.Duration("refresh", 10*time.Minute, time.Second, 24*time.Hour)
-	k.Least = o.Duration("min_refresh", time.Minute, time.Second, 24*time.Hour)
-	k.Most = o.Duration("max_refresh", 24*time.Hour, time.Second, 7*24*time.Hour)
-	k.MaxStale = o.Duration("max_stale", 24*time.Hour, 10*time.Second, 30*24*time.Hour)
-	k.Least = min(k.Least, k.Refresh)
-	if k.Most < k.Refresh {
+	source.timeout = o.Duration("timeout", 5*time.Second, 10*time.Millisecond, time.Minute)
+	source.refresh = o.Duration("refresh", 10*time.Minute, time.Second, 24*time.Hour)
+	source.minRefresh = o.Duration("min_refresh", time.Minute, time.Second, 24*time.Hour)
+	source.maxRefresh = o.Duration("max_refresh", 24*time.Hour, time.Second, 7*24*time.Hour)
+	source.MaxStale = o.Duration("max_stale", 24*time.Hour, 10*time.Second, 30*24*time.Hour)
+	source.minRefresh = min(source.minRefresh, source.refresh)
+	if source.maxRefresh < source.refresh {
 		o.Wrong("max_refresh", "want at least as long as refresh")
 	}
-	if k.MaxStale < k.Most && o.Has("max_refresh") || k.MaxStale < k.Refresh {
+	if source.MaxStale < source.maxRefresh && o.Has("max_refresh") || source.MaxStale < source.refresh {
 		o.Wrong("max_stale", "want at least as long as refresh and max_refresh: keys would be given up before they are fetched again")
 	}
-	k.Most = min(k.Most, k.MaxStale)
-	*ks = append(*ks, k)
-	return k
+	source.maxRefresh = min(source.maxRefresh, source.MaxStale)
+	*sources = append(*sources, source)
+	return source
 }
 
+// WantCluster returns what is wrong with the name of an Envoy cluster, "" for nothing.
 func WantCluster(s string) string {
 	if len(s) > 512 || !syntax.IsPrintableASCII(s) {
 		return "want the name of an Envoy cluster"
@@ -266,8 +270,8 @@ func WantCluster(s string) string {
 	return ""
 }
 
-// readClusters reads which cluster leads to which host, where an issuer's keys
-// are not at the issuer's own.
+// readClusters reads the Envoy clusters of hosts, for issuers with a jwks_uri at a host
+// that is not the issuer's.
 func readClusters(o *config.Object) map[string]string {
 	c := o.Object("jwks_clusters")
 	if c == nil {

@@ -6,9 +6,9 @@ import (
 	"bearerauth/filter/policy/fetch"
 )
 
-// discovered reads an OpenID Provider's configuration (OpenID Connect Discovery
-// 1.0 section 4) and returns where its keys are, or what was wrong.
-func (k *Source) discovered(a fetch.Answer) (config.Endpoint, string) {
+// readDiscovery reads an OpenID Provider's metadata (OpenID Connect Discovery 1.0 section
+// 4) and returns the endpoint of its keys, or the problem.
+func (source *Source) readDiscovery(a fetch.Answer) (config.Endpoint, string) {
 	if why := fetch.BadAnswer(a); why != "" {
 		return config.Endpoint{}, why
 	}
@@ -26,21 +26,21 @@ func (k *Source) discovered(a fetch.Answer) (config.Endpoint, string) {
 	if err != nil {
 		return config.Endpoint{}, err.Error()
 	}
-	// Section 4.3: the document must be this issuer's, octet by octet.
-	if issuer != k.issuer {
-		return config.Endpoint{}, "want the issuer " + config.Quote(k.issuer) + ", got " + config.Quote(issuer)
+	// The issuer must be equal byte for byte (section 4.3).
+	if issuer != source.issuer {
+		return config.Endpoint{}, "want the issuer " + config.Quote(source.issuer) + ", got " + config.Quote(issuer)
 	}
 	e, why := config.ParseURI(uri)
 	if why != "" {
 		return config.Endpoint{}, "jwks_uri: " + why
 	}
-	switch cluster, ok := k.clusters[e.Authority]; {
-	case e.Scheme != "https" && k.discovery.Scheme == "https":
+	switch cluster, ok := source.clusters[e.Authority]; {
+	case e.Scheme != "https" && source.discovery.Scheme == "https":
 		return config.Endpoint{}, "jwks_uri: want https, as the issuer has it"
 	case ok:
 		e.Cluster = cluster
-	case e.Authority == k.discovery.Authority && e.Scheme == k.discovery.Scheme:
-		e.Cluster = k.discovery.Cluster
+	case e.Authority == source.discovery.Authority && e.Scheme == source.discovery.Scheme:
+		e.Cluster = source.discovery.Cluster
 	default:
 		return config.Endpoint{}, "the keys are at " + config.Quote(e.Authority) + ": want a cluster for it in jwks_clusters"
 	}

@@ -10,12 +10,12 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Freshness is how long a key set may be used before it is fetched again: what
-// Cache-Control says (RFC 9111 sections 4.2.1, 5.2.2), within the bounds of the
-// configuration. An issuer that forbids caching altogether is asked as often as
-// they allow, not for each token.
-func Freshness(headers [][2]string, source *Source) time.Duration {
-	d := source.Refresh
+// freshness returns how long a key set is used before it is fetched again: the time of
+// Cache-Control (RFC 9111 sections 4.2.1, 5.2.2), within the bounds of the
+// configuration. With no-store or no-cache the set is fetched each min_refresh, and not
+// for each token.
+func freshness(headers [][2]string, source *Source) time.Duration {
+	d := source.refresh
 	for i := range headers {
 		if headers[i][0] != "cache-control" {
 			continue
@@ -24,7 +24,7 @@ func Freshness(headers [][2]string, source *Source) time.Duration {
 			name, value, _ := strings.Cut(syntax.TrimOWS(directive), "=")
 			switch strings.ToLower(name) {
 			case "no-cache", "no-store":
-				return source.Least
+				return source.minRefresh
 			case "max-age":
 				if age, ok := deltaSeconds(strings.Trim(value, `"`)); ok {
 					d = age
@@ -35,11 +35,11 @@ func Freshness(headers [][2]string, source *Source) time.Duration {
 	if age, ok := deltaSeconds(fetch.HeaderValue(headers, "age")); ok {
 		d -= age
 	}
-	return min(max(d, source.Least), source.Most)
+	return min(max(d, source.minRefresh), source.maxRefresh)
 }
 
-// deltaSeconds reads a number of seconds; what is too great for that is 2^31
-// (RFC 9111 section 1.2.2), so that an absurd Age makes an answer old, not new.
+// deltaSeconds reads a number of seconds. A number that is too large counts as 2^31
+// (RFC 9111 section 1.2.2): an absurd Age must make an answer old, not new.
 func deltaSeconds(s string) (time.Duration, bool) {
 	seconds, err := strconv.ParseUint(s, 10, 31)
 	if errors.Is(err, strconv.ErrRange) {

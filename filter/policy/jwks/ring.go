@@ -11,22 +11,23 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// Ring is by whose keys, and in which algorithms, somebody's JWTs verify.
+// Ring is the keyring of a provider: its keys, and the algorithms that they may be used
+// with.
 type Ring struct {
 	Algorithms jose.Algorithms
-	KeyIDs     []string     // the only kids of its tokens; nil: any, or none
-	keys       *jose.KeySet // inline; nil: from source
-	Source     *Source      // keys from the network
+	KeyIDs     []string     // accepted kids; nil: any, or none
+	keys       *jose.KeySet // of the configuration; nil: the keys are fetched
+	Source     *Source      // of fetched keys; nil: the keys are in the configuration
 }
 
-// TakesKey reports whether tokens may name this key, or none.
+// TakesKey reports whether the kid of a message is accepted, or its absence.
 func (r *Ring) TakesKey(m *jose.Message) bool {
 	return len(r.KeyIDs) == 0 || m.HasKeyID && syntax.Contains(r.KeyIDs, m.KeyID)
 }
 
-// tooDear says for which algorithm a forged token costs more than jose.MaxCost
-// with these keys, "" for none.
-func (r *Ring) tooDear(keys *jose.KeySet) string {
+// tooExpensive describes the kid and algorithm with which a forged token would cost more
+// than jose.MaxCost, because many keys must be tried. It is "" if there is no such token.
+func (r *Ring) tooExpensive(keys *jose.KeySet) string {
 	for _, a := range r.Algorithms.List() {
 		if len(r.KeyIDs) == 0 {
 			if cost, n := keys.WorstCost("", false, a); cost > jose.MaxCost {
@@ -47,76 +48,83 @@ func overBudget(cost int) string {
 	return ", and to find out that it is forged costs " + strconv.Itoa(cost) + " us, more than " + strconv.Itoa(jose.MaxCost)
 }
 
-// States are what a worker knows of all keys from the network.
-type States struct {
-	Sources []*SourceState
-	tries   []*jose.Key
-	verify  jose.HostVerifier
-	knows   jose.Algorithms // in which the host passed the self-test
-	Spent   int             // on signatures of this request that no key has made, as jose.Key.Cost has it
+// State is what a worker knows of all fetched keys, and the budget for signatures of
+// the request in hand. It serves one request at a time.
+type State struct {
+	Sources        []*SourceState // in the order of Sources
+	candidates     []*jose.Key    // memory for Signer
+	host           jose.HostVerifier
+	hostAlgorithms jose.Algorithms // those in which the host passed the self-test
+	Spent          int             // cost of the failed verifications of this request, in the unit of jose.Key.Cost
 }
 
-func NewStates(sources Sources, j *fetch.Jitter, verify jose.HostVerifier, knows jose.Algorithms) *States {
-	ks := &States{verify: verify, knows: knows}
+// NewState returns a State without any key set. host verifies signatures faster than
+// Go's crypto does, for hostAlgorithms; it may be nil.
+func NewState(sources Sources, jitter *fetch.Jitter, host jose.HostVerifier, hostAlgorithms jose.Algorithms) *State {
+	s := &State{host: host, hostAlgorithms: hostAlgorithms}
 	for _, source := range sources {
-		ks.Sources = append(ks.Sources, &SourceState{Source: source, jitter: j, Kids: map[string]askedKid{}})
+		s.Sources = append(s.Sources, &SourceState{Source: source, jitter: jitter, Kids: map[string]askedKid{}})
 	}
-	return ks
+	return s
 }
 
-// Learn takes the answer to a fetch.
-func (ks *States) Learn(now time.Time, errand fetch.Errand, answer fetch.Answer) fetch.Learned {
-	return ks.Sources[errand.Index].learn(now, answer)
+// Learn takes the answer to a call of Due or of Learned.Next, success or not.
+func (s *State) Learn(now time.Time, errand fetch.Errand, answer fetch.Answer) fetch.Learned {
+	return s.Sources[errand.Index].learn(now, answer)
 }
 
-// Ask is asked about a kid that is not in the set of a source.
-func (ks *States) Ask(source *Source, kid string, now time.Time, mayWait bool) (reason verdict.Reason, wait bool) {
-	return ks.Sources[source.index].ask(kid, now, mayWait)
+// Ask decides over a token whose kid the set of a source lacks. If wait is true, a
+// fetch may bring the key, and the request can wait for source.Errand. Else reason says
+// why the token is refused.
+func (s *State) Ask(source *Source, kid string, now time.Time, mayWait bool) (reason verdict.Reason, wait bool) {
+	return s.Sources[source.index].ask(kid, now, mayWait)
 }
 
-// Of is the present key set of a keyring, nil where there is none. Keys belong
-// to one provider: they are never looked for in another's (RFC 8725 section 3.8).
-func (ks *States) Of(k *Ring) *jose.KeySet {
+// KeySet returns the key set in force of a keyring, nil if none was fetched. Keys
+// belong to a single provider: no other provider's tokens are verified with them (RFC
+// 8725 section 3.8).
+func (s *State) KeySet(k *Ring) *jose.KeySet {
 	if k.Source == nil {
 		return k.keys
 	}
-	return ks.Sources[k.Source.index].Keys
+	return s.Sources[k.Source.index].Keys
 }
 
-// Begin gives a new request the whole of jose.MaxCost.
-func (ks *States) Begin() { ks.Spent = 0 }
+// Begin gives a new request the full budget of jose.MaxCost.
+func (s *State) Begin() { s.Spent = 0 }
 
-// Signer is what became of the search for the key that has signed a message.
+// Signer is the result of a search for the key that has signed a message.
 type Signer struct {
-	Key *jose.Key // nil: not found
-	// mayBeNewer: the key may be one that the set does not have yet.
-	MayBeNewer bool
-	Tried      bool // some key of the set could be the one
-	TooMany    bool // not all of those were tried: together they cost too much
-	Shared     bool // other tokens of this request had a part of the cost
+	Key           *jose.Key // nil: not found
+	KeyMayBeNewer bool      // the key may be newer than the set
+	Tried         bool      // some key of the set matched the kid and algorithm
+	TooExpensive  bool      // the budget did not suffice to try all of those
+	Shared        bool      // other tokens of this request had used a part of the budget
 }
 
-// Signer finds the key that has signed a message, whose algorithm is allowed.
+// Signer finds the key that has signed a message. The caller has checked that the
+// algorithm is allowed.
 //
-// What the refused tokens of one request cost together is bounded. A good token
-// does not count: it is remembered. The configuration and the warnings about
-// fetched sets have seen to it that no good token comes to this bound.
-func (ks *States) Signer(m *jose.Message, keys *jose.KeySet) (found Signer) {
-	ks.tries = keys.Candidates(m.KeyID, m.HasKeyID, m.Algorithm, ks.tries[:0])
-	// A miss is conclusive only if the token and the key both have a kid. Without
-	// one, the key that has signed may be newer than this set.
-	found.Shared = ks.Spent > 0
-	found.MayBeNewer = len(ks.tries) == 0 || !m.HasKeyID || !ks.tries[0].HasID
-	for _, k := range ks.tries {
+// The failed verifications of a request cost at most jose.MaxCost together: an attacker
+// could send tokens that match many keys. A good token does not count, because it is
+// remembered. The configuration is refused, or for fetched sets a warning is logged, if
+// a good token could exceed the budget.
+func (s *State) Signer(m *jose.Message, keys *jose.KeySet) (found Signer) {
+	s.candidates = keys.Candidates(m.KeyID, m.HasKeyID, m.Algorithm, s.candidates[:0])
+	// A miss is conclusive only when the token and the key both carry a kid. Without
+	// one, the signing key may be newer than this set: refetch before calling it forged.
+	found.Shared = s.Spent > 0
+	found.KeyMayBeNewer = len(s.candidates) == 0 || !m.HasKeyID || !s.candidates[0].HasID
+	for _, k := range s.candidates {
 		found.Tried = true
 		cost := k.Cost(m.Algorithm, m.Signature)
-		if ks.Spent+cost > jose.MaxCost {
-			found.TooMany = true
+		if s.Spent+cost > jose.MaxCost {
+			found.TooExpensive = true
 			return found
 		}
-		ks.Spent += cost
-		if k.Verify(m.Algorithm, m.Signed, m.Signature, ks.hostFor(m.Algorithm)) {
-			ks.Spent = 0
+		s.Spent += cost
+		if k.Verify(m.Algorithm, m.Signed, m.Signature, s.hostFor(m.Algorithm)) {
+			s.Spent = 0
 			found.Key = k
 			return found
 		}
@@ -124,11 +132,11 @@ func (ks *States) Signer(m *jose.Message, keys *jose.KeySet) (found Signer) {
 	return found
 }
 
-// hostFor is the host's verifier for the algorithms that it passed the
-// self-test in.
-func (ks *States) hostFor(a jose.Algorithm) jose.HostVerifier {
-	if ks.knows.Has(a) {
-		return ks.verify
+// hostFor returns the host's verifier if the host passed the self-test in this
+// algorithm, else nil.
+func (s *State) hostFor(a jose.Algorithm) jose.HostVerifier {
+	if s.hostAlgorithms.Has(a) {
+		return s.host
 	}
 	return nil
 }

@@ -1,7 +1,8 @@
-// Package jwks decides by whose keys tokens verify (RFC 7517): keys of the
-// configuration, or keys that are fetched ahead of time and given up when the issuer
-// does not confirm them any more. It makes no call, and never looks for a key of one
-// provider in another's set (RFC 8725 section 3.8).
+// Package jwks has the keys that verify JWTs (RFC 7517): keys of the configuration, or
+// key sets that are fetched ahead of time and expire when the issuer does not confirm
+// them any more. It never uses the keys of one provider for another (RFC 8725 section
+// 3.8). The package makes no call itself: the caller gets the calls from Due, and passes
+// the answers to Learn.
 package jwks
 
 import (
@@ -14,74 +15,80 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// Source is where a provider's keys come from over the network. It never
-// changes; what is known of its keys is in a sourceState.
+// Source is where the keys of a provider are fetched. It never changes. SourceState has
+// the keys.
 type Source struct {
-	index     int
-	provider  string
-	ring      Ring            // whose tokens the keys are for
-	issuer    string          // for discovery, which must name exactly this issuer
-	discovery config.Endpoint // with it, keys holds no address until discovery gave one
-	keys      config.Endpoint
-	clusters  map[string]string // for keys at other hosts than discovery: host to cluster
-	timeout   time.Duration
-	Refresh   time.Duration // without Cache-Control
-	Least     time.Duration // bounds of what Cache-Control may say
-	Most      time.Duration
-	MaxStale  time.Duration // how long the last good set serves while the issuer is down
+	index      int    // in Sources
+	provider   string // its name
+	ring       Ring   // of the provider
+	issuer     string // with discovery: the issuer that the document must have
+	discovery  config.Endpoint
+	keys       config.Endpoint   // not set with discovery
+	clusters   map[string]string // Envoy clusters by host, for a jwks_uri at another host than discovery
+	timeout    time.Duration
+	refresh    time.Duration // without Cache-Control
+	minRefresh time.Duration // bounds of Cache-Control
+	maxRefresh time.Duration
+	MaxStale   time.Duration // how long the last good key set serves while the issuer fails
 }
 
-func (k *Source) Errand() *fetch.Errand {
-	return &fetch.Errand{Kind: fetch.ErrandKeys, Index: k.index, Timeout: k.timeout}
+// Errand returns the errand that requests wait for: a fetch of this source.
+func (source *Source) Errand() *fetch.Errand {
+	return &fetch.Errand{Kind: fetch.ErrandKeys, Index: source.index, Timeout: source.timeout}
 }
 
 const (
-	// A stranger can name any kid. Fetches for kids that are not in the set come
-	// from a bucket that refills slowly, so that the issuer never sees more.
+	// RefetchBurst is the size of the token bucket for fetches of unknown kids. Any
+	// client can invent a kid: the bucket protects the issuer from a flood of them. It
+	// regains a fetch each refetchInterval.
 	RefetchBurst    = 4
 	refetchInterval = 10 * time.Second
 
-	// A kid that a fetch did not bring is not asked for again for so long.
-	missingKidTime = 10 * time.Second
-	MaxAskedKids   = 256
-	maxKidBytes    = 256
+	// missingKidDuration is how long a kid that a fetch did not bring is refused
+	// without another fetch.
+	missingKidDuration = 10 * time.Second
+
+	// MaxAskedKids bounds the unknown kids that a worker remembers of a source.
+	MaxAskedKids = 256
+	maxKidBytes  = 256
 )
 
-// Sources are all of a configuration.
+// Sources are all sources of a configuration.
 type Sources []*Source
 
-// SourceState is what is known of one source's keys.
+// SourceState is what a worker knows of the keys of a source.
 type SourceState struct {
-	Source   *Source
-	Keys     *jose.KeySet // nil: none that may be used
-	Learned  time.Time    // when the newest answer that confirmed the keys was asked for
-	Next     time.Time    // when to fetch again
-	backoff  time.Duration
-	inFlight bool
-	wanted   bool // somebody waits for a fetch that has not begun
-	failed   bool // the newest fetch failed
+	Source    *Source
+	Keys      *jose.KeySet // nil: no set was fetched, or it has expired
+	Learned   time.Time    // when the newest fetch that confirmed the keys began
+	Next      time.Time    // when to fetch again
+	backoff   time.Duration
+	inFlight  bool
+	requested bool // a request waits for a fetch that has not begun
+	failed    bool // the newest fetch failed
 
-	discovering bool      // what is in flight asks where the keys are
-	started     time.Time // when it began
+	discovering bool      // the call in flight is for the discovery document
+	started     time.Time // when the fetch in flight began
 	jitter      *fetch.Jitter
 
-	spent      int // of the bucket
-	spentSince time.Time
-	Kids       map[string]askedKid // kids that were asked for and are not in the set
+	fetchesTaken int // from the bucket
+	takenSince   time.Time
+	Kids         map[string]askedKid // kids that the set lacks and for which a fetch was requested
 }
 
-// askedKid is pending until a fetch that began after it was asked for has come
-// back without it.
+// askedKid is a kid that the set lacks: when a token first named it, and when a fetch
+// that began later did not bring it. Until then missing is zero.
 type askedKid struct{ asked, missing time.Time }
 
-// Due appends the fetches that are to begin now, and takes them for begun.
-func (ks *States) Due(calls []fetch.Call, now time.Time) []fetch.Call {
-	for _, st := range ks.Sources {
+// Due appends the fetches that must begin now. The caller must make them, and pass
+// each answer to Learn.
+func (s *State) Due(calls []fetch.Call, now time.Time) []fetch.Call {
+	for _, st := range s.Sources {
 		st.expire(now)
-		if st.inFlight || !st.wanted && now.Before(st.Next) {
+		if st.inFlight || !st.requested && now.Before(st.Next) {
 			continue
 		}
-		st.inFlight, st.wanted, st.started = true, false, now
+		st.inFlight, st.requested, st.started = true, false, now
 		first := st.Source.keys
 		if st.discovering = st.Source.discovery.Set(); st.discovering {
 			first = st.Source.discovery
@@ -98,11 +105,12 @@ func (st *SourceState) call(e config.Endpoint) fetch.Call {
 	}
 }
 
-// expire gives up a set that nobody has confirmed for too long: a key that the
-// issuer has revoked meanwhile would be trusted for ever.
+// expire drops a key set that was not confirmed for max_stale: the issuer may have
+// withdrawn a key meanwhile.
 func (st *SourceState) expire(now time.Time) {
 	if now.Before(st.Learned) {
-		// The clock was set back: a withdrawn key must not serve for longer by as much.
+		// The clock was set back. Without this line a withdrawn key would serve longer by
+		// the same time.
 		st.Learned, st.Next = now, now
 	}
 	if st.Keys != nil && now.Sub(st.Learned) >= st.Source.MaxStale {
@@ -110,10 +118,11 @@ func (st *SourceState) expire(now time.Time) {
 	}
 }
 
-// learn takes the answer to a fetch of this source.
+// learn takes the answer to the call in flight. With discovery, the first answer leads to
+// a second call.
 func (st *SourceState) learn(now time.Time, answer fetch.Answer) fetch.Learned {
 	if st.discovering {
-		keys, err := st.Source.discovered(answer)
+		keys, err := st.Source.readDiscovery(answer)
 		if err != "" {
 			return st.fail(now, "discovery: "+err)
 		}
@@ -121,7 +130,7 @@ func (st *SourceState) learn(now time.Time, answer fetch.Answer) fetch.Learned {
 		follow := st.call(keys)
 		return fetch.Learned{For: *st.Source.Errand(), Next: &follow}
 	}
-	set, err := readKeyAnswer(answer)
+	set, err := readKeySet(answer)
 	if err != "" {
 		return st.fail(now, "keys: "+err)
 	}
@@ -130,41 +139,42 @@ func (st *SourceState) learn(now time.Time, answer fetch.Answer) fetch.Learned {
 	set.Keep(st.Keys)
 	st.Keys = set
 	for kid, k := range st.Kids {
-		// Whoever finds its key now does not ask again. A kid that is there for
-		// another algorithm is missing all the same.
+		// A kid may be in the set for another algorithm. It counts as missing: a token
+		// whose key is in the set never comes here again.
 		switch {
 		case !k.missing.IsZero():
 		case st.started.Before(k.asked):
-			// Whoever still waits for it asks again. Those that have left must not
-			// fill this memory until the next fetch.
+			// A token named the kid during the fetch. A request that still waits for it
+			// asks again; the kids of the others must not fill this memory.
 			delete(st.Kids, kid)
 		default:
 			k.missing = now
 			st.Kids[kid] = k
 		}
 	}
-	// Well before the set is given up: Entra says a day, and that is max_stale's
-	// default, too.
-	delay := min(Freshness(answer.Headers, st.Source), st.Source.MaxStale/4*3)
-	// Ahead of time, and not all workers at once.
+	// Fetch well before the set expires: Entra's max-age is a day, which is also the
+	// default of max_stale.
+	delay := min(freshness(answer.Headers, st.Source), st.Source.MaxStale/4*3)
+	// Fetch ahead of time, and spread the workers.
 	st.Next = now.Add(delay - st.jitter.Below(delay/4))
-	return fetch.Learned{For: *st.Source.Errand(), Settled: true, Warnings: st.Source.oddities(set)}
+	return fetch.Learned{For: *st.Source.Errand(), Settled: true, Warnings: st.Source.warnings(set)}
 }
 
-// oddities are what an issuer should know of its key set.
-func (k *Source) oddities(set *jose.KeySet) (list []string) {
+// warnings are problems of a key set that the issuer should solve.
+func (source *Source) warnings(set *jose.KeySet) (list []string) {
 	for _, skipped := range set.Skipped {
 		list = append(list, notUsed(skipped))
 	}
 	if set.Private > 0 {
 		list = append(list, "private keys are published there")
 	}
-	if why := k.ring.tooDear(set); why != "" {
+	if why := source.ring.tooExpensive(set); why != "" {
 		list = append(list, why+": the first of them are tried, and tokens by the others are refused (too_many_keys)")
 	}
 	return list
 }
 
+// fail plans the next attempt. The keys serve on until they expire.
 func (st *SourceState) fail(now time.Time, why string) fetch.Learned {
 	st.inFlight, st.failed = false, true
 	most := fetch.LastBackoff
@@ -176,9 +186,9 @@ func (st *SourceState) fail(now time.Time, why string) fetch.Learned {
 	return fetch.Learned{For: *st.Source.Errand(), Settled: true, Failure: why, Log: true}
 }
 
-// readKeyAnswer returns what was wrong, or a set with at least one usable key:
-// whatever else an issuer sends must not replace good keys.
-func readKeyAnswer(a fetch.Answer) (*jose.KeySet, string) {
+// readKeySet returns a set with at least one usable key, or the problem: no other answer
+// may replace good keys.
+func readKeySet(a fetch.Answer) (*jose.KeySet, string) {
 	if why := fetch.BadAnswer(a); why != "" {
 		return nil, why
 	}
@@ -189,20 +199,20 @@ func readKeyAnswer(a fetch.Answer) (*jose.KeySet, string) {
 	return set, ""
 }
 
-// ask decides over a kid that is not in the set, or with no set over any: to
-// wait for a fetch that is permitted now, or to refuse. ReasonUnknownKey says
-// that the issuer has no such key, ReasonKeysUnavailable that nobody can know.
+// ask decides over a kid that the set lacks, or over any kid if there is no set: to
+// wait for a fetch that is permitted now, or to refuse. ReasonUnknownKey means that the
+// issuer has no such key, ReasonKeysUnavailable that the issuer cannot be asked.
 func (st *SourceState) ask(kid string, now time.Time, mayWait bool) (reason verdict.Reason, wait bool) {
 	if st.Keys == nil {
 		if !mayWait || st.failed && !st.inFlight && now.Before(st.Next) {
 			return verdict.ReasonKeysUnavailable, false
 		}
-		st.wanted = !st.inFlight
+		st.requested = !st.inFlight
 		return verdict.ReasonKeysUnavailable, true
 	}
 	k, asked := st.Kids[kid]
 	if asked && !k.missing.IsZero() {
-		if now.Sub(k.missing) < missingKidTime {
+		if now.Sub(k.missing) < missingKidDuration {
 			return verdict.ReasonUnknownKey, false
 		}
 		delete(st.Kids, kid)
@@ -211,23 +221,24 @@ func (st *SourceState) ask(kid string, now time.Time, mayWait bool) (reason verd
 	if st.failed && !st.inFlight && now.Before(st.Next) || !mayWait {
 		return verdict.ReasonKeysUnavailable, false
 	}
-	if !asked && !st.remember(kid, now) {
+	if !asked && !st.rememberKid(kid, now) {
 		return verdict.ReasonUnknownKey, false
 	}
-	if !st.inFlight && !st.wanted {
-		if !st.spend(now) {
+	if !st.inFlight && !st.requested {
+		if !st.takeFetch(now) {
 			delete(st.Kids, kid)
 			return verdict.ReasonUnknownKey, false
 		}
-		st.wanted = true
+		st.requested = true
 	}
 	return verdict.ReasonKeysUnavailable, true
 }
 
-func (st *SourceState) remember(kid string, now time.Time) bool {
+// rememberKid reports whether the memory of kids had space.
+func (st *SourceState) rememberKid(kid string, now time.Time) bool {
 	if len(st.Kids) >= MaxAskedKids {
 		for old, k := range st.Kids {
-			if !k.missing.IsZero() && now.Sub(k.missing) >= missingKidTime {
+			if !k.missing.IsZero() && now.Sub(k.missing) >= missingKidDuration {
 				delete(st.Kids, old)
 			}
 		}
@@ -239,15 +250,15 @@ func (st *SourceState) remember(kid string, now time.Time) bool {
 	return true
 }
 
-// spend takes one fetch out of the bucket.
-func (st *SourceState) spend(now time.Time) bool {
-	if refilled := int(now.Sub(st.spentSince) / refetchInterval); refilled > 0 || st.spent == 0 {
-		st.spent = max(0, st.spent-refilled)
-		st.spentSince = now
+// takeFetch takes a fetch from the bucket, and reports whether it had any.
+func (st *SourceState) takeFetch(now time.Time) bool {
+	if refilled := int(now.Sub(st.takenSince) / refetchInterval); refilled > 0 || st.fetchesTaken == 0 {
+		st.fetchesTaken = max(0, st.fetchesTaken-refilled)
+		st.takenSince = now
 	}
-	if st.spent == RefetchBurst {
+	if st.fetchesTaken == RefetchBurst {
 		return false
 	}
-	st.spent++
+	st.fetchesTaken++
 	return true
 }

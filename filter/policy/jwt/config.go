@@ -9,9 +9,11 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Read reads a provider of type "jwt". ask is the provider that is asked about each
-// token that has verified, "" for none.
-func (ps *Providers) Read(o *config.Object, index int, name string, table *claims.Table, sources *jwks.Sources) (ask string) {
+// Read reads a provider of type "jwt" and adds it. index is its place among the
+// providers of all types. Problems go to o. The result is the value of
+// introspect_after_verify: the introspection provider that judges each verified token,
+// "" for none.
+func (ps *Providers) Read(o *config.Object, index int, name string, table *claims.Table, sources *jwks.Sources) (introspectAfter string) {
 	before := len(o.Problems.List)
 	j := &Provider{index: index, name: name}
 	issuers := readIssuers(o)
@@ -32,7 +34,7 @@ func (ps *Providers) Read(o *config.Object, index int, name string, table *claim
 		j.types = append(j.types, MediaType(typ))
 	}
 	keyIDs := o.Strings("key_ids", config.WantClaimText)
-	ask = o.Checked("introspect_after_verify", "", config.WantName)
+	introspectAfter = o.Checked("introspect_after_verify", "", config.WantName)
 	var names []string
 	for _, i := range issuers {
 		names = append(names, i.issuer)
@@ -42,15 +44,17 @@ func (ps *Providers) Read(o *config.Object, index int, name string, table *claim
 	if len(o.Problems.List) == before {
 		ps.add(o, j, issuers, table)
 	}
-	return ask
+	return introspectAfter
 }
 
+// namedIssuer is an issuer that tokens may name. With a template, claim is the claim
+// in its braces, and value the value of that claim.
 type namedIssuer struct {
 	issuer, claim, value string
 }
 
-// readIssuers reads the issuers that a provider's tokens may name: one, a list,
-// or a template with one claim in it, as https://login.example/{tid}/v2.0.
+// readIssuers reads the issuers of a provider: a single issuer, a list, or a template
+// with one claim in it, such as https://login.example/{tid}/v2.0.
 func readIssuers(o *config.Object) (list []namedIssuer) {
 	kinds := 0
 	if s := o.Checked("issuer", "", config.WantClaimText); o.Has("issuer") {
@@ -92,7 +96,8 @@ func wantIssuerTemplate(s string) string {
 	return ""
 }
 
-// wantTemplateValue keeps a value from changing the shape of the issuer.
+// wantTemplateValue refuses values that could change the structure of the issuer, as a
+// slash would.
 func wantTemplateValue(s string) string {
 	for i := 0; i < len(s); i++ {
 		if !syntax.IsUnreserved(s[i]) {
@@ -107,7 +112,8 @@ func wantTemplateValue(s string) string {
 
 func wantMediaType(s string) string {
 	if MediaType(s) == SignedType {
-		// They are about tokens, and everybody who asks gets them (RFC 9701 section 8.1).
+		// A signed introspection response is not a token. Every client that may
+		// introspect can get one (RFC 9701 section 8.1).
 		return "want the types of access tokens, not that of answers about them"
 	}
 	if len(s) > 128 || !syntax.IsScopeToken(s) || strings.Count(s, "/") > 1 || s[0] == '/' || s[len(s)-1] == '/' {
@@ -116,36 +122,37 @@ func wantMediaType(s string) string {
 	return ""
 }
 
-// add makes the provider known by its issuers. Whose token one is
-// must not depend on an order.
+// add adds a provider under its issuers. Which provider judges a token must not
+// depend on the order of providers, so two providers that could both take a token are
+// a problem.
 func (ps *Providers) add(o *config.Object, j *Provider, issuers []namedIssuer, table *claims.Table) {
-	at := len(ps.List)
-	ps.List = append(ps.List, j)
+	at := len(ps.list)
+	ps.list = append(ps.list, j)
 	if len(issuers) == 0 {
-		for _, other := range ps.any {
+		for _, other := range ps.anyIssuer {
 			if shareKeyID(other, j) {
 				o.Wrong("issuer", "want it: the provider "+other.name+" takes every issuer already (or give both key_ids of their own)")
 				return
 			}
 		}
-		ps.any = append(ps.any, j)
+		ps.anyIssuer = append(ps.anyIssuer, j)
 		return
 	}
-	if ps.Issuers == nil {
-		ps.Issuers = map[string][]issuerRule{}
+	if ps.issuers == nil {
+		ps.issuers = map[string][]issuerRule{}
 	}
 	for _, i := range issuers {
 		rule := issuerRule{provider: at, claim: -1, value: i.value}
 		if i.claim != "" {
 			rule.claim = table.Index(i.claim)
 		}
-		for _, other := range ps.Issuers[i.issuer] {
-			if shareAudience(ps.List[other.provider], j) && shareKeyID(ps.List[other.provider], j) {
-				o.Problems.Add(o.Path, "want audiences or key_ids of its own: the provider "+ps.List[other.provider].name+" has the same issuer "+config.Quote(i.issuer))
+		for _, other := range ps.issuers[i.issuer] {
+			if shareAudience(ps.list[other.provider], j) && shareKeyID(ps.list[other.provider], j) {
+				o.Problems.Add(o.Path, "want audiences or key_ids of its own: the provider "+ps.list[other.provider].name+" has the same issuer "+config.Quote(i.issuer))
 				return
 			}
 		}
-		ps.Issuers[i.issuer] = append(ps.Issuers[i.issuer], rule)
+		ps.issuers[i.issuer] = append(ps.issuers[i.issuer], rule)
 	}
 }
 
@@ -164,7 +171,3 @@ func shareKeyID(a, b *Provider) bool {
 func shareAudience(a, b *Provider) bool {
 	return len(a.Audiences) == 0 || len(b.Audiences) == 0 || a.TakesAudience(b.Audiences) || b.TakesAudience(a.Audiences)
 }
-
-// SignedType is the typ of signed answers, by which no other JWT of the server is
-// taken for one (RFC 9701 section 5).
-const SignedType = "token-introspection+jwt"

@@ -11,40 +11,48 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// Remembered is a token that verified under a key. Policy is not in it: rules
-// and scopes are judged for every request.
+// Remembered is a token whose signature and claims have been verified. It contains no
+// decision of a rule: rules judge the Identity again for every request.
 type Remembered struct {
 	provider *Provider
 	key      *jose.Key
 	window   claims.Window
 	Identity identity.Identity
-	marks    *revocation.Handles // what revocations go by; nil where there are none
+	handles  *revocation.Handles // nil: no revocations are configured
 }
 
 func (t *Remembered) size() int {
 	n := t.Identity.Size()
-	if t.marks != nil {
+	if t.handles != nil {
 		n += revocation.HandlesSize
 	}
 	return n
 }
 
-// badToken is a refusal that no key to come can change, or the fact that the keys
-// of now have not signed the token.
+// badToken is a refused token. A refusal without keys holds whatever keys come. A
+// refusal with keys holds only while they are in force.
 type badToken struct {
 	reason      verdict.Reason
 	provider    *Provider
-	keys        *jose.KeySet // the refusal holds while these are the provider's keys; nil: for as long as it is remembered
-	from, until float64      // holds from then on, forgotten then; in seconds since the epoch
+	keys        *jose.KeySet // of the provider; nil: the refusal does not depend on keys
+	from, until float64      // when the refusal holds, in seconds since the epoch
+}
+
+// needsNewerKey reports whether all keys of the set were tried, but a fetch may
+// bring the key that has signed the token.
+func (b badToken) needsNewerKey() bool {
+	return b.reason == verdict.ReasonUnknownKey && b.keys != nil
 }
 
 const (
+	// BadTokenSeconds is how long a refused token is remembered.
 	BadTokenSeconds = 60
-	BadTokenBytes   = 256 << 10
+	// BadTokenBytes bounds the memory of refused tokens in a worker.
+	BadTokenBytes = 256 << 10
 )
 
-// tokenCache remembers verdicts over tokens. Refusals have room of their own:
-// garbage cannot push good tokens out.
+// tokenCache remembers good tokens and refused ones separately: a flood of forged
+// tokens cannot displace the good ones.
 type tokenCache struct {
 	Good *cache.Generations[*Remembered]
 	Bad  *cache.Generations[badToken]
@@ -57,10 +65,10 @@ func newTokenCache(bytes int) *tokenCache {
 	}
 }
 
-// lookBad returns why a token is known to be bad.
-func (s *State) lookBad(k cache.Name, now float64) (bad badToken, known bool) {
+// knownBad returns the refusal of a token if it still holds.
+func (s *State) knownBad(k cache.Name, now float64) (bad badToken, known bool) {
 	if b, ok := s.Cache.Bad.Get(k); ok {
-		if s.standing(b, now) {
+		if s.holds(b, now) {
 			return b, true
 		}
 		s.Cache.Bad.Drop(k)
@@ -68,27 +76,28 @@ func (s *State) lookBad(k cache.Name, now float64) (bad badToken, known bool) {
 	return bad, false
 }
 
-// current reports whether a token that was good can still be: it ends with its
-// expiry, and at once with its key.
+// current reports whether a remembered token may still be good: it has not expired,
+// and the key that verified it is in the set in force.
 func (s *State) current(t *Remembered, now float64) bool {
-	return now < t.window.Expires && s.keys.Of(&t.provider.Ring).Holds(t.key)
+	return now < t.window.Expires && s.keys.KeySet(&t.provider.Ring).Holds(t.key)
 }
 
-func (s *State) standing(b badToken, now float64) bool {
-	// A clock that was set back makes an expired token good again.
-	return now >= b.from && now < b.until && (b.keys == nil || s.keys.Of(&b.provider.Ring) == b.keys)
+func (s *State) holds(b badToken, now float64) bool {
+	// After the clock was set back, an expired token is good again: hence from.
+	return now >= b.from && now < b.until && (b.keys == nil || s.keys.KeySet(&b.provider.Ring) == b.keys)
 }
 
-func (c *tokenCache) keepBad(k cache.Name, reason verdict.Reason, j *Provider, keys *jose.KeySet, now float64) {
+func (c *tokenCache) putBad(k cache.Name, reason verdict.Reason, j *Provider, keys *jose.KeySet, now float64) {
 	c.Bad.Put(k, badToken{reason, j, keys, math.Inf(-1), now + BadTokenSeconds})
 }
 
-func (c *tokenCache) keepExpired(k cache.Name, expires float64, j *Provider, keys *jose.KeySet, now float64) {
+func (c *tokenCache) putExpired(k cache.Name, expires float64, j *Provider, keys *jose.KeySet, now float64) {
 	c.Bad.Put(k, badToken{verdict.ReasonExpired, j, keys, expires, now + BadTokenSeconds})
 }
 
-// Sweep frees what is over.
+// Sweep removes tokens that have expired, tokens whose keys were withdrawn, and
+// refusals that no longer hold. at is the time in seconds since the epoch.
 func (s *State) Sweep(at float64) {
 	s.Cache.Good.Sweep(func(t *Remembered) bool { return !s.current(t, at) })
-	s.Cache.Bad.Sweep(func(b badToken) bool { return !s.standing(b, at) })
+	s.Cache.Bad.Sweep(func(b badToken) bool { return !s.holds(b, at) })
 }

@@ -1,12 +1,10 @@
 // Package jwt verifies JSON Web Tokens (RFC 7515, RFC 7519, RFC 8725): a token in, an
-// Outcome out. It is given the time, and the keys by package jwks. It remembers a
-// verified token as long as the token can hold: until it expires, or its key is gone.
+// identity.Outcome out. The caller passes the time, and package jwks has the keys. The
+// package remembers a verified token until the token expires or its key is withdrawn.
 // It never reads a clock and makes no call.
 package jwt
 
 import (
-	"strings"
-
 	"bearerauth/filter/jose"
 	"bearerauth/filter/policy/cache"
 	"bearerauth/filter/policy/claims"
@@ -14,77 +12,53 @@ import (
 	"bearerauth/filter/policy/identity"
 	"bearerauth/filter/policy/jwks"
 	"bearerauth/filter/policy/revocation"
-	"bearerauth/filter/policy/syntax"
 	"bearerauth/filter/policy/verdict"
 )
 
-// Provider is one issuer of JWTs and what its tokens must be.
-type Provider struct {
-	index int // in Policy.providers
-	name  string
-	claims.Validator
-	jwks.Ring
-	types []string // accepted typ, lower case without application/; nil: what is no other kind of JWT
-}
-
-// issuerRule is what an issuer's name leads to. With claim, which comes from a
-// template, that claim must have that value.
-type issuerRule struct {
-	provider int // index in Policy.jwt
-	claim    int // index in Policy.claimRefs, -1: none
-	value    string
-}
-
-// Providers are all of them, by whose tokens they verify.
-type Providers struct {
-	List    []*Provider
-	Issuers map[string][]issuerRule
-	any     []*Provider // those whose tokens need no known issuer
-	// elsewhere are the issuers whose JWTs a server judges: nobody here takes them.
-	Elsewhere map[string]bool
-}
-
-// Takes reports whether some provider has tokens of this issuer.
-func (ps *Providers) Takes(issuer string) bool {
-	return len(ps.Issuers[issuer]) > 0 || len(ps.any) > 0
-}
-
-// State is what a worker knows of JWTs.
+// State is what a worker remembers of JWTs, and the memory in which it verifies the
+// next one. It serves one request at a time.
 type State struct {
-	of      *Providers
-	table   *claims.Table
-	tells   *identity.Propagation
-	keys    *jwks.States
-	revoked *revocation.State // nil: no token is ever revoked
-	Cache   *tokenCache
+	providers   *Providers
+	table       *claims.Table
+	propagation *identity.Propagation
+	keys        *jwks.State
+	revoked     *revocation.State // nil: no revocations are configured
+	Cache       *tokenCache       // exported for tests of package policy
 
 	parser jose.Parser
 	claims claims.Claims
 }
 
-func NewState(of *Providers, table *claims.Table, tells *identity.Propagation, keys *jwks.States, revoked *revocation.State, bytes int) *State {
-	return &State{of: of, table: table, tells: tells, keys: keys, revoked: revoked, Cache: newTokenCache(bytes)}
+// NewState returns a State that has verified no token yet. Without revocations,
+// revoked is nil. The verified tokens take at most so many bytes.
+func NewState(providers *Providers, table *claims.Table, propagation *identity.Propagation, keys *jwks.State, revoked *revocation.State, bytes int) *State {
+	return &State{providers: providers, table: table, propagation: propagation, keys: keys, revoked: revoked, Cache: newTokenCache(bytes)}
 }
 
-// Known is what is remembered of a token that was good, nil where that is nothing.
-func (s *State) Known(key cache.Name) *Remembered {
+// Remembered returns the memory of a token that has verified, or nil. The token may
+// have expired since, and its key may have been withdrawn: Verify checks both.
+func (s *State) Remembered(key cache.Name) *Remembered {
 	good, _ := s.Cache.Good.Get(key)
 	return good
 }
 
-// Verify verifies a token of any JWT provider, which may have been revoked since it
-// was issued.
+// Verify verifies a token, whose name in the caches is key, with the keys of its
+// provider. remembered is what Remembered returned for it.
+//
+// Only ReasonTokenValid without Wait accepts the token. An outcome with Wait may
+// change when that errand is done; it is set only if m permits the request to wait.
+// A token of no provider gets ReasonUnknownToken if it is no JWT, else
+// ReasonWrongIssuer.
 func (s *State) Verify(token string, key cache.Name, remembered *Remembered, m fetch.Moment) identity.Outcome {
-	v, good := s.verifySigned(token, key, remembered, m)
+	v, good := s.verifyUnrevoked(token, key, remembered, m)
 	if good != nil && v.Reason == verdict.ReasonTokenValid && s.revoked != nil {
-		return s.revoked.UnlessRevoked(v, good.marks, m.Now, m.How == fetch.MayWait)
+		return s.revoked.UnlessRevoked(v, good.handles, m.Now, m.How == fetch.MayWait)
 	}
 	return v
 }
 
-// verifySigned is verify without revocations. wait is set where a fetch that may
-// begin now could change the answer.
-func (s *State) verifySigned(token string, key cache.Name, remembered *Remembered, m fetch.Moment) (identity.Outcome, *Remembered) {
+// verifyUnrevoked is Verify without the check for revocations.
+func (s *State) verifyUnrevoked(token string, key cache.Name, remembered *Remembered, m fetch.Moment) (identity.Outcome, *Remembered) {
 	at := fetch.Seconds(m.Now)
 	if remembered != nil {
 		if s.current(remembered, at) {
@@ -92,18 +66,43 @@ func (s *State) verifySigned(token string, key cache.Name, remembered *Remembere
 		}
 		s.Cache.Good.Drop(key)
 	}
-	bad, known := s.lookBad(key, at)
-	// ReasonUnknownKey with keys: those were tried, and a fetch may bring another.
-	tried := known && bad.reason == verdict.ReasonUnknownKey && bad.keys != nil
-	if known && !tried {
+	bad, known := s.knownBad(key, at)
+	if known && !bad.needsNewerKey() {
 		return identity.Outcome{Reason: bad.reason}, nil
 	}
+	message, reason := s.parse(token)
+	if reason == verdict.ReasonUnknownToken {
+		// An opaque token is quick to recognize, so it is not remembered.
+		return identity.Outcome{Reason: reason}, nil
+	}
+	var chosen choice
+	if reason == verdict.ReasonTokenValid {
+		chosen, reason = s.providers.choose(&s.claims, message)
+	}
+	if reason != verdict.ReasonTokenValid {
+		return s.refuse(key, reason, nil, nil, at), nil
+	}
+	keys := s.keys.KeySet(&chosen.provider.Ring)
+	signer := jwks.Signer{KeyMayBeNewer: true}
+	if !known {
+		signer = s.keys.Signer(message, keys)
+	}
+	if signer.Key == nil {
+		return s.withoutKey(key, message, chosen.provider, keys, signer, m), nil
+	}
+	return s.judgeSigned(key, message, chosen, keys, signer.Key, at)
+}
+
+// parse parses a token and reads its claims into s.claims. The reason is
+// ReasonTokenValid, ReasonUnknownToken for a token that is no JWT, or
+// ReasonMalformedToken.
+func (s *State) parse(token string) (*jose.Message, verdict.Reason) {
 	message, err := s.parser.Parse(token)
 	if err == jose.ErrParts {
-		return identity.Outcome{Reason: verdict.ReasonUnknownToken}, nil // opaque, and quickly seen to be
+		return nil, verdict.ReasonUnknownToken
 	}
 	if err != nil {
-		return s.refuse(key, verdict.ReasonMalformedToken, nil, nil, at)
+		return nil, verdict.ReasonMalformedToken
 	}
 	c := &s.claims
 	c.Reset(s.table)
@@ -111,149 +110,66 @@ func (s *State) verifySigned(token string, key cache.Name, remembered *Remembere
 		c.Take(s.table, message.Claims[i].Name, message.Claims[i].Value)
 	}
 	if c.Malformed {
-		return s.refuse(key, verdict.ReasonMalformedToken, nil, nil, at)
+		return nil, verdict.ReasonMalformedToken
 	}
-	// Until the signature is verified, the issuer only chooses whose keys to ask.
-	provider, claim, value := s.of.provider(c, message)
-	if provider == nil {
-		return s.refuse(key, verdict.ReasonWrongIssuer, nil, nil, at)
-	}
-	if !provider.TakesKey(message) {
-		return s.refuse(key, verdict.ReasonUnknownKey, nil, nil, at)
-	}
-	if !provider.Algorithms.Has(message.Algorithm) {
-		return s.refuse(key, verdict.ReasonAlgorithm, nil, nil, at)
-	}
-	keys := s.keys.Of(&provider.Ring)
-	found := jwks.Signer{MayBeNewer: true}
-	if !tried {
-		found = s.keys.Signer(message, keys)
-	}
+	return message, verdict.ReasonTokenValid
+}
+
+// withoutKey decides over a token that no key of the set has signed: the token is
+// forged, or its key is newer than the set.
+func (s *State) withoutKey(key cache.Name, message *jose.Message, provider *Provider, keys *jose.KeySet, signer jwks.Signer, m fetch.Moment) identity.Outcome {
+	at := fetch.Seconds(m.Now)
 	switch {
-	case found.Key != nil:
-	case found.TooMany && found.Shared:
-		// The request is refused for another of its tokens. This one may be good.
-		return identity.Outcome{Reason: verdict.ReasonTooManyKeys}, nil
-	case found.TooMany:
+	case signer.TooExpensive && signer.Shared:
+		// Other tokens of this request have used up the budget. This token may be
+		// good, so its refusal is not remembered.
+		return identity.Outcome{Reason: verdict.ReasonTooManyKeys}
+	case signer.TooExpensive:
 		return s.refuse(key, verdict.ReasonTooManyKeys, provider, keys, at)
-	case found.MayBeNewer && provider.Source != nil:
-		if found.Tried {
-			s.Cache.keepBad(key, verdict.ReasonUnknownKey, provider, keys, at)
+	case signer.KeyMayBeNewer && provider.Source != nil:
+		if signer.Tried {
+			s.Cache.putBad(key, verdict.ReasonUnknownKey, provider, keys, at)
 		}
 		reason, wait := s.keys.Ask(provider.Source, message.KeyID, m.Now, m.How == fetch.MayWait)
 		v := identity.Outcome{Reason: reason}
 		if wait {
 			v.Wait = provider.Source.Errand()
 		}
-		return v, nil
-	case !found.Tried:
-		return identity.Outcome{Reason: verdict.ReasonUnknownKey}, nil
-	default:
-		// Only while this key set is in force: another key may join under the same kid.
-		return s.refuse(key, verdict.ReasonBadSignature, provider, keys, at)
+		return v
+	case !signer.Tried:
+		return identity.Outcome{Reason: verdict.ReasonUnknownKey}
 	}
+	// Remembered only while this key set is in force: a refresh may add another key
+	// under the same kid.
+	return s.refuse(key, verdict.ReasonBadSignature, provider, keys, at)
+}
+
+// judgeSigned decides over a token whose signature signer verifies, and remembers the
+// result.
+func (s *State) judgeSigned(key cache.Name, message *jose.Message, chosen choice, keys *jose.KeySet, signer *jose.Key, at float64) (identity.Outcome, *Remembered) {
+	c, provider := &s.claims, chosen.provider
 	c.Resolve(s.table)
-	if reason := provider.judge(c, message, claim, value); reason != verdict.ReasonTokenValid {
-		return s.refuse(key, reason, provider, keys, at)
+	if reason := chosen.judge(c, message); reason != verdict.ReasonTokenValid {
+		return s.refuse(key, reason, provider, keys, at), nil
 	}
-	marks, ok := s.revoked.HandlesOf(c, s.table, message, found.Key)
+	handles, ok := s.revoked.HandlesOf(c, s.table, message, signer)
 	if !ok {
-		return s.refuse(key, verdict.ReasonMalformedToken, provider, keys, at)
+		return s.refuse(key, verdict.ReasonMalformedToken, provider, keys, at), nil
 	}
-	good := &Remembered{provider: provider, key: found.Key, window: provider.Window(c), marks: marks}
-	said := s.testimony(provider, c, message)
-	s.tells.Identify(&good.Identity, &said)
+	good := &Remembered{provider: provider, key: signer, window: provider.Window(c), handles: handles}
+	source := s.source(provider, c, message)
+	s.propagation.Identify(&good.Identity, &source)
 	reason := good.window.Judge(at)
 	if reason == verdict.ReasonExpired {
-		s.Cache.keepExpired(key, good.window.Expires, provider, keys, at)
+		s.Cache.putExpired(key, good.window.Expires, provider, keys, at)
 	} else {
 		s.Cache.Good.Put(key, good)
 	}
 	return identity.Outcome{ID: &good.Identity, Reason: reason}, good
 }
 
-// refuse refuses a token, and remembers it.
-func (s *State) refuse(key cache.Name, reason verdict.Reason, provider *Provider, keys *jose.KeySet, at float64) (identity.Outcome, *Remembered) {
-	s.Cache.keepBad(key, reason, provider, keys, at)
-	return identity.Outcome{Reason: reason}, nil
-}
-
-// provider finds the provider of a token by its issuer, and where several share
-// the issuer by its audience and its key's name. No signature is tried for it.
-func (ps *Providers) provider(c *claims.Claims, m *jose.Message) (provider *Provider, claim int, value string) {
-	rules := ps.Issuers[c.Issuer]
-	if c.HasIssuer && ps.Elsewhere[c.Issuer] {
-		return nil, -1, ""
-	}
-	if !c.HasIssuer || len(rules) == 0 {
-		for _, j := range ps.any {
-			if j.TakesKey(m) {
-				return j, -1, ""
-			}
-		}
-		if len(ps.any) > 0 {
-			return ps.any[0], -1, ""
-		}
-		return nil, -1, ""
-	}
-	best, owned := rules[0], false
-	for _, r := range rules {
-		j := ps.List[r.provider]
-		if !j.TakesKey(m) {
-			continue
-		}
-		if len(rules) == 1 || j.TakesAudience(c.Audience) {
-			best = r
-			break
-		}
-		if !owned {
-			best, owned = r, true
-		}
-	}
-	return ps.List[best.provider], best.claim, best.value
-}
-
-// judge checks what depends on neither time nor keys, after the signature.
-func (j *Provider) judge(c *claims.Claims, m *jose.Message, claim int, value string) verdict.Reason {
-	if !j.takesType(m) {
-		return verdict.ReasonWrongType
-	}
-	if reason := j.JudgeClaims(c); reason != verdict.ReasonTokenValid {
-		return reason
-	}
-	if claim >= 0 && !claims.HasClaim(c.Values[claim], value) {
-		return verdict.ReasonWrongIssuer
-	}
-	return verdict.ReasonTokenValid
-}
-
-func (j *Provider) takesType(m *jose.Message) bool {
-	if j.types == nil {
-		if !m.HasType {
-			return true
-		}
-		if m.Type == "JWT" || m.Type == "at+jwt" {
-			return true
-		}
-		// Another kind of JWT must not pass for an access token (RFC 8725 section 3.12),
-		// not with a parameter behind its type either.
-		typ, _, _ := strings.Cut(MediaType(m.Type), ";")
-		typ = strings.TrimSpace(typ)
-		return typ == "at+jwt" || !strings.HasSuffix(typ, "+jwt")
-	}
-	return m.HasType && syntax.Contains(j.types, MediaType(m.Type))
-}
-
-// MediaType compares as RFC 7515 section 4.1.9 has it: in any case, with or
-// without application/.
-func MediaType(s string) string {
-	return strings.TrimPrefix(strings.ToLower(s), "application/")
-}
-
-// testimony is what a verified JWT says.
-func (s *State) testimony(j *Provider, c *claims.Claims, m *jose.Message) identity.Source {
-	t := identity.Source{Provider: j.index, Name: j.name, Subject: c.Subject, Values: c.Values, Scopes: j.Scopes}
-	t.ClientID = s.tells.ClientIDOf(c)
-	_, t.Payload, _ = strings.Cut(m.Signed, ".")
-	return t
+// refuse refuses a token, and remembers why. With keys, the memory ends with them.
+func (s *State) refuse(key cache.Name, reason verdict.Reason, provider *Provider, keys *jose.KeySet, at float64) identity.Outcome {
+	s.Cache.putBad(key, reason, provider, keys, at)
+	return identity.Outcome{Reason: reason}
 }

@@ -13,8 +13,9 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Read reads which tokens end before they expire, and where more of
-// them are listed. It comes after the providers.
+// Read reads the member revocations, nil without one. someJWTs reports whether a
+// provider verifies JWTs, and takes whether a provider accepts tokens of an issuer: the
+// providers must have been read. Problems go to o.
 func Read(o *config.Object, t *claims.Table, someJWTs bool, takes func(issuer string) bool) *Revocations {
 	n := o.Get("revocations")
 	if n == nil {
@@ -24,7 +25,7 @@ func Read(o *config.Object, t *claims.Table, someJWTs bool, takes func(issuer st
 	if c == nil {
 		return nil
 	}
-	r := &Revocations{jti: t.Index("jti")}
+	r := &Revocations{jtiClaim: t.Index("jti")}
 	r.readInline(c, takes)
 	c.Checked("uri", "", func(s string) (why string) {
 		r.Source, why = config.ParseURI(s)
@@ -34,7 +35,7 @@ func Read(o *config.Object, t *claims.Table, someJWTs bool, takes func(issuer st
 	r.timeout = c.Duration("timeout", 5*time.Second, 10*time.Millisecond, time.Minute)
 	r.refresh = c.Duration("refresh", 30*time.Second, time.Second, 24*time.Hour)
 	r.maxStale = c.Duration("max_stale", max(time.Hour, r.refresh), time.Second, 30*24*time.Hour)
-	r.passStale = c.Boolean("insecure_pass_when_stale", false)
+	r.passWhenStale = c.Boolean("insecure_pass_when_stale", false)
 	r.requireJTI = c.Boolean("require_jti", false)
 	if c.Has("uri") {
 		if !c.Has("cluster") {
@@ -69,15 +70,15 @@ func (r *Revocations) readInline(o *config.Object, takes func(issuer string) boo
 	var reader jose.Reader
 	before := len(o.Problems.List)
 	for _, item := range items {
-		// By the code that reads them from the network.
-		e, member, why := readRevocation(&reader, item.AppendJSON(nil))
+		// The same code reads a fetched list.
+		e, member, why := readEntry(&reader, item.AppendJSON(nil))
 		switch {
 		case why != "" && config.IsMemberName(member):
 			o.Problems.Add(config.JoinPath(item.Path, member), why)
 		case why != "":
 			o.Problems.Add(item.Path, why)
-		case before == 0 && e.by != byKeyOfAll && !takes(e.issuer):
-			// Without a slash too many it would have ended somebody's token.
+		case before == 0 && e.kind != byKeyOfAnyIssuer && !takes(e.issuer):
+			// The entry would have no effect, and the token that it means would pass.
 			o.Problems.Add(config.JoinPath(item.Path, "iss"), "no provider takes tokens of this issuer, got "+config.Quote(e.issuer))
 		default:
 			r.entries = append(r.entries, e)
@@ -85,9 +86,9 @@ func (r *Revocations) readInline(o *config.Object, takes func(issuer string) boo
 	}
 }
 
-// readRevocation reads one entry, and returns what is wrong with which member.
-// The entry borrows from item.
-func readRevocation(r *jose.Reader, item jose.Value) (e revocation, member, why string) {
+// readEntry reads an entry, or returns the problem and the member that has it. The entry
+// borrows from item.
+func readEntry(r *jose.Reader, item jose.Value) (e entry, member, why string) {
 	if item.Kind() != '{' {
 		return e, "", "want an object"
 	}
@@ -103,7 +104,7 @@ func readRevocation(r *jose.Reader, item jose.Value) (e revocation, member, why 
 		switch name {
 		case "issued_before":
 			var ok bool
-			if e.before, ok = revocationTime(m.Value); !ok {
+			if e.before, ok = readTime(m.Value); !ok {
 				return e, name, "want a time such as 2030-01-31T00:00:00Z, or seconds since 1970, until the year 9999"
 			}
 			has.before = true
@@ -124,33 +125,32 @@ func readRevocation(r *jose.Reader, item jose.Value) (e revocation, member, why 
 		e.name = syntax.Borrow(text)
 		switch name {
 		case "jti":
-			e.by = byJTI
+			e.kind = byJTI
 		case "sub":
-			e.by = bySubject
+			e.kind = bySubject
 		case "kid":
-			e.by = byKey
+			e.kind = byKey
 		}
 	}
 	switch {
 	case names != 1:
 		return e, "", "want exactly one of jti, sub and kid"
-	case e.by == byKey && !has.iss:
-		e.by = byKeyOfAll
+	case e.kind == byKey && !has.iss:
+		e.kind = byKeyOfAnyIssuer
 	case !has.iss:
 		return e, "iss", "want it, too: a jti or sub is one issuer's own, only a kid can do without"
 	}
-	if has.before != (e.by == bySubject) {
+	if has.before != (e.kind == bySubject) {
 		return e, "issued_before", "want it with sub, and only with sub: tokens that were issued earlier are revoked"
 	}
 	return e, "", ""
 }
 
-// revocationTime reads RFC 3339 or RFC 7519's NumericDate.
-func revocationTime(v jose.Value) (float64, bool) {
+// readTime reads a time of RFC 3339 or a NumericDate of RFC 7519.
+func readTime(v jose.Value) (float64, bool) {
 	text, ok := v.Text()
 	if !ok {
-		var c claims.Claims
-		date := c.Date(v)
+		date := claims.ReadNumericDate(v)
 		return date.Seconds, date.Set
 	}
 	t, err := time.Parse(time.RFC3339, string(text))

@@ -12,142 +12,150 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// State is what is known of revocations.
+// State is what a worker knows of revocations. It serves one request at a time. A nil
+// State revokes no token.
 type State struct {
-	of       *Revocations
-	key      cache.Key
-	List     denyList  // the entries of the configuration and of the newest good list
-	etag     string    // of that list
-	started  time.Time // when the fetch that is in flight began
-	asked    string    // the ETag that it shows
-	jitter   *fetch.Jitter
-	learned  time.Time // when the newest answer that confirmed it was asked for; zero: none has come
-	next     time.Time // when to fetch again
-	backoff  time.Duration
-	inFlight bool
-	wanted   bool      // somebody waits for a fetch that has not begun
-	failed   bool      // the newest fetch failed
-	logged   time.Time // when a failure was logged last
+	config        *Revocations
+	key           cache.Key // of the hashes
+	List          denyList  // the entries of the configuration and of the newest good list
+	etag          string    // of that list
+	started       time.Time // when the fetch in flight began
+	sentETag      string    // the If-None-Match of the fetch in flight
+	jitter        *fetch.Jitter
+	confirmed     time.Time // when the newest fetch that confirmed the list began; zero: none did
+	next          time.Time // when to fetch again
+	backoff       time.Duration
+	inFlight      bool
+	requested     bool      // a request waits for a fetch that has not begun
+	failed        bool      // the newest fetch failed
+	failureLogged time.Time // when a failure was logged last
 
 	reader  jose.Reader // of single entries
 	scratch []byte
 }
 
-// MaxRevocations bounds the memory of a list whose entries are short.
+// MaxRevocations is the greatest number of entries in a list. It bounds the memory of a
+// list of short entries, which the size of a response does not.
 const MaxRevocations = 32768
 
-func NewState(of *Revocations, key cache.Key, j *fetch.Jitter) *State {
-	if of == nil {
+// NewState returns a State with the entries of the configuration, and without the list
+// to fetch. It is nil if r is nil. key is the VM's secret key.
+func NewState(r *Revocations, key cache.Key, j *fetch.Jitter) *State {
+	if r == nil {
 		return nil
 	}
-	st := &State{of: of, key: key, jitter: j}
+	st := &State{config: r, key: key, jitter: j}
 	st.List = st.inline()
 	return st
 }
 
-// inline is a list of the entries in the configuration, with room for as many
-// more as there are now.
+// inline returns a list of the entries in the configuration. Its capacity is that of the
+// list in force, which a new list is like.
 func (st *State) inline() denyList {
-	list := make(denyList, max(len(st.List), len(st.of.entries)))
-	for i := range st.of.entries {
-		e := &st.of.entries[i]
-		list.add(st.name(e.by, e.issuer, e.name), e.before)
+	list := make(denyList, max(len(st.List), len(st.config.entries)))
+	for i := range st.config.entries {
+		e := &st.config.entries[i]
+		list.add(st.hash(e.kind, e.issuer, e.name), e.before)
 	}
 	return list
 }
 
-func (st *State) source() bool { return st.of.Source.Set() }
+// fetches reports whether a list is fetched.
+func (st *State) fetches() bool { return st.config.Source.Set() }
 
+// current reports whether the list in force is younger than max_stale.
 func (st *State) current(now time.Time) bool {
-	// Once the clock has been set back, nobody knows how old the list is.
-	age := now.Sub(st.learned)
-	return !st.learned.IsZero() && age < st.of.maxStale && age > -st.longest()
+	// After the clock was set back, the age of the list is unknown.
+	age := now.Sub(st.confirmed)
+	return !st.confirmed.IsZero() && age < st.config.maxStale && age > -st.longestDelay()
 }
 
-// longest is how far ahead a fetch is planned at most.
-func (st *State) longest() time.Duration { return max(st.of.refresh, fetch.FirstBackoff) }
+// longestDelay bounds how far ahead a fetch is planned.
+func (st *State) longestDelay() time.Duration { return max(st.config.refresh, fetch.FirstBackoff) }
 
-// unknown decides over a good token that nobody can say is not revoked.
-func (st *State) unknown(v identity.Outcome, now time.Time, mayWait bool) identity.Outcome {
-	// Whoever may pass unchecked waits for the first list only, not for each
-	// attempt of an outage.
-	patient := mayWait && !(st.of.passStale && (st.failed || !st.learned.IsZero()))
+// withoutList decides over a good token while no current list is in force.
+func (st *State) withoutList(v identity.Outcome, now time.Time, mayWait bool) identity.Outcome {
+	// With insecure_pass_when_stale a request waits for the first list only, not for
+	// each attempt during an outage.
+	patient := mayWait && !(st.config.passWhenStale && (st.failed || !st.confirmed.IsZero()))
 	if patient && (st.inFlight || !st.failed || !now.Before(st.next)) {
-		st.wanted = !st.inFlight
-		return identity.Outcome{Reason: verdict.ReasonRevocationsUnavailable, Wait: st.of.errand()}
+		st.requested = !st.inFlight
+		return identity.Outcome{Reason: verdict.ReasonRevocationsUnavailable, Wait: st.config.errand()}
 	}
-	if st.of.passStale {
+	if st.config.passWhenStale {
 		v.Unchecked = true
 		return v
 	}
 	return identity.Outcome{Reason: verdict.ReasonRevocationsUnavailable}
 }
 
-// Due appends the fetch of the list, if it is time for it.
+// Due appends the fetch of the list if it must begin now. The caller must make it, and
+// pass the answer to Learn.
 func (st *State) Due(calls []fetch.Call, now time.Time) []fetch.Call {
-	if st == nil || !st.source() || st.inFlight || !st.wanted && now.Before(st.next) && st.next.Sub(now) <= st.longest() {
+	if st == nil || !st.fetches() || st.inFlight || !st.requested && now.Before(st.next) && st.next.Sub(now) <= st.longestDelay() {
 		return calls
 	}
-	st.inFlight, st.wanted, st.started, st.asked = true, false, now, st.etag
+	st.inFlight, st.requested, st.started, st.sentETag = true, false, now, st.etag
 	headers := [][2]string{{"accept", "application/json"}}
 	if st.etag != "" {
 		headers = append(headers, [2]string{"if-none-match", st.etag})
 	}
-	e := st.of.Source
+	e := st.config.Source
 	return append(calls, fetch.Call{
 		Cluster: e.Cluster, Method: "GET", Scheme: e.Scheme, Authority: e.Authority, Path: e.Path,
-		Headers: headers, Timeout: st.of.timeout, For: *st.of.errand(),
+		Headers: headers, Timeout: st.config.timeout, For: *st.config.errand(),
 	})
 }
 
-// Learn takes the answer to a fetch. Only a whole and valid list replaces one.
+// Learn takes the answer to the call of Due, success or not. Only a list without any
+// error replaces the list in force.
 func (st *State) Learn(now time.Time, a fetch.Answer) fetch.Learned {
-	learned := fetch.Learned{For: *st.of.errand(), Settled: true}
+	learned := fetch.Learned{For: *st.config.errand(), Settled: true}
 	st.inFlight = false
 	if learned.Failure = st.take(a); learned.Failure != "" {
-		// A short refresh fails often: one line a minute is enough.
-		if learned.Log = !st.failed || now.Sub(st.logged) >= time.Minute; learned.Log {
-			st.logged = now
+		// With a short refresh failures are frequent: one line a minute is enough.
+		if learned.Log = !st.failed || now.Sub(st.failureLogged) >= time.Minute; learned.Log {
+			st.failureLogged = now
 		}
 		st.failed = true
 		most := fetch.ColdBackoff
 		if st.current(now) {
 			most = fetch.LastBackoff
 		}
-		// A server that is down need not be asked less often than one that is up.
-		st.backoff = min(max(2*st.backoff, fetch.FirstBackoff), most, st.longest())
+		// The delay after a failure never exceeds the delay after a success.
+		st.backoff = min(max(2*st.backoff, fetch.FirstBackoff), most, st.longestDelay())
 		st.next = now.Add(st.backoff - st.jitter.Below(st.backoff/2))
 		return learned
 	}
 	st.failed, st.backoff = false, 0
-	// A cache on the way may have had it for a while.
-	st.learned = st.started.Add(-age(a.Headers))
-	learned.Revocations = st.learned
-	// Well before it is too old, and not all workers at once.
-	delay := min(st.of.refresh, st.of.maxStale/4*3)
+	// The list may have been in an HTTP cache.
+	st.confirmed = st.started.Add(-age(a.Headers))
+	learned.Revocations = st.confirmed
+	// Fetch well before the list is too old, and spread the workers.
+	delay := min(st.config.refresh, st.config.maxStale/4*3)
 	st.next = now.Add(delay - st.jitter.Below(delay/4))
 	return learned
 }
 
-// take returns what was wrong with an answer.
+// take puts the list of an answer in force, or returns the problem.
 func (st *State) take(a fetch.Answer) string {
-	if a.OK && st.asked != "" && fetch.HeaderValue(a.Headers, ":status") == "304" {
+	if a.OK && st.sentETag != "" && fetch.HeaderValue(a.Headers, ":status") == "304" {
 		return ""
 	}
 	if why := fetch.BadAnswer(a); why != "" {
 		return why
 	}
-	list, why := st.Read(a.Body)
+	list, why := st.read(a.Body)
 	if why != "" {
 		return why
 	}
-	st.List, st.etag = list, EntityTag(a.Headers)
+	st.List, st.etag = list, entityTag(a.Headers)
 	return ""
 }
 
-// Read reads {"revoked": […]}, strictly: a name that is misspelt would be a
-// token that passes.
-func (st *State) Read(document []byte) (denyList, string) {
+// read reads a list, {"revoked": […]}. Every unknown member is an error: with a misspelt
+// name, a revoked token would pass.
+func (st *State) read(document []byte) (denyList, string) {
 	var r jose.Reader
 	members, err := r.Object(document)
 	if err != nil {
@@ -162,16 +170,16 @@ func (st *State) Read(document []byte) (denyList, string) {
 			why = "want at most " + strconv.Itoa(MaxRevocations) + " entries"
 			return false
 		}
-		e, member, wrong := readRevocation(&st.reader, item)
+		e, member, wrong := readEntry(&st.reader, item)
 		if wrong != "" {
 			at := "revoked[" + strconv.Itoa(i) + "]"
-			if config.IsMemberName(member) { // it ends up in the log
+			if config.IsMemberName(member) { // the log shows it
 				at = config.JoinPath(at, member)
 			}
 			why = at + ": " + wrong
 			return false
 		}
-		list.add(st.name(e.by, e.issuer, e.name), e.before)
+		list.add(st.hash(e.kind, e.issuer, e.name), e.before)
 		i++
 		return true
 	})
@@ -181,9 +189,9 @@ func (st *State) Read(document []byte) (denyList, string) {
 	return list, ""
 }
 
-// EntityTag is the ETag of an answer (RFC 9110 section 8.8.3), in memory of its
-// own; "" where there is none that could be sent back.
-func EntityTag(headers [][2]string) string {
+// entityTag returns a copy of the ETag of an answer (RFC 9110 section 8.8.3), "" if there
+// is none or it is invalid.
+func entityTag(headers [][2]string) string {
 	tag := fetch.HeaderValue(headers, "etag")
 	opaque := tag
 	if len(tag) > 2 && tag[:2] == "W/" {
@@ -200,7 +208,7 @@ func EntityTag(headers [][2]string) string {
 	return string([]byte(tag))
 }
 
-// age is how long an answer lay in caches (RFC 9111 section 5.1).
+// age returns how long an answer was in HTTP caches (RFC 9111 section 5.1).
 func age(headers [][2]string) time.Duration {
 	seconds, err := strconv.ParseUint(fetch.HeaderValue(headers, "age"), 10, 31)
 	if err != nil {

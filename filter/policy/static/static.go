@@ -1,5 +1,6 @@
-// Package static verifies tokens that the configuration lists by their SHA-256
-// digests. It compares digests only, so that a timing tells nothing about a token.
+// Package static verifies tokens that the configuration lists by their SHA-256 digests.
+// It compares digests only, so that the time of a comparison reveals nothing about a
+// token.
 package static
 
 import (
@@ -21,41 +22,42 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// Token is one configured token: its digest, never the token.
-type Token struct {
+// token is a configured token. It has the digest only, never the token.
+type token struct {
 	digest    [sha256.Size]byte
-	Identity  *identity.Identity
+	identity  *identity.Identity
 	notBefore time.Time // zero: no bound
 	expires   time.Time // zero: no bound
-	next      int32     // the next token with the same first eight octets, -1: none
+	next      int32     // index of the next token with the same prefix; -1: none
 }
 
-// Tokens finds a token among any number of them in the same time.
+// Tokens are the tokens of all providers of type "static". The zero value has none.
 //
-// The look-up goes by the first eight octets of the token's SHA-256 through a
-// map that hashes with a random seed, and compares the whole digest in constant
-// time after it. What its timing can tell is whether eight octets of a digest
-// are in the table, and to choose those a client would have to invert SHA-256.
+// The time to find a token does not depend on their number. A map leads from the first
+// eight bytes of a digest to the tokens with this prefix, and the full digest is compared
+// in constant time after that. The time can reveal whether a prefix is in the map. To use
+// that, a client would have to invert SHA-256.
 type Tokens struct {
-	byPrefix map[uint64]int32
-	Tokens   []Token
-	paths    []string // where each stands in the configuration
-	claims   []staticClaims
+	byPrefix map[uint64]int32 // index in list
+	list     []token
+	paths    []string      // of each token in the configuration
+	sources  []tokenSource // of each token, until Identify
 }
 
-// Digester computes digests without a new hash, and so an allocation, for each.
+// Digester computes digests with a single hash, so that a digest needs no allocation. The
+// zero value is ready for use.
 type Digester struct {
 	hash   hash.Hash
 	digest [sha256.Size]byte
 }
 
-// Of is the SHA-256 of text, good until the next call.
-func (d *Digester) Of(text string) *[sha256.Size]byte {
+// Sum returns the SHA-256 of a text. The result is valid until the next call.
+func (d *Digester) Sum(text string) *[sha256.Size]byte {
 	if d.hash == nil {
 		d.hash = sha256.New()
 	}
 	d.hash.Reset()
-	// The hash does not keep or change its input, so the copy is saved.
+	// The hash neither keeps nor changes its input, so no copy is needed.
 	d.hash.Write(unsafe.Slice(unsafe.StringData(text), len(text)))
 	d.hash.Sum(d.digest[:0])
 	return &d.digest
@@ -63,58 +65,63 @@ func (d *Digester) Of(text string) *[sha256.Size]byte {
 
 func digestPrefix(d *[sha256.Size]byte) uint64 { return binary.LittleEndian.Uint64(d[:8]) }
 
-// add returns the path of the token that has the same digest already, or "".
-func (s *Tokens) add(t Token, path string) (duplicate string) {
-	if s.byPrefix == nil {
-		s.byPrefix = map[uint64]int32{}
+// add adds a token, unless another token has the same digest: then it returns the path
+// of that one.
+func (ts *Tokens) add(t token, path string) (duplicate string) {
+	if ts.byPrefix == nil {
+		ts.byPrefix = map[uint64]int32{}
 	}
-	if i := s.find(&t.digest); i >= 0 {
-		return s.paths[i]
+	if i := ts.index(&t.digest); i >= 0 {
+		return ts.paths[i]
 	}
 	key := digestPrefix(&t.digest)
 	t.next = -1
-	if first, ok := s.byPrefix[key]; ok {
+	if first, ok := ts.byPrefix[key]; ok {
 		t.next = first
 	}
-	s.byPrefix[key] = int32(len(s.Tokens))
-	s.Tokens = append(s.Tokens, t)
-	s.paths = append(s.paths, path)
+	ts.byPrefix[key] = int32(len(ts.list))
+	ts.list = append(ts.list, t)
+	ts.paths = append(ts.paths, path)
 	return ""
 }
 
-// find returns the index of the token with this digest, or -1.
-func (s *Tokens) find(digest *[sha256.Size]byte) int {
-	i, ok := s.byPrefix[digestPrefix(digest)]
+// index returns the index of the token with this digest, or -1.
+func (ts *Tokens) index(digest *[sha256.Size]byte) int {
+	i, ok := ts.byPrefix[digestPrefix(digest)]
 	if !ok {
 		return -1
 	}
-	for ; i >= 0; i = s.Tokens[i].next {
-		if subtle.ConstantTimeCompare(s.Tokens[i].digest[:], digest[:]) == 1 {
+	for ; i >= 0; i = ts.list[i].next {
+		if subtle.ConstantTimeCompare(ts.list[i].digest[:], digest[:]) == 1 {
 			return int(i)
 		}
 	}
 	return -1
 }
 
-// Verify returns the entry of the token with this digest, or nil and why it is
-// refused.
-func (s *Tokens) Verify(digest *[sha256.Size]byte, now time.Time) (*Token, verdict.Reason) {
-	i := s.find(digest)
+// Empty reports whether no static token is configured.
+func (ts *Tokens) Empty() bool { return len(ts.list) == 0 }
+
+// Verify returns the identity of the token with this digest and ReasonTokenValid, or nil
+// and ReasonUnknownToken, ReasonNotYetValid or ReasonExpired.
+func (ts *Tokens) Verify(digest *[sha256.Size]byte, now time.Time) (*identity.Identity, verdict.Reason) {
+	i := ts.index(digest)
 	if i < 0 {
 		return nil, verdict.ReasonUnknownToken
 	}
-	t := &s.Tokens[i]
+	t := &ts.list[i]
 	if !t.notBefore.IsZero() && now.Before(t.notBefore) {
 		return nil, verdict.ReasonNotYetValid
 	}
 	if !t.expires.IsZero() && !now.Before(t.expires) {
 		return nil, verdict.ReasonExpired
 	}
-	return t, verdict.ReasonTokenValid
+	return t.identity, verdict.ReasonTokenValid
 }
 
-// Read reads a provider of type "static" into the table.
-func (s *Tokens) Read(o *config.Object, provider int, name string) {
+// Read reads a provider of type "static" and adds its tokens. provider is its place among
+// the providers of all types. Problems go to o.
+func (ts *Tokens) Read(o *config.Object, provider int, name string) {
 	items := o.Array("tokens")
 	if !o.Has("tokens") {
 		o.Problems.Add(o.At("tokens"), "want an array of tokens")
@@ -125,12 +132,12 @@ func (s *Tokens) Read(o *config.Object, provider int, name string) {
 			continue
 		}
 		t.Secretive = true
-		token := Token{}
+		token := token{}
 		digest := t.Checked("sha256", "", wantDigest)
 		if !t.Has("sha256") {
 			t.Wrong("sha256", "want the SHA-256 of the token as 64 lower-case hex digits")
 		}
-		token.Identity = s.readClaims(t, provider, name)
+		token.identity = ts.readClaims(t, provider, name)
 		token.notBefore = t.Time("not_before")
 		token.expires = t.Time("expires")
 		if !token.notBefore.IsZero() && !token.expires.IsZero() && !token.notBefore.Before(token.expires) {
@@ -141,15 +148,16 @@ func (s *Tokens) Read(o *config.Object, provider int, name string) {
 			continue
 		}
 		decodeDigest(&token.digest, digest)
-		if other := s.add(token, t.At("sha256")); other != "" {
+		if other := ts.add(token, t.At("sha256")); other != "" {
 			t.Wrong("sha256", "duplicate token: the same digest is at "+other)
 		}
 	}
 	o.Done()
 }
 
-// staticClaims is what a static token says, kept until it is known what rules ask.
-type staticClaims struct {
+// tokenSource has the configured claims of a token. It is kept until the rules are read:
+// then it is known which of them the identity needs.
+type tokenSource struct {
 	identity                 *identity.Identity
 	provider                 int
 	name                     string
@@ -157,8 +165,8 @@ type staticClaims struct {
 	attributes               map[string]string
 }
 
-func (s *Tokens) readClaims(t *config.Object, provider int, name string) *identity.Identity {
-	c := staticClaims{
+func (ts *Tokens) readClaims(t *config.Object, provider int, name string) *identity.Identity {
+	c := tokenSource{
 		identity:   &identity.Identity{},
 		provider:   provider,
 		name:       name,
@@ -167,32 +175,24 @@ func (s *Tokens) readClaims(t *config.Object, provider int, name string) *identi
 		clientID:   t.Checked("client_id", "", config.WantHeaderText),
 		attributes: readAttributes(t),
 	}
-	s.claims = append(s.claims, c)
+	ts.sources = append(ts.sources, c)
 	return c.identity
 }
 
-// Identify makes the identities of all static tokens. Their attributes are
-// what a JWT's claims are, strings at the top of a payload.
-func (s *Tokens) Identify(tells *identity.Propagation, table *claims.Table) {
+// Identify fills the identities of all tokens. Call it once, after the rules were read.
+// The attributes of a token count as top-level claims of a JWT, with strings as values.
+func (ts *Tokens) Identify(propagation *identity.Propagation, table *claims.Table) {
 	scope := []claims.ScopeClaim{{Claim: table.Index("scope")}}
-	tops := make([]jose.Value, len(table.Names))
-	values := make([]jose.Value, len(table.Refs))
-	for i := range s.claims {
-		c := &s.claims[i]
-		for i, name := range table.Names {
-			tops[i] = c.value(name)
-		}
-		for i := range table.Refs {
-			values[i] = table.Refs[i].In(tops)
-		}
-		tells.Identify(c.identity, &identity.Source{
-			Provider: c.provider, Name: c.name, Subject: c.subject, ClientID: c.clientID, Values: values, Scopes: scope,
+	for i := range ts.sources {
+		c := &ts.sources[i]
+		propagation.Identify(c.identity, &identity.Source{
+			Provider: c.provider, ProviderName: c.name, Subject: c.subject, ClientID: c.clientID, Values: table.Values(c.value), Scopes: scope,
 		})
 	}
-	s.claims = nil
+	ts.sources = nil
 }
 
-func (c *staticClaims) value(name string) jose.Value {
+func (c *tokenSource) value(name string) jose.Value {
 	text := c.attributes[name]
 	switch name {
 	case "sub":
@@ -244,7 +244,7 @@ func wantDigest(s string) string {
 	return ""
 }
 
-// emptyDigest is what `printf %s "$UNSET" | sha256sum` gives.
+// emptyDigest is the output of `printf %s "$UNSET" | sha256sum`.
 const emptyDigest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 func decodeDigest(dst *[sha256.Size]byte, s string) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"bearerauth/filter/policy/identity"
 	"bearerauth/filter/policy/verdict"
 )
 
@@ -21,10 +22,10 @@ func TestStaticTokensValidity(t *testing.T) {
 	}
 	var s Tokens
 	var d Digester
-	add := func(token string, notBefore, expires time.Time) {
-		entry := Token{notBefore: notBefore, expires: expires}
-		decodeDigest(&entry.digest, digestText(token))
-		if s.add(entry, token) != "" {
+	add := func(text string, notBefore, expires time.Time) {
+		entry := token{identity: &identity.Identity{}, notBefore: notBefore, expires: expires}
+		decodeDigest(&entry.digest, digestText(text))
+		if s.add(entry, text) != "" {
 			t.Fatal("duplicate")
 		}
 	}
@@ -46,7 +47,7 @@ func TestStaticTokensValidity(t *testing.T) {
 		// The digest in the configuration is no credential.
 		{digestText("always"), "2030-01-15T00:00:00Z", verdict.ReasonUnknownToken},
 	} {
-		entry, got := s.Verify(d.Of(c.token), at(c.now))
+		entry, got := s.Verify(d.Sum(c.token), at(c.now))
 		if got != c.want || (entry != nil) != (c.want == verdict.ReasonTokenValid) {
 			t.Errorf("%q at %s: got %s, want %s", c.token, c.now, got, c.want)
 		}
@@ -58,7 +59,7 @@ func TestStaticTokensSamePrefix(t *testing.T) {
 	t.Parallel()
 	var s Tokens
 	for i := range byte(3) {
-		var entry Token
+		var entry token
 		entry.digest[31] = i
 		if other := s.add(entry, strconv.Itoa(int(i))); other != "" {
 			t.Fatalf("%d is a duplicate of %s", i, other)
@@ -66,14 +67,14 @@ func TestStaticTokensSamePrefix(t *testing.T) {
 	}
 	for i := range byte(3) {
 		digest := [32]byte{31: i}
-		if got := s.find(&digest); got != int(i) {
+		if got := s.index(&digest); got != int(i) {
 			t.Errorf("found %d, want %d", got, i)
 		}
 	}
-	if got := s.find(&[32]byte{31: 3}); got != -1 {
+	if got := s.index(&[32]byte{31: 3}); got != -1 {
 		t.Errorf("found %d for a digest that is not there", got)
 	}
-	if other := s.add(Token{digest: [32]byte{31: 1}}, "again"); other != "1" {
+	if other := s.add(token{digest: [32]byte{31: 1}}, "again"); other != "1" {
 		t.Errorf("duplicate of %q, want 1", other)
 	}
 }
@@ -82,7 +83,7 @@ func BenchmarkStaticVerify(b *testing.B) {
 	for _, n := range []int{10, 10_000} {
 		var s Tokens
 		for i := range n {
-			var entry Token
+			var entry token
 			decodeDigest(&entry.digest, digestText("token-"+strconv.Itoa(i)))
 			s.add(entry, "")
 		}
@@ -91,7 +92,7 @@ func BenchmarkStaticVerify(b *testing.B) {
 			b.ReportAllocs()
 			var d Digester
 			for b.Loop() {
-				if entry, _ := s.Verify(d.Of(token), time.Time{}); entry == nil {
+				if entry, _ := s.Verify(d.Sum(token), time.Time{}); entry == nil {
 					b.Fatal("refused")
 				}
 			}
