@@ -18,19 +18,19 @@ func apply(id uint32, s stream, v verdict.Verdict) action {
 	}
 	if refusal != nil {
 		// Who it was is for the access log only: the refusal stands without it.
-		_ = tell(refusal.Identity)
+		_ = publishIdentity(refusal.Identity)
 		return deny(id, s, refusal)
 	}
 	if local != nil {
 		return answered(id, s, local.Reason, reply(local.Reason, local.Status, local.Headers, local.Body, -1))
 	}
-	if !tell(allow.Identity) || !publish(allow.State) || !change(allow) {
+	if !publishIdentity(allow.Identity) || !publish(allow.State) || !change(allow) {
 		s.plugin.redact()
 		return fail(id, s)
 	}
 	s.plugin.metrics.count(allow.Reason)
 	if allow.Unchecked {
-		s.plugin.metrics.revocations.passed++
+		s.plugin.metrics.revocations.pendingUnchecked++
 	}
 	if allow.Shadowed != nil {
 		s.plugin.shadow(allow)
@@ -72,7 +72,7 @@ func (p *plugin) shadow(a *verdict.Allow) {
 	}
 }
 
-func tell(id *verdict.Identity) bool { return id == nil || publish(id.State) }
+func publishIdentity(id *verdict.Identity) bool { return id == nil || publish(id.State) }
 
 // publish makes filter state: the property bearerauth.sub becomes
 // wasm.bearerauth.sub. Each name is one path element: the host joins several

@@ -12,7 +12,7 @@ func guard(_ string, id uint32, s stream, run func(uint32, stream) action) actio
 }
 
 // collected is what was in use after the last collection.
-var collected uint64
+var inUseAfterCollection uint64
 
 // tidy collects garbage before much of the free memory has been used. TinyGo moves
 // nothing: what survives lies scattered over all that was used since the last
@@ -21,7 +21,7 @@ var collected uint64
 func tidy() {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	if m.HeapInuse < collected+(m.HeapSys-collected)/4 {
+	if m.HeapInuse < inUseAfterCollection+(m.HeapSys-inUseAfterCollection)/4 {
 		return
 	}
 	collect()
@@ -33,5 +33,5 @@ func collect() {
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&m)
-	collected = m.HeapInuse
+	inUseAfterCollection = m.HeapInuse
 }

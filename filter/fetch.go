@@ -20,7 +20,7 @@ func (p *plugin) fetch(at time.Time) {
 		p.due = p.due[1:]
 		p.begin(call)
 	}
-	p.hurry()
+	p.tickSooner()
 }
 
 func (p *plugin) begin(call fetch.Call) {
@@ -106,7 +106,7 @@ func (p *plugin) followLookup(call fetch.Call, learned fetch.Learned) {
 		return
 	}
 	text := "introspection by provider " + call.Provider + ": " + learned.Failure
-	if learned.Mistake {
+	if learned.Misconfigured {
 		sdk.LogError(text)
 	} else {
 		sdk.LogWarn(text)

@@ -87,7 +87,7 @@ var (
 	bufferUsed uint32
 	borrowing  bool
 
-	pairs      = make([][2]string, 0, 64)
+	headerPairs      = make([][2]string, 0, 64)
 	replyPairs []byte
 
 	// Out parameters: on the stack they would escape to the heap at each call.
@@ -116,8 +116,8 @@ func getPairs(mapType int32) ([][2]string, bool) {
 		return nil, false
 	}
 	var ok bool
-	pairs, ok = decodePairs(pairs, unsafe.Slice((*byte)(outData), outSize))
-	return pairs, ok
+	headerPairs, ok = decodePairs(headerPairs, unsafe.Slice((*byte)(outData), outSize))
+	return headerPairs, ok
 }
 
 // credentialHeaders reads the two headers that policy.Quick looks at. Envoy joins

@@ -14,14 +14,14 @@ type metrics struct {
 	pending     [verdict.NumReasons]uint64
 	fetches     results // of keys
 	lookups     results // introspections
-	shadows     map[shadowed]*shadowCounter
+	shadows     map[shadowKey]*shadowCounter
 	revocations revocationMetrics
 	defined     bool
 }
 
 // shadowed is what a rule in shadow would have refused, and why: closed sets
 // both, but so many pairs of them that each is defined when it first occurs.
-type shadowed struct {
+type shadowKey struct {
 	rule   string
 	reason verdict.Reason
 }
@@ -81,11 +81,11 @@ func (m *metrics) count(reason verdict.Reason) {
 }
 
 func (m *metrics) countShadow(rule string, reason verdict.Reason) {
-	at := shadowed{rule, reason}
+	at := shadowKey{rule, reason}
 	c := m.shadows[at]
 	if c == nil {
 		if m.shadows == nil {
-			m.shadows = map[shadowed]*shadowCounter{}
+			m.shadows = map[shadowKey]*shadowCounter{}
 		}
 		c = &shadowCounter{}
 		m.shadows[at] = c

@@ -15,7 +15,7 @@ import (
 // were good a moment ago.
 const (
 	maxParked = 1000
-	reserved  = 250
+	maxReserved  = 250
 )
 
 // parked is a request that waits. The same code judges it again when its errand
@@ -147,6 +147,6 @@ func park(id uint32, s stream, w *verdict.Wait) action {
 	s.progress = waiting
 	s.keep(id)
 	p.waiting.enter(id, r)
-	p.hurry()
+	p.tickSooner()
 	return actionPause
 }

@@ -27,7 +27,7 @@ const (
 	waitingTick = 50   // a request waits, or the first keys are to be fetched
 	soonTick    = 1    // there is work that only its bound has stopped (turn.go)
 
-	keepHouseEvery = 50 * time.Millisecond
+	housekeepingEvery = 50 * time.Millisecond
 	sweepEvery     = time.Minute
 )
 
@@ -89,7 +89,7 @@ type plugin struct {
 	calls   map[uint32]fetch.Call // under way, by the host's id
 	refused []fetch.Call          // that the host would not begin
 	tick    uint32                // milliseconds between ticks
-	kept    time.Time             // when onTick kept house last
+	housekept    time.Time             // when onTick kept house last
 	swept   time.Time
 }
 
@@ -161,9 +161,9 @@ func (p *plugin) onTick() {
 	}
 	actionsLeft = actionsPerTick
 	at := now()
-	if since := at.Sub(p.kept); p.tick != soonTick || since < 0 || since >= keepHouseEvery {
-		p.kept = at
-		p.keepHouse(at)
+	if since := at.Sub(p.housekept); p.tick != soonTick || since < 0 || since >= housekeepingEvery {
+		p.housekept = at
+		p.housekeep(at)
 	}
 	p.resend()
 	p.learnRefused(at)
@@ -172,7 +172,7 @@ func (p *plugin) onTick() {
 }
 
 // keepHouse does what need not happen a thousand times a second.
-func (p *plugin) keepHouse(at time.Time) {
+func (p *plugin) housekeep(at time.Time) {
 	p.debug = logsDebug()
 	p.metrics.flush()
 	p.waiting.expire(at)

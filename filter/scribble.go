@@ -9,5 +9,5 @@ func forget() {
 	for i := range buffer {
 		buffer[i] = 0xdb
 	}
-	clear(pairs[:cap(pairs)])
+	clear(headerPairs[:cap(headerPairs)])
 }

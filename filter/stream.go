@@ -107,7 +107,7 @@ func decideHeaders(id uint32, s stream) action {
 		return fail(id, s)
 	}
 	waiting := len(p.waiting.parked)
-	a := apply(id, s, p.decide(pairs, at, patience{mayWait: waiting < maxParked, knownMayWait: waiting < maxParked+reserved}))
+	a := apply(id, s, p.decide(pairs, at, patience{mayWait: waiting < maxParked, knownMayWait: waiting < maxParked+maxReserved}))
 	if a == actionPause && len(p.waiting.parked) > 0 || p.state.Pending() {
 		p.fetch(at)
 	}
@@ -203,7 +203,7 @@ func answered(id uint32, s stream, reason verdict.Reason, sent bool) action {
 		s.progress = unsent
 		if p != nil {
 			p.unsent = append(p.unsent, id)
-			p.hurry()
+			p.tickSooner()
 		}
 	}
 	s.keep(id)

@@ -57,7 +57,7 @@ func (p *plugin) pace() uint32 {
 
 // hurry makes the next tick come sooner, if it must. Only a tick makes those
 // behind it come later: timers are not set anew for each request that waits.
-func (p *plugin) hurry() {
+func (p *plugin) tickSooner() {
 	if period := p.pace(); period < p.tick {
 		p.tickEvery(period)
 	}

@@ -15,9 +15,9 @@ func (p *Policy) pass(q *inquiry, j *judgement, reason verdict.Reason) *verdict.
 		q.s.found[i].used = false
 	}
 	q.s.strip(a, p, q.r, false, forward && j.opening.forwardAuthorization)
-	if forward && p.tells.TokenHeader != "" {
+	if forward && p.propagation.TokenHeader != "" {
 		if c := q.s.only(credential.Everywhere); c.Kind == credential.Bearer {
-			a.Set = append(a.Set, [2]string{p.tells.TokenHeader, c.Token})
+			a.Set = append(a.Set, [2]string{p.propagation.TokenHeader, c.Token})
 		}
 	}
 	return a
@@ -36,8 +36,8 @@ func (p *Policy) passVerified(q *inquiry, bind []*rule, id *identity.Identity) *
 			continue
 		}
 		a.Unchecked = a.Unchecked || c.outcome.Unchecked
-		if p.tells.TokenHeader != "" && c.outcome.ID == id {
-			a.Set = append(a.Set, [2]string{p.tells.TokenHeader, c.Token})
+		if p.propagation.TokenHeader != "" && c.outcome.ID == id {
+			a.Set = append(a.Set, [2]string{p.propagation.TokenHeader, c.Token})
 		}
 		if p.locations.List[c.location].Kind == credential.Query {
 			// RFC 6750 section 2.3: no shared cache may keep the answer.
@@ -57,6 +57,6 @@ func (p *Policy) tell(a *verdict.Allow, id *identity.Identity) {
 // newAllow starts with the removal of what a client sent under our names.
 func (p *Policy) newAllow(s *State, headers [][2]string, reason verdict.Reason) *verdict.Allow {
 	a := &s.allow
-	*a = verdict.Allow{Reason: reason, Set: a.Set[:0], State: a.State[:0], Remove: p.tells.Owned.AppendForged(a.Remove[:0], headers)}
+	*a = verdict.Allow{Reason: reason, Set: a.Set[:0], State: a.State[:0], Remove: p.propagation.Owned.AppendForged(a.Remove[:0], headers)}
 	return a
 }

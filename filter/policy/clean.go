@@ -12,7 +12,7 @@ import (
 // to variables reads x_auth_subject, and perhaps x.auth.subject, as
 // x-auth-subject.
 func (p *Policy) AppendForged(names []string, pairs [][2]string) []string {
-	return p.tells.Owned.AppendForged(names, pairs)
+	return p.propagation.Owned.AppendForged(names, pairs)
 }
 
 // AppendCredentials appends the names of trailers that look like credentials: no
@@ -24,7 +24,7 @@ func (p *Policy) AppendCredentials(names []string, trailers [][2]string) []strin
 // forged reports whether the client sent a header that the filter will remove and
 // no honest one sends.
 func (p *Policy) forged(r *request.Request) bool {
-	return len(p.tells.Owned.AppendForged(nil, r.Headers)) > 0 || p.locations.Misspelt(r)
+	return len(p.propagation.Owned.AppendForged(nil, r.Headers)) > 0 || p.locations.Misspelt(r)
 }
 
 // Redacted is a :path without the parameters that may hold a token, in whatever
@@ -45,7 +45,7 @@ func (p *Policy) Redacted(target string) (string, bool) {
 			parameters.List = append(parameters.List, l)
 		}
 	}
-	all := credential.Mask{Named: credential.Everywhere, Aliased: credential.Everywhere}
+	all := credential.StripMask{Named: credential.Everywhere, Aliased: credential.Everywhere}
 	rest, fragment, _ := strings.Cut(target, "#")
 	redacted := parameters.StripParameters(rest, all)
 	if fragment != "" {

@@ -19,10 +19,10 @@ func (p *Policy) resolveAsked(by []askedBy, problems *config.Problems) {
 		for _, i := range p.introspectors {
 			if i.Name == by.name {
 				found = true
-				if p.asked == nil {
-					p.asked = map[int]*introspection.Server{}
+				if p.introspectedBy == nil {
+					p.introspectedBy = map[int]*introspection.Server{}
 				}
-				p.asked[by.provider] = i
+				p.introspectedBy[by.provider] = i
 			}
 		}
 		if !found {
@@ -51,7 +51,7 @@ func (p *Policy) resolveAsked(by []askedBy, problems *config.Problems) {
 }
 
 func (p *Policy) isAsked(i *introspection.Server) bool {
-	for _, other := range p.asked {
+	for _, other := range p.introspectedBy {
 		if other == i {
 			return true
 		}

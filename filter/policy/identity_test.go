@@ -316,8 +316,8 @@ func TestNobodyImitates(t *testing.T) {
 	s := p.NewState(Host{})
 	bare := issuerOnce().sign(nil, map[string]any{"sub": nil})
 	names := []string{"x-sub", "x-token", "x-provider", "x-client-id", "x-payload", "x-tier", "x-groups"}
-	if len(p.tells.Owned) != len(names) {
-		t.Errorf("own %v", p.tells.Owned)
+	if len(p.propagation.Owned) != len(names) {
+		t.Errorf("own %v", p.propagation.Owned)
 	}
 	for _, path := range []string{"/", "/open", "/maybe", "/presence"} {
 		for _, token := range []string{bare, bare, "fake-token", "", "fake-unknown"} {

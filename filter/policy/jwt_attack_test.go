@@ -81,7 +81,7 @@ func TestStrangersDoNotStopRotation(t *testing.T) {
 			w.served = good
 			if !answered {
 				// The keys come back by the retry, whose answer names none of them.
-				w.now = w.now.Add(fetch.LastBackoff)
+				w.now = w.now.Add(fetch.MaxBackoff)
 				w.finish(w.begin())
 			}
 			// The strangers have gone. Half a minute later the issuer has a new key.

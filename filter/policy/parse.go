@@ -43,7 +43,7 @@ func (p *Policy) read(o *config.Object) {
 	refusals.Headers = reply.ReadRefusalHeaders(o, nil)
 	p.forwardAuthorization = o.Boolean("forward_authorization", false)
 	p.cacheBytes = o.Integer("token_cache_bytes", 4<<20, 0, 256<<20)
-	p.tells.Read(o, &p.claims)
+	p.propagation.Read(o, &p.claims)
 	p.readProviders(o)
 	p.revocations = revocation.Read(o, &p.claims, len(p.jwt.List) > 0, p.jwt.Takes)
 	p.resources, refusals.Metadata = reply.ReadResources(o)
@@ -51,8 +51,8 @@ func (p *Policy) read(o *config.Object) {
 	ready := reply.NewRefusals(refusals)
 	p.negotiates = refusals.Format == reply.BodyNegotiate
 	p.readRules(o, refusals, ready)
-	p.tells.Questions.Known = nil
-	p.static.Identify(&p.tells, &p.claims)
+	p.propagation.Questions.Known = nil
+	p.static.Identify(&p.propagation, &p.claims)
 	p.fallback = &rule{
 		forwardAuthorization: p.forwardAuthorization,
 		places:               credential.Everywhere,
@@ -105,11 +105,11 @@ func (p *Policy) readProviders(o *config.Object) {
 			p.places = append(p.places, 0)
 			continue
 		}
-		provider.Secretive = true
+		provider.MayHoldSecret = true
 		if !provider.Has("type") {
 			provider.Wrong("type", "want one of static, jwt, introspection")
 		}
-		p.places = append(p.places, p.locations.Read(provider, p.tells.Owned.Have))
+		p.places = append(p.places, p.locations.Read(provider, p.propagation.Owned.Have))
 		switch provider.Choice("type", "static", "jwt", "introspection") {
 		case 1:
 			if ask := p.jwt.Read(provider, index, m.Name, &p.claims, &p.sources); ask != "" {
@@ -167,7 +167,7 @@ func (p *Policy) readRules(o *config.Object, common *reply.RefusalOptions, ready
 func (p *Policy) readRule(o *config.Object, common *reply.RefusalOptions, ready *reply.Refusals) *rule {
 	r := &rule{name: o.Checked("name", "", config.WantName)}
 	if m := o.Object("match"); m != nil {
-		r.match = match.Read(m, p.tells.Owned.Have, &p.properties)
+		r.match = match.Read(m, p.propagation.Owned.Have, &p.properties)
 	}
 	r.access = access(o.Choice("access", accessNames...))
 	r.forwardAuthorization = o.Boolean("forward_authorization", p.forwardAuthorization)
@@ -175,15 +175,15 @@ func (p *Policy) readRule(o *config.Object, common *reply.RefusalOptions, ready 
 	r.shadow = o.Boolean("shadow", false)
 	r.scopes = o.Strings("scopes", config.WantScope)
 	for _, scope := range r.scopes {
-		r.needsScopes = r.needsScopes.With(p.tells.Questions.Scope(scope))
+		r.needsScopes = r.needsScopes.With(p.propagation.Questions.Scope(scope))
 	}
 	for _, scope := range o.Strings("any_scopes", config.WantScope) {
-		r.needsAnyScope = r.needsAnyScope.With(p.tells.Questions.Scope(scope))
+		r.needsAnyScope = r.needsAnyScope.With(p.propagation.Questions.Scope(scope))
 		if !syntax.Contains(r.scopes, scope) {
 			r.scopes = append(r.scopes, scope)
 		}
 	}
-	r.needsClaims = identity.ReadPredicates(o, &p.claims, &p.tells.Questions)
+	r.needsClaims = identity.ReadPredicates(o, &p.claims, &p.propagation.Questions)
 	r.forwardUnverified = o.Boolean("insecure_forward_unverified_token", false)
 	own := *common
 	if format := reply.BodyFormat(o.Choice("body_format", reply.BodyFormatNames...)); o.Has("body_format") {

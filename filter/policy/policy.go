@@ -22,12 +22,12 @@ type Policy struct {
 	realm                string
 	rejectNonCanonical   bool
 	forwardAuthorization bool
-	tells                identity.Propagation
+	propagation                identity.Propagation
 	providers            []string // their names, sorted
 	static               static.Tokens
 	jwt                  jwt.Providers
 	introspectors        introspection.Servers
-	asked                map[int]*introspection.Server // who is asked about the verified tokens of a provider
+	introspectedBy                map[int]*introspection.Server // who is asked about the verified tokens of a provider
 	revocations          *revocation.Revocations       // nil: no token is ever revoked
 	sources              jwks.Sources
 	claims               claims.Table

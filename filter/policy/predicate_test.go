@@ -205,8 +205,8 @@ func TestManyFacts(t *testing.T) {
 		})
 	}
 	p := mustParse(t, identityConfig(t, map[string]any{"rules": rules}, nil))
-	if want := 140 + 130 + 1 + 150; p.tells.Questions.Count != want {
-		t.Errorf("%d questions, want %d: the same ones are asked once", p.tells.Questions.Count, want)
+	if want := 140 + 130 + 1 + 150; p.propagation.Questions.Count != want {
+		t.Errorf("%d questions, want %d: the same ones are asked once", p.propagation.Questions.Count, want)
 	}
 	for i := range 150 {
 		token := issuerOnce().sign(nil, map[string]any{"scope": fmt.Sprint("s", i%140), "g": []any{"all", i % 130}, "x": i})
@@ -250,7 +250,7 @@ func TestPredicatesAreToldApart(t *testing.T) {
 		{`"claim":"a","one_of":["x2:\"y"]`, `"claim":"a","one_of":["x","y"]`, false},
 	} {
 		p := mustParse(t, identityConfig(t, map[string]any{"rules": raw(`[{"match":{"path":"/1"},"claims":[{` + c.one + `}]},{"match":{"path":"/2"},"claims":[{` + c.two + `}]}]`)}, nil))
-		if same := p.tells.Questions.Count == 1; same != c.same {
+		if same := p.propagation.Questions.Count == 1; same != c.same {
 			t.Errorf("{%s} and {%s}: the same %t, want %t", c.one, c.two, same, c.same)
 		}
 	}

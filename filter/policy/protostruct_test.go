@@ -88,7 +88,7 @@ func TestStructNumbers(t *testing.T) {
 			t.Errorf("%v: %v", f, err)
 			continue
 		}
-		if got := p.tells.Questions.Claims[0].Is; len(got) != 1 || got[identity.Scalar{Kind: '0', Text: want}] == nil {
+		if got := p.propagation.Questions.Claims[0].Is; len(got) != 1 || got[identity.Scalar{Kind: '0', Text: want}] == nil {
 			t.Errorf("%v: %v, want %s", f, got, want)
 		}
 	}

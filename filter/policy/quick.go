@@ -22,7 +22,7 @@ func (p *Policy) oneDoor() bool {
 
 // OnlyCredential says that there are no headers of its own either. Then the
 // others need not be read: Quick may be asked first.
-func (p *Policy) OnlyCredential() bool { return len(p.tells.Owned) == 0 && p.oneDoor() }
+func (p *Policy) OnlyCredential() bool { return len(p.propagation.Owned) == 0 && p.oneDoor() }
 
 // Quick is Decide for the commonest request, in a fraction of its work: one
 // "Bearer" and a token that is good, on a canonical path. nil says
@@ -35,7 +35,7 @@ func (p *Policy) Quick(s *State, now time.Time, authorization, path string) *ver
 // quickRequest is Quick for a policy with headers of its own, whose copies go.
 func (p *Policy) quickRequest(s *State, now time.Time, r *request.Request) *verdict.Allow {
 	authorization, lines := r.Header("authorization")
-	if lines != 1 || p.tells.Owned.NamedByConnection(r.Headers) {
+	if lines != 1 || p.propagation.Owned.NamedByConnection(r.Headers) {
 		return nil
 	}
 	return p.quick(s, now, authorization, r.Path, r.Headers)
@@ -59,8 +59,8 @@ func (p *Policy) quick(s *State, now time.Time, authorization, path string, head
 	if !p.forwardAuthorization {
 		a.Remove = append(a.Remove, "authorization")
 	}
-	if p.tells.TokenHeader != "" {
-		a.Set = append(a.Set, [2]string{p.tells.TokenHeader, token})
+	if p.propagation.TokenHeader != "" {
+		a.Set = append(a.Set, [2]string{p.propagation.TokenHeader, token})
 	}
 	p.tell(a, id)
 	return a
@@ -74,7 +74,7 @@ func (p *Policy) quickly(s *State, token string, now time.Time) *identity.Identi
 		c.known = s.jwt.Known(c.key)
 	}
 	// Nobody waits here: Decide says who may.
-	v := p.verify(s, &c, fetch.Moment{Now: now, How: fetch.CacheOnly})
+	v := p.verify(s, &c, fetch.Moment{Now: now, Patience: fetch.CacheOnly})
 	// A good JWT consists of b64token characters; a configured digest can be that
 	// of anything.
 	if v.Wait != nil || v.Reason != verdict.ReasonTokenValid || v.Unchecked || v.ID.Lacking || len(p.static.Tokens) > 0 && !syntax.IsB64Token(token) {

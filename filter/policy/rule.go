@@ -95,7 +95,7 @@ type judgement struct {
 	opening *rule   // nil, or the one rule by which the request may pass unverified
 	bind    []*rule // requirements, all of which must hold
 	// fallen: some reading meets no rule that decides, and so the fallback.
-	fallen bool
+	useFallback bool
 	// withhold: some reading meets an anonymous rule that keeps unverified
 	// credentials from the upstream, whatever the opening says.
 	withhold bool
@@ -119,7 +119,7 @@ func (p *Policy) judge(s *State, v *match.View) judgement {
 		s.concerned = p.index.Find(s.concerned[:0], v, reading)
 		p.judgeReading(&j, s, v, reading)
 	}
-	if j.fallen {
+	if j.useFallback {
 		j.bind = append(j.bind, p.fallback)
 	}
 	s.bind = j.bind
@@ -139,7 +139,7 @@ func (p *Policy) judgeReading(j *judgement, s *State, v *match.View, reading str
 		if r.access == accessAnonymous && r.forwardUnverified && r.forwardAuthorization {
 			continue
 		}
-		binds, settles := r.match.TakesPath(v, reading)
+		binds, settles := r.match.BindsPath(v, reading)
 		if !binds || !a.possible(&r.match, v) {
 			continue
 		}
@@ -155,7 +155,7 @@ func (p *Policy) judgeReading(j *judgement, s *State, v *match.View, reading str
 			return
 		}
 	}
-	j.fallen = true
+	j.useFallback = true
 }
 
 // answers are what a rule's match says of one request whatever the reading of its
@@ -168,24 +168,24 @@ type answers struct {
 }
 
 func (a *answers) opens(m *match.Match, v *match.View) bool {
-	if a.opensIs == request.Unasked {
+	if a.opensIs == request.Unknown {
 		a.opensIs = request.TruthOf(a.certain(m, v) && m.OpensPath(v))
 	}
-	return a.opensIs == request.Yes
+	return a.opensIs == request.True
 }
 
 func (a *answers) possible(m *match.Match, v *match.View) bool {
 	a.ask(m, v)
-	return a.possibleIs == request.Yes
+	return a.possibleIs == request.True
 }
 
 func (a *answers) certain(m *match.Match, v *match.View) bool {
 	a.ask(m, v)
-	return a.certainIs == request.Yes
+	return a.certainIs == request.True
 }
 
 func (a *answers) ask(m *match.Match, v *match.View) {
-	if a.possibleIs == request.Unasked {
+	if a.possibleIs == request.Unknown {
 		possible, certain := m.Concerns(v)
 		a.possibleIs, a.certainIs = request.TruthOf(possible), request.TruthOf(certain)
 	}

@@ -165,7 +165,7 @@ func TestOneTokenInItsHeader(t *testing.T) {
 	t.Parallel()
 	for all, want := range map[string]string{`"a","c"`: "fake-a", `"c","a"`: "fake-c", `"d","c","a"`: "fake-d"} {
 		p := severalTokens(t, `{"all_of":[`+all+`]}`)
-		p.tells.TokenHeader = "x-bare"
+		p.propagation.TokenHeader = "x-bare"
 		r := severalRequest("/", "authorization=a x-c=c x-d=d")
 		got := ""
 		if a, ok := p.Decide(p.NewState(Host{}), testNow, r).(*verdict.Allow); ok {

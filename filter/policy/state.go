@@ -64,8 +64,8 @@ func (p *Policy) NewState(host Host) *State {
 	}
 	s.keys = jwks.NewStates(p.sources, &s.jitter, host.Verify, host.Knows)
 	s.revoked = revocation.NewState(p.revocations, s.hash, &s.jitter)
-	s.jwt = jwt.NewState(&p.jwt, &p.claims, &p.tells, s.keys, s.revoked, p.cacheBytes)
-	s.introspection = introspection.NewState(p.introspectors, &p.claims, &p.tells, s.keys, host.Sign, s.hash)
+	s.jwt = jwt.NewState(&p.jwt, &p.claims, &p.propagation, s.keys, s.revoked, p.cacheBytes)
+	s.introspection = introspection.NewState(p.introspectors, &p.claims, &p.propagation, s.keys, host.Sign, s.hash)
 	return s
 }
 

@@ -28,7 +28,7 @@ type Node struct {
 	Path    string
 	Kind    jsontext.Kind // 'n' null, 't', 'f', '"', '0', '{', '['
 	Text    string        // a string's value, or a number as written
-	Rounded bool          // a number of a Struct that may have been another before
+	Inexact bool          // a number of a Struct that may have been another before
 	Members []Member
 	Items   []*Node
 }
@@ -70,7 +70,7 @@ func (e *ConfigError) Error() string {
 // environment, too, where a configuration can leave its secrets.
 type Problems struct {
 	List        []Problem
-	odd         string   // while what it has is read: the object with a member whose name may be a secret
+	secretPath         string   // while what it has is read: the object with a member whose name may be a secret
 	Warnings    []string // what does not keep the configuration from coming into force
 	Environment func(name string) (string, bool)
 }
@@ -84,8 +84,8 @@ func (p *Problems) Add(path, message string) {
 func (p *Problems) addDuplicate(path, name string, count int) {
 	what := "duplicate member"
 	switch {
-	case p.odd != "":
-		path, what = p.odd, "duplicate member within a member of it"
+	case p.secretPath != "":
+		path, what = p.secretPath, "duplicate member within a member of it"
 	case IsMemberName(name):
 		path = JoinPath(path, name)
 	default:
@@ -97,9 +97,9 @@ func (p *Problems) addDuplicate(path, name string, count int) {
 // enter notes that what follows is within a member whose name may be a secret, and
 // returns what is to be restored. Those at the top are members and providers.
 func (p *Problems) enter(path, name string, depth int) (before string) {
-	before = p.odd
-	if p.odd == "" && depth > 1 && !IsMemberName(name) {
-		p.odd = path
+	before = p.secretPath
+	if p.secretPath == "" && depth > 1 && !IsMemberName(name) {
+		p.secretPath = path
 	}
 	return before
 }
@@ -197,7 +197,7 @@ func readNode(d *jsontext.Decoder, path string, depth int, p *Problems) (*Node, 
 			if m.Value, err = readNode(d, at, depth+1, p); err != nil {
 				return nil, err
 			}
-			p.odd = odd
+			p.secretPath = odd
 			count++
 			if seen[m.Name] {
 				p.addDuplicate(path, m.Name, count)

@@ -14,7 +14,7 @@ type Object struct {
 	Asked    []string
 	// secretive: a secret may have come to be a member's name here, as in
 	// {"tokens": [{"THE TOKEN": "alice"}]}.
-	Secretive bool
+	MayHoldSecret bool
 }
 
 // AsObject returns nil, after a problem, where n is another JSON value.
@@ -75,7 +75,7 @@ members:
 			}
 		}
 		path, what := m.Value.Path, "unknown member"
-		if o.Secretive && !IsMemberName(m.Name) {
+		if o.MayHoldSecret && !IsMemberName(m.Name) {
 			path, what = o.Path, unnamed(what, i)
 		}
 		o.Problems.Add(path, what+": want one of "+strings.Join(o.Asked, ", "))
@@ -170,7 +170,7 @@ func (o *Object) Choice(name string, options ...string) int {
 	got := KindName(n.Kind)
 	if n.Kind == '"' {
 		got = "another"
-		if !o.Secretive || IsMemberName(n.Text) {
+		if !o.MayHoldSecret || IsMemberName(n.Text) {
 			got = Quote(n.Text)
 		}
 	}

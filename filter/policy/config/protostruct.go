@@ -56,7 +56,7 @@ func readStruct(message []byte, path string, depth int, p *Problems) (*Node, err
 		if m.Value, err = readValue(value, JoinPath(path, m.Name), depth+1, p); err != nil {
 			return nil, err
 		}
-		p.odd = odd
+		p.secretPath = odd
 		n.Members = append(n.Members, m)
 	}
 	return n, nil
@@ -82,8 +82,8 @@ func readValue(message []byte, path string, depth int, p *Problems) (*Node, erro
 		// written, whole ones are written as such.
 		f := math.Float64frombits(binary.LittleEndian.Uint64(rest))
 		n.Text = strconv.FormatFloat(f, 'g', -1, 64)
-		n.Rounded = !(math.Abs(f) < 1<<53)
-		if !n.Rounded && f == math.Trunc(f) {
+		n.Inexact = !(math.Abs(f) < 1<<53)
+		if !n.Inexact && f == math.Trunc(f) {
 			n.Text = strconv.FormatInt(int64(f), 10)
 		}
 	case field == 4 && wire == wireVarint:

@@ -32,7 +32,7 @@ type Credential struct {
 
 // Plain is what stands behind "Bearer" and one space in the only
 // Authorization line, as most clients send it. It need not be a token.
-func Plain(r *request.Request) (string, bool) {
+func SingleBearer(r *request.Request) (string, bool) {
 	value, lines := r.Header("authorization")
 	if lines != 1 {
 		return "", false
@@ -56,7 +56,7 @@ func CutBearer(authorization string) (string, bool) {
 // another header counts (RFC 9110 section 11.7). second: there is a second method
 // beside it.
 func Read(r *request.Request, second bool) Credential {
-	if token, ok := Plain(r); ok && syntax.IsB64Token(token) {
+	if token, ok := SingleBearer(r); ok && syntax.IsB64Token(token) {
 		if second {
 			return Credential{Kind: Several, Named: true}
 		}

@@ -11,7 +11,7 @@ import (
 func (ls *Locations) Read(o *config.Object, own func(name string) bool) (at Places) {
 	items := o.Array("token_locations")
 	if !o.Has("token_locations") {
-		return ls.place(Location{Kind: Authorization, Name: "authorization"}, o)
+		return ls.add(Location{Kind: Authorization, Name: "authorization"}, o)
 	}
 	for _, item := range items {
 		l := config.AsObject(item, o.Problems)
@@ -26,7 +26,7 @@ func (ls *Locations) Read(o *config.Object, own func(name string) bool) (at Plac
 		if found.Kind == header && own(found.Name) {
 			l.Wrong("header", "want a header that the filter does not set itself")
 		}
-		bit := ls.place(found, l)
+		bit := ls.add(found, l)
 		if at&bit != 0 {
 			o.Problems.Add(item.Path, "duplicate location")
 		}
@@ -67,7 +67,7 @@ func readLocation(l *config.Object) (found Location) {
 }
 
 // place is the bit of a location, which several providers can share.
-func (ls *Locations) place(l Location, o *config.Object) Places {
+func (ls *Locations) add(l Location, o *config.Object) Places {
 	for i := range ls.List {
 		have := &ls.List[i]
 		if *have == l {

@@ -47,7 +47,7 @@ func (p Places) Has(i int) bool { return p>>i&1 == 1 }
 // Read finds what stands at a location other than Authorization, which
 // State.credential reads. Several of a kind are never resolved to
 // the first or the last: the upstream may read the other.
-func (l *Location) Read(r *request.Request, found *Search) Credential {
+func (l *Location) Read(r *request.Request, found *Found) Credential {
 	switch l.Kind {
 	case header:
 		return l.readHeader(r)
@@ -58,15 +58,15 @@ func (l *Location) Read(r *request.Request, found *Search) Credential {
 }
 
 // Search is what was found under the name of a cookie or of a parameter.
-type Search struct {
+type Found struct {
 	value   string
-	found   int
+	count   int
 	aliased bool
 }
 
 // Search looks for all cookies and parameters at once: how long they are the
 // client chooses.
-func (ls *Locations) Search(at *[MaxLocations]Search, r *request.Request) {
+func (ls *Locations) Search(at *[MaxLocations]Found, r *request.Request) {
 	if ls.kinds&(1<<cookie) != 0 {
 		for i := range r.Headers {
 			if r.Headers[i][0] == "cookie" {
@@ -79,19 +79,19 @@ func (ls *Locations) Search(at *[MaxLocations]Search, r *request.Request) {
 	}
 }
 
-func (ls *Locations) searchCookies(at *[MaxLocations]Search, cookies string) {
+func (ls *Locations) searchCookies(at *[MaxLocations]Found, cookies string) {
 	for cookies != "" {
 		var pair string
 		if pair, cookies, _ = strings.Cut(cookies, ";"); pair == "" {
 			continue
 		}
 		name, value := cutCookie(pair)
-		named, alias := ls.like(cookie, name, pair)
+		named, alias := ls.locate(cookie, name, pair)
 		note(at, named, alias, value)
 	}
 }
 
-func (ls *Locations) searchParameters(at *[MaxLocations]Search, target string) {
+func (ls *Locations) searchParameters(at *[MaxLocations]Found, target string) {
 	_, query := cutQuery(target)
 	for query != "" {
 		var pair string
@@ -99,17 +99,17 @@ func (ls *Locations) searchParameters(at *[MaxLocations]Search, target string) {
 			continue
 		}
 		name, value, _ := strings.Cut(pair, "=")
-		named, alias := ls.like(Query, name, name)
+		named, alias := ls.locate(Query, name, name)
 		note(at, named, alias, value)
 	}
 }
 
-func note(at *[MaxLocations]Search, named, alias Places, value string) {
+func note(at *[MaxLocations]Found, named, alias Places, value string) {
 	for all := named | alias; all != 0; all &= all - 1 {
 		found := &at[bits.TrailingZeros32(uint32(all))]
 		if named&all&-all != 0 {
 			found.value = value
-			found.found++
+			found.count++
 		} else {
 			found.aliased = true
 		}
@@ -166,8 +166,8 @@ func wholeToken(token string) Credential {
 	return Credential{Kind: Bearer, Token: token, Named: true}
 }
 
-func (s *Search) cookie() (c Credential) {
-	switch s.found {
+func (s *Found) cookie() (c Credential) {
+	switch s.count {
 	case 0:
 		c = Credential{Kind: None}
 	case 1:
@@ -185,11 +185,11 @@ func cutCookie(pair string) (name, value string) {
 	return syntax.TrimOWS(name), syntax.TrimOWS(value)
 }
 
-func (s *Search) parameter() (c Credential) {
+func (s *Found) parameter() (c Credential) {
 	switch {
-	case s.found == 0:
+	case s.count == 0:
 		c = Credential{Kind: None}
-	case s.found > 1:
+	case s.count > 1:
 		c = Credential{Kind: Several, Named: true}
 	case strings.IndexByte(s.value, '+') >= 0:
 		// A space in a form, a plus to others.

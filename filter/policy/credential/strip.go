@@ -9,8 +9,8 @@ import (
 
 // Strip takes out of a request what some places lose: names of headers to remove,
 // and headers to set, are appended.
-func (ls *Locations) Strip(remove []string, set [][2]string, r *request.Request, which Mask) ([]string, [][2]string) {
-	var cookies, parameters Mask
+func (ls *Locations) Strip(remove []string, set [][2]string, r *request.Request, which StripMask) ([]string, [][2]string) {
+	var cookies, parameters StripMask
 	for i := range ls.List {
 		l, goes := &ls.List[i], which.Named.Has(i)
 		switch l.Kind {
@@ -26,10 +26,10 @@ func (ls *Locations) Strip(remove []string, set [][2]string, r *request.Request,
 			parameters.Add(i, goes, which.Aliased.Has(i))
 		}
 	}
-	if cookies != (Mask{}) {
+	if cookies != (StripMask{}) {
 		remove, set = ls.stripCookies(remove, set, r, cookies)
 	}
-	if parameters != (Mask{}) {
+	if parameters != (StripMask{}) {
 		set = append(set, [2]string{":path", ls.StripParameters(r.Path, parameters)})
 	}
 	return remove, set
@@ -59,9 +59,9 @@ func (ls *Locations) Misspelt(r *request.Request) bool {
 
 // Mask are the places that lose what has their name, and what has it to some
 // upstreams only.
-type Mask struct{ Named, Aliased Places }
+type StripMask struct{ Named, Aliased Places }
 
-func (g *Mask) Add(i int, named, aliased bool) {
+func (g *StripMask) Add(i int, named, aliased bool) {
 	if named {
 		g.Named |= 1 << i
 	}
@@ -70,7 +70,7 @@ func (g *Mask) Add(i int, named, aliased bool) {
 	}
 }
 
-func (ls *Locations) stripCookies(remove []string, set [][2]string, r *request.Request, which Mask) ([]string, [][2]string) {
+func (ls *Locations) stripCookies(remove []string, set [][2]string, r *request.Request, which StripMask) ([]string, [][2]string) {
 	var kept []string
 	for i := range r.Headers {
 		if r.Headers[i][0] != "cookie" {
@@ -80,7 +80,7 @@ func (ls *Locations) stripCookies(remove []string, set [][2]string, r *request.R
 			if pair = syntax.TrimOWS(pair); pair == "" {
 				continue
 			}
-			if name, _ := cutCookie(pair); !ls.goes(cookie, name, pair, which) {
+			if name, _ := cutCookie(pair); !ls.strips(cookie, name, pair, which) {
 				kept = append(kept, pair)
 			}
 		}
@@ -93,14 +93,14 @@ func (ls *Locations) stripCookies(remove []string, set [][2]string, r *request.R
 }
 
 // StripParameters leaves every octet but those of the parameters.
-func (ls *Locations) StripParameters(target string, which Mask) string {
+func (ls *Locations) StripParameters(target string, which StripMask) string {
 	path, rest, _ := strings.Cut(target, "?")
 	query, fragment, hasFragment := strings.Cut(rest, "#")
 	kept := make([]byte, 0, len(target))
 	for query != "" {
 		pair, behind := syntax.CutPair(query)
 		name, _, _ := strings.Cut(pair, "=")
-		if !ls.goes(Query, name, name, which) {
+		if !ls.strips(Query, name, name, which) {
 			kept = append(kept, query[:len(query)-len(behind)]...)
 		}
 		query = behind
@@ -115,8 +115,8 @@ func (ls *Locations) StripParameters(target string, which Mask) string {
 	return path
 }
 
-func (ls *Locations) goes(kind locationKind, name, pair string, which Mask) bool {
-	named, alias := ls.like(kind, name, pair)
+func (ls *Locations) strips(kind locationKind, name, pair string, which StripMask) bool {
+	named, alias := ls.locate(kind, name, pair)
 	return named&which.Named != 0 || alias&which.Aliased != 0
 }
 

@@ -33,7 +33,7 @@ func (l *Questions) read(s *State, q *Question, answer fetch.Answer, now time.Ti
 	failed := func(why string) (*goodAnswer, verdict.Reason, lookupFailure) {
 		return nil, verdict.ReasonIntrospectionUnavailable, lookupFailure{why: why}
 	}
-	if why := fetch.BadAnswerOf(answer, maxIntrospectionBytes, "want at most 64 KiB"); why != "" {
+	if why := fetch.BadAnswerWithin(answer, maxIntrospectionBytes, "want at most 64 KiB"); why != "" {
 		return failed(why)
 	}
 	if media := l.Of.media(); !isOf(answer, media) {

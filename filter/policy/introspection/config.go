@@ -103,7 +103,7 @@ func readSignedResponse(o *config.Object, i *Server, sources *jwks.Sources) {
 	if m == nil {
 		return
 	}
-	m.Secretive = true
+	m.MayHoldSecret = true
 	r := &signedResponse{}
 	var issuers []string
 	r.issuer = m.Checked("issuer", "", config.WantClaimText)

@@ -134,20 +134,20 @@ func (l *Questions) seek(s *State, key cache.Name, token string, m fetch.Moment,
 	known := verified || good && between(have.at, at, have.until+knownSeconds)
 	cannot := m.Failed.IsToken(l.Of.index, key) || l.nowFailed && l.nowKey == key && l.now.Equal(m.Now) || good && between(have.retry-StaleRetrySeconds, at, have.retry)
 	switch {
-	case m.How == fetch.CacheOnly:
+	case m.Patience == fetch.CacheOnly:
 		return unavailable
-	case cannot, m.How == fetch.StaleOK, m.How == fetch.WaitIfKnown && !known:
+	case cannot, m.Patience == fetch.StaleOK, m.Patience == fetch.WaitIfKnown && !known:
 	case l.lacksKeys(s):
 		// No answer could be verified: what a JWT waits for, this token does, too.
 		source := l.Of.signed.Source
 		if _, wait := s.keys.Ask(source, "", m.Now, true); wait {
-			if m.How != fetch.AskAhead {
+			if m.Patience != fetch.AskAhead {
 				unavailable.Wait = source.Errand()
 			}
 			return unavailable
 		}
 	case !l.ask(key, token, known, at):
-	case m.How == fetch.AskAhead:
+	case m.Patience == fetch.AskAhead:
 		return unavailable
 	default:
 		unavailable.Wait = l.Of.errand(key)
@@ -293,7 +293,7 @@ func (l *Questions) learn(s *State, now time.Time, errand fetch.Errand, answer f
 		if have, ok := l.Good.Get(q.key); ok && l.Of.stale > 0 {
 			have.retry = at + StaleRetrySeconds
 		}
-		learned.Failure, learned.Mistake = failure.why, failure.ours
+		learned.Failure, learned.Misconfigured = failure.why, failure.ours
 		last := &l.failed
 		if failure.ours {
 			last = &l.blamed

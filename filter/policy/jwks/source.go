@@ -167,11 +167,11 @@ func (k *Source) oddities(set *jose.KeySet) (list []string) {
 
 func (st *SourceState) fail(now time.Time, why string) fetch.Learned {
 	st.inFlight, st.failed = false, true
-	most := fetch.LastBackoff
+	most := fetch.MaxBackoff
 	if st.Keys == nil {
-		most = fetch.ColdBackoff
+		most = fetch.MaxBackoffWithoutKeys
 	}
-	st.backoff = min(max(2*st.backoff, fetch.FirstBackoff), most)
+	st.backoff = min(max(2*st.backoff, fetch.MinBackoff), most)
 	st.Next = now.Add(st.backoff - st.jitter.Below(st.backoff/2))
 	return fetch.Learned{For: *st.Source.Errand(), Settled: true, Failure: why, Log: true}
 }

@@ -77,7 +77,7 @@ func (s *State) Known(key cache.Name) *Remembered {
 func (s *State) Verify(token string, key cache.Name, remembered *Remembered, m fetch.Moment) identity.Outcome {
 	v, good := s.verifySigned(token, key, remembered, m)
 	if good != nil && v.Reason == verdict.ReasonTokenValid && s.revoked != nil {
-		return s.revoked.UnlessRevoked(v, good.marks, m.Now, m.How == fetch.MayWait)
+		return s.revoked.UnlessRevoked(v, good.marks, m.Now, m.Patience == fetch.Wait)
 	}
 	return v
 }
@@ -140,7 +140,7 @@ func (s *State) verifySigned(token string, key cache.Name, remembered *Remembere
 		if found.Tried {
 			s.Cache.keepBad(key, verdict.ReasonUnknownKey, provider, keys, at)
 		}
-		reason, wait := s.keys.Ask(provider.Source, message.KeyID, m.Now, m.How == fetch.MayWait)
+		reason, wait := s.keys.Ask(provider.Source, message.KeyID, m.Now, m.Patience == fetch.Wait)
 		v := identity.Outcome{Reason: reason}
 		if wait {
 			v.Wait = provider.Source.Errand()

@@ -111,15 +111,15 @@ const (
 func (c *condition) ask(v *View, value string) request.Truth {
 	switch {
 	case c.kind == conditionPresent:
-		return request.Yes
+		return request.True
 	case len(value) > config.MaxRegexInput:
-		return request.Unasked
+		return request.Unknown
 	case c.kind == conditionEqual:
 		return request.TruthOf(value == c.value)
 	case c.kind == conditionRegex && v.affords(len(value)):
 		return request.TruthOf(c.expression.MatchString(value))
 	}
-	return request.Unasked
+	return request.Unknown
 }
 
 // affords charges what is about to be read.
@@ -157,8 +157,8 @@ func (c *condition) header(v *View) (binds, opens bool) {
 		lines++
 		exact = exact || pairs[i][0] == c.name || syntax.EqualFoldASCII(pairs[i][0], c.name)
 		a := c.ask(v, value)
-		opens = opens && a == request.Yes
-		binds = binds || a != request.No || c.lists(v, value)
+		opens = opens && a == request.True
+		binds = binds || a != request.False || c.lists(v, value)
 		if binds && !opens {
 			return true, false
 		}
@@ -171,7 +171,7 @@ func (c *condition) header(v *View) (binds, opens bool) {
 func (c *condition) lists(v *View, list string) bool {
 	if strings.IndexByte(list, ',') < 0 {
 		trimmed := syntax.TrimOWS(list)
-		return len(trimmed) < len(list) && c.ask(v, trimmed) != request.No
+		return len(trimmed) < len(list) && c.ask(v, trimmed) != request.False
 	}
 	if c.kind == conditionEqual && (!strings.Contains(list, c.value) || strings.IndexByte(c.value, ',') >= 0) {
 		return false
@@ -182,11 +182,11 @@ func (c *condition) lists(v *View, list string) bool {
 	for list != "" {
 		var element string
 		element, list, _ = strings.Cut(list, ",")
-		if c.ask(v, syntax.TrimOWS(element)) != request.No {
+		if c.ask(v, syntax.TrimOWS(element)) != request.False {
 			return true
 		}
 	}
-	return c.ask(v, "") != request.No // behind the last comma, or where two of them meet
+	return c.ask(v, "") != request.False // behind the last comma, or where two of them meet
 }
 
 // holdsJoined asks about all lines of a header in one.
@@ -221,7 +221,7 @@ func (c *condition) holdsJoined(v *View, separator string) bool {
 // name to every upstream.
 func (c *condition) parameter(v *View) (binds, opens bool) {
 	q := v.parameters()
-	if q.crowded || c.kind == 0 {
+	if q.tooMany || c.kind == 0 {
 		return true, false
 	}
 	whole := false
@@ -238,7 +238,7 @@ func (c *condition) parameter(v *View) (binds, opens bool) {
 	}
 	if !binds && whole {
 		if joined, several := q.joined(c); several {
-			binds = joined == "" || c.ask(v, joined) != request.No
+			binds = joined == "" || c.ask(v, joined) != request.False
 		}
 	}
 	return binds, opens && whole && !q.doubtful(v.RequestPath())
@@ -258,15 +258,15 @@ func (c *condition) holdsIn(v *View, p *parameter) (some, every bool) {
 	every = true
 	for i, s := range p.values {
 		a := c.ask(v, s)
-		some = some || a != request.No
-		every = every && (a == request.Yes || i == 0 && !p.raw)
+		some = some || a != request.False
+		every = every && (a == request.True || i == 0 && !p.raw)
 		if some && !every {
 			return true, false
 		}
 	}
 	if !some {
 		last := p.values[len(p.values)-1]
-		some = len(p.loose) < len(last) && c.ask(v, p.loose) != request.No || p.listed && c.lists(v, p.loose)
+		some = len(p.loose) < len(last) && c.ask(v, p.loose) != request.False || p.listed && c.lists(v, p.loose)
 	}
 	return some, every
 }

@@ -195,7 +195,7 @@ func FuzzHost(f *testing.F) {
 		if !h.Covers(&h) {
 			t.Fatalf("%q does not cover itself", text)
 		}
-		plain, ok := request.PlainHost(authority)
+		plain, ok := request.UnambiguousHost(authority)
 		if ok && h.Match(plain) && !bindsHost(&h, authority) {
 			t.Fatalf("%q opens %q and does not bind it", text, authority)
 		}
@@ -206,7 +206,7 @@ func FuzzHost(f *testing.F) {
 			t.Fatalf("%q matches %q", text, plain)
 		}
 		for _, odd := range []string{"u@" + plain, plain + ".", plain + ":", plain + ":1:2", "x," + plain, plain + "/"} {
-			if _, oddOK := request.PlainHost(odd); ok && oddOK {
+			if _, oddOK := request.UnambiguousHost(odd); ok && oddOK {
 				t.Fatalf("%q is plain", odd)
 			}
 			if ok && h.Match(plain) && !bindsHost(&h, odd) {

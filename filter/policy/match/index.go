@@ -20,20 +20,20 @@ type Index struct {
 	hosted      []int            // filed under hosts
 	depth       int              // of the longest key in paths, in segments
 	length      int              // and in bytes
-	Pathless    bool             // no rule asks for the path or the query
-	Readable    int              // bytes that expressions may read of one path's readings
+	IgnoresPath    bool             // no rule asks for the path or the query
+	MaxExpressionBytes    int              // bytes that expressions may read of one path's readings
 }
 
 // fewRules are asked one by one faster than they are looked up.
 const fewRules = 4
 
 func NewIndex(matches []*Match) *Index {
-	x := &Index{paths: map[string][]int{}, hosts: map[string][]int{}, Pathless: true}
+	x := &Index{paths: map[string][]int{}, hosts: map[string][]int{}, IgnoresPath: true}
 	byPath, byHost := map[string]int{}, map[string]int{}
 	for _, m := range matches {
-		x.Pathless = x.Pathless && m.path == nil && len(m.query) == 0
+		x.IgnoresPath = x.IgnoresPath && m.path == nil && len(m.query) == 0
 		if m.path != nil && m.path.expression != nil {
-			x.Readable = min(x.Readable+maxPathExpression, maxPathExpressions)
+			x.MaxExpressionBytes = min(x.MaxExpressionBytes+maxPathExpression, maxPathExpressions)
 		}
 		byPath[m.pathKey()]++
 		for _, key := range m.hostKeys() {
@@ -100,7 +100,7 @@ func (x *Index) byHost(found []int, authority string) []int {
 	if len(x.hosts) == 0 {
 		return found
 	}
-	host, ok := request.PlainHost(authority)
+	host, ok := request.UnambiguousHost(authority)
 	if !ok {
 		return append(found, x.hosted...) // who knows what hosts an upstream sees in it
 	}
@@ -139,7 +139,7 @@ func (m *Match) pathKey() string {
 func (m *Match) hostKeys() []string {
 	var keys []string
 	for i := range m.hosts {
-		if m.hosts[i].Literal {
+		if m.hosts[i].IPv6 {
 			return nil
 		}
 		keys = append(keys, m.hosts[i].Name)

@@ -40,9 +40,9 @@ type View struct {
 	Walk    *request.Walk // nil: one of its own
 	// pathless: no rule asks for the path or the query, so that all readings are
 	// judged as the raw one is.
-	Pathless bool
-	read     int // bytes of readings that expressions have taken
-	Readable int // how many they may take
+	IgnoresPath bool
+	expressionBytes     int // bytes of readings that expressions have taken
+	MaxExpressionBytes int // how many they may take
 	// forged: the client sent a header that the filter will remove and no honest one
 	// sends. Tokens are removed, too, but clients send them to open doors as well: no
 	// route may match on them.
@@ -62,7 +62,7 @@ func (v *View) RequestPath() *request.Path {
 		if v.Request.HasPath {
 			v.path = request.SplitPath(v.Request.Path)
 		}
-		if v.Request.HasPath && !v.path.Plain && !v.Pathless {
+		if v.Request.HasPath && !v.path.Canonical() && !v.IgnoresPath {
 			v.path.List(v.Walk)
 		}
 	}
@@ -71,7 +71,7 @@ func (v *View) RequestPath() *request.Path {
 
 // authority reads the :authority, once a request.
 func (v *View) authority() *request.Authority {
-	if !v.host.Read {
+	if !v.host.Parsed {
 		v.host = request.ReadAuthority(v.Request.Authority)
 	}
 	return &v.host
@@ -91,8 +91,8 @@ func (v *View) CanonicalPath() bool {
 // CrowdedPath says that the path has more readings than are listed, or than
 // expressions have looked at: a requirement may bind one of those, so refuse the
 // request.
-func (v *View) CrowdedPath() bool {
-	return v.RequestPath().Crowded || v.read > v.Readable
+func (v *View) TooManyReadings() bool {
+	return v.RequestPath().TooManyReadings || v.expressionBytes > v.MaxExpressionBytes
 }
 
 // What path expressions read is bounded: each of many could be asked about each
@@ -105,9 +105,9 @@ const (
 )
 
 // takes asks a pattern about a reading.
-func (v *View) takes(p *pathPattern, reading string) bool {
-	if p.expression != nil && !v.path.Plain {
-		if v.read += len(reading); v.read > v.Readable {
+func (v *View) matches(p *pathPattern, reading string) bool {
+	if p.expression != nil && !v.path.Canonical() {
+		if v.expressionBytes += len(reading); v.expressionBytes > v.MaxExpressionBytes {
 			return false
 		}
 	}
@@ -122,7 +122,7 @@ func (m *Match) OpensPath(v *View) bool {
 	}
 	if m.path != nil {
 		for _, reading := range v.Readings() {
-			if !v.takes(m.path, reading) {
+			if !v.matches(m.path, reading) {
 				return false
 			}
 		}
@@ -132,21 +132,21 @@ func (m *Match) OpensPath(v *View) bool {
 
 // TakesPath says whether this reading of the path may match, and so binds what
 // the match belongs to, and whether it certainly does.
-func (m *Match) TakesPath(v *View, reading string) (binds, settles bool) {
+func (m *Match) BindsPath(v *View, reading string) (binds, settles bool) {
 	switch {
 	case m.path == nil:
 		return true, true
 	case m.path.tooLong(reading):
 		return true, false
 	}
-	takes := v.takes(m.path, reading)
+	takes := v.matches(m.path, reading)
 	return takes, takes
 }
 
 // Concerns judges all but the path: possible under some reading, certain under
 // every one.
 func (m *Match) Concerns(v *View) (possible, certain bool) {
-	if !m.takesMethod(v.Request.Method) {
+	if !m.matchesMethod(v.Request.Method) {
 		return false, false
 	}
 	certain = true
@@ -154,7 +154,7 @@ func (m *Match) Concerns(v *View) (possible, certain bool) {
 		if !m.bindsHost(v.authority()) {
 			return false, false
 		}
-		certain = v.authority().Plain
+		certain = v.authority().Unambiguous
 	}
 	for i := range m.headers {
 		binds, opens := m.headers[i].header(v)
@@ -179,7 +179,7 @@ func (m *Match) Concerns(v *View) (possible, certain bool) {
 	return true, certain
 }
 
-func (m *Match) takesMethod(method string) bool {
+func (m *Match) matchesMethod(method string) bool {
 	return len(m.methods) == 0 || syntax.Contains(m.methods, method)
 }
 

@@ -186,14 +186,14 @@ func prefixMatch(t testing.TB, s string) *Match {
 // binds says that the match holds for this reading of the path under some
 // reading of the rest.
 func (m *Match) binds(v *View, reading string) bool {
-	binds, _ := m.TakesPath(v, reading)
+	binds, _ := m.BindsPath(v, reading)
 	return binds && m.possible(v)
 }
 
 // settles says that the match holds for this reading of the path under every
 // reading of the rest.
 func (m *Match) settles(v *View, reading string) bool {
-	_, settles := m.TakesPath(v, reading)
+	_, settles := m.BindsPath(v, reading)
 	return settles && m.certain(v)
 }
 
@@ -224,7 +224,7 @@ func TestPathAttacks(t *testing.T) {
 		if got := bindsAny(admin, v); got != c.denies {
 			t.Errorf("%q: denies /admin: %v, want %v (%q)", c.path, got, c.denies, v.Readings())
 		}
-		if v.CrowdedPath() {
+		if v.TooManyReadings() {
 			t.Errorf("%q: is crowded: %q", c.path, v.Readings())
 		}
 	}
@@ -323,8 +323,8 @@ func TestCrowdedPath(t *testing.T) {
 		"bulk":                "/public/" + strings.Repeat("%2541%20;%252f/", 250),
 	} {
 		v := viewOf(s)
-		if !v.CrowdedPath() || public.opens(v) || (&Match{}).opens(v) {
-			t.Errorf("%s: crowded %v, opens %v", name, v.CrowdedPath(), public.opens(v))
+		if !v.TooManyReadings() || public.opens(v) || (&Match{}).opens(v) {
+			t.Errorf("%s: crowded %v, opens %v", name, v.TooManyReadings(), public.opens(v))
 		}
 		total := 0
 		for _, reading := range v.Readings() {
@@ -358,7 +358,7 @@ func TestHonestOddPaths(t *testing.T) {
 		"/wiki/%D0%97%D0%B0%D0%B3%D0%BB%D0%B0%D0%B2%D0%BD%D0%B0%D1%8F",
 	} {
 		p := parsePath(s)
-		if p.Suspect() || p.Crowded || len(p.Readings()) > 60 {
+		if p.Suspect() || p.TooManyReadings || len(p.Readings()) > 60 {
 			t.Errorf("%q: suspect %v, %d readings: %q", s, p.Suspect(), len(p.Readings()), p.Readings())
 		}
 	}
@@ -388,7 +388,7 @@ func checkPath(t *testing.T, s string, chain ...upstream) {
 	t.Helper()
 	public, admin := prefixMatch(t, "/public"), prefixMatch(t, "/admin")
 	v := viewOf(s)
-	opens, denies := public.opens(v), bindsAny(admin, v) || v.CrowdedPath()
+	opens, denies := public.opens(v), bindsAny(admin, v) || v.TooManyReadings()
 	at, via := s, ""
 	for _, u := range chain {
 		next, ok := u.read(at)
@@ -418,7 +418,7 @@ func checkReadings(t *testing.T, s string) {
 		}
 	}
 	for i, reading := range p.Readings() {
-		if slices.Contains(p.Readings()[:i], reading) && !p.Crowded {
+		if slices.Contains(p.Readings()[:i], reading) && !p.TooManyReadings {
 			t.Fatalf("%q: reading %q twice", s, reading)
 		}
 	}

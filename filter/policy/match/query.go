@@ -16,10 +16,10 @@ type parameters struct {
 	doubt request.Truth // yes: no condition on the query opens anything
 	// crowded: there are more than are listed. What stands behind them an upstream
 	// may or may not see.
-	crowded bool
+	tooMany bool
 	escaped int // bytes of names with escapes
 
-	sought string // the name that was looked for last
+	lastName string // the name that was looked for last
 	Hits   []hit  // what was found
 }
 
@@ -67,18 +67,18 @@ func (v *View) parameters() *parameters {
 	if p.Fragment {
 		q.add(p.Query)
 	}
-	for _, late := range p.Late {
+	for _, late := range p.Hidden {
 		q.add(late.Alone)
 		q.add(late.Joined[strings.LastIndexAny(late.Alone, "&;")+1:]) // the others are those of late.alone
 	}
-	q.crowded = q.crowded || len(q.List)-certain > maxOddParameters
+	q.tooMany = q.tooMany || len(q.List)-certain > maxOddParameters
 	return q
 }
 
 // add reads one query. It is as long as a client likes: each byte is looked at once.
 func (q *parameters) add(query string) {
 	start, semicolons := 0, false
-	for i := 0; i <= len(query) && !q.crowded; i++ {
+	for i := 0; i <= len(query) && !q.tooMany; i++ {
 		switch {
 		case i < len(query) && query[i] == ';':
 			semicolons = true
@@ -96,7 +96,7 @@ func (q *parameters) add(query string) {
 
 func (q *parameters) addParts(pair string) {
 	start := 0
-	for i := 0; i <= len(pair) && !q.crowded; i++ {
+	for i := 0; i <= len(pair) && !q.tooMany; i++ {
 		if i == len(pair) || pair[i] == ';' {
 			if i > start {
 				q.append(pair[start:i], parameter{})
@@ -111,12 +111,12 @@ func (q *parameters) addInner(query string) {
 	if strings.IndexByte(query, '%') < 0 {
 		return
 	}
-	for query != "" && !q.crowded {
+	for query != "" && !q.tooMany {
 		var pair string
 		if pair, query, _ = strings.Cut(query, "&"); !escapesDelimiter(pair) {
 			continue
 		}
-		for decoded := request.DecodeFully(pair); decoded != "" && !q.crowded; {
+		for decoded := request.DecodeFully(pair); decoded != "" && !q.tooMany; {
 			if pair, decoded = syntax.CutPair(decoded); pair != "" {
 				q.append(pair, parameter{inner: true})
 			}
@@ -137,14 +137,14 @@ func escapesDelimiter(pair string) bool {
 
 func (q *parameters) append(pair string, p parameter) {
 	if len(q.List) == maxParameters {
-		q.crowded = true
+		q.tooMany = true
 		return
 	}
 	p.name, p.value, _ = strings.Cut(pair, "=")
 	p.once, p.full = p.name, p.name
 	if strings.IndexByte(p.name, '%') >= 0 {
 		if q.escaped += len(p.name); q.escaped > maxEscapedNames {
-			q.crowded = true
+			q.tooMany = true
 			return
 		}
 		if p.full = request.DecodeFully(p.name); request.DecodesOnce(p.name) {
@@ -160,11 +160,11 @@ func (q *parameters) append(pair string, p parameter) {
 // doubtful says that no condition on the query opens anything: what a fragment, an
 // escaped `?`, a broken escape or odd bytes do to a query is not known.
 func (q *parameters) doubtful(p *request.Path) bool {
-	if q.doubt == request.Unasked {
-		q.doubt = request.TruthOf(q.crowded || p.Fragment || p.Late != nil || request.HasOddBytes(p.Query) || request.HasBrokenEscape(p.Query) ||
+	if q.doubt == request.Unknown {
+		q.doubt = request.TruthOf(q.tooMany || p.Fragment || p.Hidden != nil || request.HasOddBytes(p.Query) || request.HasBrokenEscape(p.Query) ||
 			strings.IndexByte(p.Query, '%') >= 0 && request.HasOddBytes(string(syntax.DecodeEvery(nil, p.Query))))
 	}
-	return q.doubt == request.Yes
+	return q.doubt == request.True
 }
 
 // hit is a parameter that is like what a condition names.
@@ -176,10 +176,10 @@ type hit struct {
 // find looks for the parameters of a condition. Many rules ask for one name: what
 // was found last is kept.
 func (q *parameters) find(c *condition) []hit {
-	if q.sought == c.name {
+	if q.lastName == c.name {
 		return q.Hits
 	}
-	q.sought, q.Hits = c.name, q.Hits[:0]
+	q.lastName, q.Hits = c.name, q.Hits[:0]
 	for i := range q.List {
 		if like := q.List[i].like(c); like != request.Unlike {
 			q.Hits = append(q.Hits, hit{i, like})

@@ -21,7 +21,7 @@ type CORS struct {
 
 // Passes reports whether a request is exactly a CORS preflight, which never has
 // credentials: OPTIONS with one Origin and one Access-Control-Request-Method.
-func (c *CORS) Passes(v *match.View) bool {
+func (c *CORS) IsPreflight(v *match.View) bool {
 	r := v.Request
 	if !c.Preflight || r.Method != "OPTIONS" || !r.HasPath || v.RequestPath().Suspect() {
 		return false
@@ -39,7 +39,7 @@ func onlyHeader(r *request.Request, name string) (value string, ok bool) {
 }
 
 // Readable adds to a refusal what lets a script of a permitted origin read it.
-func (c *CORS) Readable(d *verdict.Deny, r *request.Request) *verdict.Deny {
+func (c *CORS) Expose(d *verdict.Deny, r *request.Request) *verdict.Deny {
 	origin, ok := onlyHeader(r, "origin")
 	if !ok || !c.anyOrigin && !syntax.Contains(c.origins, origin) {
 		return d
@@ -95,7 +95,7 @@ func wantOrigin(s string) string {
 		e.Scheme == "https" && strings.HasSuffix(e.Authority, ":443") || e.Scheme == "http" && strings.HasSuffix(e.Authority, ":80") {
 		return want
 	}
-	if _, ok := request.PlainHost(e.Authority); !ok {
+	if _, ok := request.UnambiguousHost(e.Authority); !ok {
 		return want
 	}
 	return ""

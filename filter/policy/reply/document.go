@@ -85,7 +85,7 @@ func splitURL(s string) (host, rest string, ok bool) {
 	if i := strings.IndexAny(authority, "/?#"); i >= 0 {
 		authority, rest = authority[:i], authority[i:]
 	}
-	host, ok = request.PlainHost(authority)
+	host, ok = request.UnambiguousHost(authority)
 	loopback := host == "localhost" || host == "127.0.0.1" || host == "[::1]"
 	if !ok || len(s) > config.MaxTextBytes || host[0] == '[' && !loopback ||
 		scheme != "https" && !(scheme == "http" && loopback) {

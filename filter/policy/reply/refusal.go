@@ -76,7 +76,7 @@ func (o *RefusalOptions) answer(reason verdict.Reason, out *verdict.Effect, f Bo
 	d := &verdict.Deny{Reason: reason, Status: out.Status, GRPCStatus: -1}
 	text := o.Details[out.Detail]
 	if f == BodyGRPC {
-		d.GRPCStatus, d.Body = out.GrpcStatus, []byte(text)
+		d.GRPCStatus, d.Body = out.GRPCStatus, []byte(text)
 	} else {
 		body, contentType := f.encode(out.Status, text)
 		d.Body = body

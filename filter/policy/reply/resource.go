@@ -27,7 +27,7 @@ type Resources []*resource
 
 // resourceReplies are ready: whoever asks for metadata needs no credentials, so
 // an answer must cost nothing.
-type resourceReplies struct{ get, options, other *verdict.Reply }
+type resourceReplies struct{ get, options, notAllowed *verdict.Reply }
 
 // Metadata answers a request for the metadata of a protected resource, nil for
 // any other. The path has to be that one octet by octet: what only some would
@@ -48,13 +48,13 @@ func (rs Resources) Metadata(r *request.Request) *verdict.Reply {
 	case request.IsGRPC(r):
 		// To whatever calls itself gRPC, a GET too, Envoy sends 200 without the body:
 		// a shared cache that kept that would have no metadata for anybody.
-		return found.replies.other
+		return found.replies.notAllowed
 	case r.Method == "GET", r.Method == "HEAD":
 		return found.replies.get
 	case r.Method == "OPTIONS":
 		return found.replies.options
 	}
-	return found.replies.other
+	return found.replies.notAllowed
 }
 
 func IsMetadataPath(path string) bool { return strings.HasPrefix(path, WellKnownResource) }
@@ -73,7 +73,7 @@ func (rs Resources) at(path, authority string) *resource {
 	if n < 2 {
 		return found
 	}
-	host, ok := request.PlainHost(authority)
+	host, ok := request.UnambiguousHost(authority)
 	for _, m := range rs {
 		if ok && m.path == path && m.host.Match(host) {
 			return m
@@ -188,7 +188,7 @@ func newResourceReplies(document []byte) resourceReplies {
 			{"access-control-allow-headers", "*, authorization"},
 			{"access-control-max-age", "300"},
 		}},
-		other: &verdict.Reply{Reason: verdict.ReasonMetadata, Status: 405, Headers: [][2]string{
+		notAllowed: &verdict.Reply{Reason: verdict.ReasonMetadata, Status: 405, Headers: [][2]string{
 			{"allow", methods}, {"cache-control", "no-store"}, anyOrigin,
 		}},
 	}

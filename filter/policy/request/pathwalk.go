@@ -19,23 +19,25 @@ const (
 	stepCost       = 16
 )
 
-// Walk finds readings. It has the memory for them, so that a hostile path
-// leaves no garbage: a State keeps one.
+// Walk computes the readings of paths. It owns the memory for them, so that a hostile
+// path leaves no garbage: a State keeps one Walk.
 type Walk struct {
 	memory []byte // of all readings but the raw one, one behind the other
 	list   []string
 	marks  []pathMark // of the list
 }
 
-// pathMark is what is known of one reading.
+// pathMark is the hash of a reading and the traits that select its steps.
 type pathMark struct {
 	hash uint64
 	has  pathTrait
 }
 
-// Readings walks the closure of a path breadth first, the raw path first; full says
-// that only a part is listed. A path without a slash at its start is one only to
-// Envoy, and to URL parsers a scheme, a host or worse. Of those `*` has a meaning.
+// Readings lists the readings of a path breadth first, the raw path first. full
+// reports that the list is incomplete because a bound was reached. Only Envoy accepts
+// a path that does not begin with a slash; a URL parser reads a scheme or a host in
+// it. So full is true for those, except for `*`, which has a defined meaning (RFC
+// 9112 section 3.2.4).
 func (w *Walk) Readings(path string) (list []string, full bool) {
 	w.list = append(w.list[:0], path)
 	if len(path) > MaxOddPath || path == "" || path[0] != '/' {
@@ -57,7 +59,7 @@ func (w *Walk) Readings(path string) (list []string, full bool) {
 			}
 			next := syntax.Borrow(w.memory[used : used+pathSteps[k].take(w.memory[used:], reading)])
 			mark := markPath(next)
-			if w.knows(next, mark.hash) {
+			if w.seen(next, mark.hash) {
 				continue
 			}
 			if len(w.list) == MaxReadings {
@@ -70,8 +72,8 @@ func (w *Walk) Readings(path string) (list []string, full bool) {
 	return w.list, false
 }
 
-// knows compares the whole, too: a client can find two paths with one hash.
-func (w *Walk) knows(reading string, hash uint64) bool {
+// seen compares the text, too: a client can construct two paths with one hash.
+func (w *Walk) seen(reading string, hash uint64) bool {
 	for i := range w.marks {
 		if w.marks[i].hash == hash && w.list[i] == reading {
 			return true
@@ -80,7 +82,8 @@ func (w *Walk) knows(reading string, hash uint64) bool {
 	return false
 }
 
-// pathTrait is what some step changes in a reading.
+// pathTrait is a set of features of a reading. A step applies only where one of its
+// features is present.
 type pathTrait uint32
 
 const (
@@ -106,9 +109,9 @@ const (
 	hasHost     // begins with two slashes
 )
 
-// escapeTraits says of what kind the escape of a byte is. Servers differ in which
-// they decode: Envoy only the unreserved ones, Apache and Tomcat may leave `%2f` and
-// decode `%3b`.
+// escapeTraits maps a byte to the kind of its escape. Servers differ in the kinds
+// that they decode: Envoy decodes only unreserved ones; Apache and Tomcat may leave
+// `%2f` and decode `%3b`.
 var escapeTraits = func() (table [256]pathTrait) {
 	for c := range table {
 		table[c] = escapedOrdinary
@@ -121,7 +124,7 @@ var escapeTraits = func() (table [256]pathTrait) {
 	return table
 }()
 
-// plainBytes are those that bring no trait.
+// plainBytes are the bytes that have no trait.
 var plainBytes = func() (table [256]bool) {
 	for c := range table {
 		table[c] = c > ' ' && c != '/' && c != '\\' && c != ';' && c != '?' && c != '#' && c != '%' &&
@@ -146,7 +149,7 @@ func markPath(s string) pathMark {
 	return m
 }
 
-// segmentTrait looks at the first segment of s, see isBlank.
+// segmentTrait returns the trait of the first segment of s, see isBlank.
 func segmentTrait(s string) pathTrait {
 	dots, spaces := 0, 0
 	for i := 0; i < len(s) && s[i] != '/'; i++ {

@@ -65,7 +65,7 @@ func (st *State) current(now time.Time) bool {
 }
 
 // longest is how far ahead a fetch is planned at most.
-func (st *State) longest() time.Duration { return max(st.of.refresh, fetch.FirstBackoff) }
+func (st *State) longest() time.Duration { return max(st.of.refresh, fetch.MinBackoff) }
 
 // unknown decides over a good token that nobody can say is not revoked.
 func (st *State) unknown(v identity.Outcome, now time.Time, mayWait bool) identity.Outcome {
@@ -110,12 +110,12 @@ func (st *State) Learn(now time.Time, a fetch.Answer) fetch.Learned {
 			st.logged = now
 		}
 		st.failed = true
-		most := fetch.ColdBackoff
+		most := fetch.MaxBackoffWithoutKeys
 		if st.current(now) {
-			most = fetch.LastBackoff
+			most = fetch.MaxBackoff
 		}
 		// A server that is down need not be asked less often than one that is up.
-		st.backoff = min(max(2*st.backoff, fetch.FirstBackoff), most, st.longest())
+		st.backoff = min(max(2*st.backoff, fetch.MinBackoff), most, st.longest())
 		st.next = now.Add(st.backoff - st.jitter.Below(st.backoff/2))
 		return learned
 	}

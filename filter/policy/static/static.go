@@ -124,7 +124,7 @@ func (s *Tokens) Read(o *config.Object, provider int, name string) {
 		if t == nil {
 			continue
 		}
-		t.Secretive = true
+		t.MayHoldSecret = true
 		token := Token{}
 		digest := t.Checked("sha256", "", wantDigest)
 		if !t.Has("sha256") {

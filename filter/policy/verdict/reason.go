@@ -82,7 +82,7 @@ type Effect struct {
 	Allows      bool
 	Answers     bool // neither passes nor refuses: a Reply
 	Status      uint32
-	GrpcStatus  int32  // google.rpc.Code, for gRPC requests
+	GRPCStatus  int32  // google.rpc.Code, for gRPC requests
 	Detail      int    // which text the body has
 	Challenges  bool   // with WWW-Authenticate
 	Code        string // RFC 6750 section 3.1; "" where no credentials were sent
@@ -90,22 +90,22 @@ type Effect struct {
 }
 
 var Effects = [NumReasons]Effect{
-	ReasonInternal: {word: "internal", Status: 500, GrpcStatus: 13, Detail: detailInternal},
-	ReasonMissing:  {word: "missing", Status: 401, GrpcStatus: 16, Detail: detailMissingToken, Challenges: true},
+	ReasonInternal: {word: "internal", Status: 500, GRPCStatus: 13, Detail: detailInternal},
+	ReasonMissing:  {word: "missing", Status: 401, GRPCStatus: 16, Detail: detailMissingToken, Challenges: true},
 	ReasonMalformed: {
-		word: "malformed", Status: 400, GrpcStatus: 16, Detail: detailInvalidRequest, Challenges: true,
+		word: "malformed", Status: 400, GRPCStatus: 16, Detail: detailInvalidRequest, Challenges: true,
 		Code: "invalid_request", Description: "The credentials are malformed",
 	},
 	ReasonSeveralCredentials: {
-		word: "several_credentials", Status: 400, GrpcStatus: 16, Detail: detailInvalidRequest, Challenges: true,
+		word: "several_credentials", Status: 400, GRPCStatus: 16, Detail: detailInvalidRequest, Challenges: true,
 		Code: "invalid_request", Description: "The request has more than one set of credentials",
 	},
 	ReasonNonCanonicalPath: {
-		word: "non_canonical_path", Status: 400, GrpcStatus: 16, Detail: detailInvalidRequest, Challenges: true,
+		word: "non_canonical_path", Status: 400, GRPCStatus: 16, Detail: detailInvalidRequest, Challenges: true,
 		Code: "invalid_request", Description: "The path is not in canonical form",
 	},
 	ReasonConnection: {
-		word: "connection_header", Status: 400, GrpcStatus: 16, Detail: detailInvalidRequest, Challenges: true,
+		word: "connection_header", Status: 400, GRPCStatus: 16, Detail: detailInvalidRequest, Challenges: true,
 		Code: "invalid_request", Description: "The Connection header names a header that is set here",
 	},
 	ReasonUnknownToken: invalid("unknown_token"),
@@ -113,13 +113,13 @@ var Effects = [NumReasons]Effect{
 	ReasonOtherProvider: insufficient("other_provider"),
 	ReasonNotYetValid:   invalid("not_yet_valid"),
 	ReasonExpired: {
-		word: "expired", Status: 401, GrpcStatus: 16, Detail: detailInvalidToken, Challenges: true,
+		word: "expired", Status: 401, GRPCStatus: 16, Detail: detailInvalidToken, Challenges: true,
 		Code: "invalid_token", Description: "The access token expired",
 	},
 	ReasonInsufficientScope:  insufficient("insufficient_scope"),
 	ReasonInsufficientClaims: insufficient("insufficient_claims"),
 	// No token would help: a challenge would send the client in circles.
-	ReasonForbidden:         {word: "forbidden", Status: 403, GrpcStatus: 7, Detail: detailForbidden},
+	ReasonForbidden:         {word: "forbidden", Status: 403, GRPCStatus: 7, Detail: detailForbidden},
 	ReasonMalformedToken:    invalid("malformed_token"),
 	ReasonAlgorithm:         invalid("algorithm"),
 	ReasonUnknownKey:        invalid("unknown_key"),
@@ -134,11 +134,11 @@ var Effects = [NumReasons]Effect{
 	ReasonLifetime:          invalid("lifetime"),
 	ReasonSenderConstrained: invalid("sender_constrained"),
 	// Nothing is known about the token: a 401 would make clients throw it away.
-	ReasonKeysUnavailable:          {word: "keys_unavailable", Status: 503, GrpcStatus: 14, Detail: detailUnavailable},
-	ReasonIntrospectionUnavailable: {word: "introspection_unavailable", Status: 503, GrpcStatus: 14, Detail: detailUnavailable},
+	ReasonKeysUnavailable:          {word: "keys_unavailable", Status: 503, GRPCStatus: 14, Detail: detailUnavailable},
+	ReasonIntrospectionUnavailable: {word: "introspection_unavailable", Status: 503, GRPCStatus: 14, Detail: detailUnavailable},
 	ReasonInactive:                 invalid("inactive"),
 	ReasonRevoked:                  invalid("revoked"),
-	ReasonRevocationsUnavailable:   {word: "revocations_unavailable", Status: 503, GrpcStatus: 14, Detail: detailUnavailable},
+	ReasonRevocationsUnavailable:   {word: "revocations_unavailable", Status: 503, GRPCStatus: 14, Detail: detailUnavailable},
 	ReasonWrongLocation:            invalid("wrong_location"),
 	ReasonTokenValid:               {word: "token_valid", Allows: true},
 	ReasonAnonymous:                {word: "anonymous", Allows: true},
@@ -153,7 +153,7 @@ var Effects = [NumReasons]Effect{
 // cannot tell a bad signature from a key or an issuer that nobody knows.
 func invalid(word string) Effect {
 	return Effect{
-		word: word, Status: 401, GrpcStatus: 16, Detail: detailInvalidToken, Challenges: true,
+		word: word, Status: 401, GRPCStatus: 16, Detail: detailInvalidToken, Challenges: true,
 		Code: "invalid_token", Description: "The access token is invalid",
 	}
 }
@@ -162,7 +162,7 @@ func invalid(word string) Effect {
 // need not learn which claims open what: a scope it can ask for.
 func insufficient(word string) Effect {
 	return Effect{
-		word: word, Status: 403, GrpcStatus: 7, Detail: detailInsufficientScope, Challenges: true,
+		word: word, Status: 403, GRPCStatus: 7, Detail: detailInsufficientScope, Challenges: true,
 		Code: "insufficient_scope", Description: "The access token lacks a scope that the request needs",
 	}
 }
