@@ -87,8 +87,8 @@ var (
 	bufferUsed uint32
 	borrowing  bool
 
-	headerPairs      = make([][2]string, 0, 64)
-	replyPairs []byte
+	headerPairs = make([][2]string, 0, 64)
+	replyPairs  []byte
 
 	// Out parameters: on the stack they would escape to the heap at each call.
 	outData  unsafe.Pointer

@@ -14,8 +14,8 @@ import (
 // it a request gets its answer at once. reserved is more room, for tokens that
 // were good a moment ago.
 const (
-	maxParked = 1000
-	maxReserved  = 250
+	maxParked   = 1000
+	maxReserved = 250
 )
 
 // parked is a request that waits. The same code judges it again when its errand

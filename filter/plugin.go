@@ -28,7 +28,7 @@ const (
 	soonTick    = 1    // there is work that only its bound has stopped (turn.go)
 
 	housekeepingEvery = 50 * time.Millisecond
-	sweepEvery     = time.Minute
+	sweepEvery        = time.Minute
 )
 
 type vmContext struct{ sdk.DefaultVMContext }
@@ -84,13 +84,13 @@ type plugin struct {
 	debug   bool     // whether the host logs debug lines
 	unsent  []uint32 // streams whose refusal the host did not take
 
-	waiting waitingRoom
-	due     []fetch.Call          // to begin
-	calls   map[uint32]fetch.Call // under way, by the host's id
-	refused []fetch.Call          // that the host would not begin
-	tick    uint32                // milliseconds between ticks
-	housekept    time.Time             // when onTick kept house last
-	swept   time.Time
+	waiting   waitingRoom
+	due       []fetch.Call          // to begin
+	calls     map[uint32]fetch.Call // under way, by the host's id
+	refused   []fetch.Call          // that the host would not begin
+	tick      uint32                // milliseconds between ticks
+	housekept time.Time             // when onTick kept house last
+	swept     time.Time
 }
 
 // start refuses a configuration with any problem, and Envoy with it the

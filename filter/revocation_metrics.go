@@ -11,12 +11,12 @@ import (
 // revocationMetrics are there only where a list is fetched: a time of the last
 // success that is zero for good would raise alarms.
 type revocationMetrics struct {
-	fetches   results
-	lastSuccess   sdk.MetricGauge
-	pendingSuccess      time.Time // that the gauge has not been told yet
-	unchecked sdk.MetricCounter
-	pendingUnchecked    uint64 // unchecked
-	defined   bool
+	fetches          results
+	lastSuccess      sdk.MetricGauge
+	pendingSuccess   time.Time // that the gauge has not been told yet
+	unchecked        sdk.MetricCounter
+	pendingUnchecked uint64 // unchecked
+	defined          bool
 }
 
 func (m *revocationMetrics) define() {

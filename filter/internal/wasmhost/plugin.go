@@ -19,7 +19,7 @@ type Plugin struct {
 	callouts    []*Callout
 	answer      *calloutAnswer
 	pendingDone bool
-	deleted        bool
+	deleted     bool
 }
 
 // NewPlugin starts a configuration; ok is what the module said to it. As in

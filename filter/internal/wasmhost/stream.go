@@ -48,7 +48,7 @@ type Stream struct {
 	through [3]bool
 	logging bool
 	ending  bool
-	ended    bool
+	ended   bool
 
 	upstream    Request
 	reply       *LocalReply

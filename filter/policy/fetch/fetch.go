@@ -15,9 +15,9 @@ import (
 // Two errands are the same if they are equal.
 type Errand struct {
 	Kind    ErrandKind
-	Index   int        // of the source or the introspector
-	Token   cache.Name // of the token in question
-	Timeout time.Duration
+	Index   int           // of the key source or the introspection server in its table
+	Token   cache.Name    // the token to introspect; zero for other kinds
+	Timeout time.Duration // of the call
 }
 
 // IsToken reports whether the errand is the introspection of the token key by the
@@ -31,8 +31,8 @@ type ErrandKind uint8
 
 const (
 	noErrand          ErrandKind = iota
-	ErrandKeys                   // of a source
-	ErrandToken                  // what a server says of a token
+	ErrandKeys                   // a JWK Set, or the metadata that names it
+	ErrandToken                  // the introspection of a token (RFC 7662)
 	ErrandRevocations            // the list of revoked tokens
 )
 
@@ -41,12 +41,12 @@ const (
 type Call struct {
 	Cluster, Method, Scheme, Authority, Path string
 
-	Headers [][2]string // more of them
+	Headers [][2]string // besides the pseudo-headers
 	Body    []byte
 	Timeout time.Duration
 
-	For      Errand // who waits for its answer
-	Provider string // its name, "" where the call is for all
+	For      Errand // what the answer settles
+	Provider string // the provider's name, "" where the call is for all providers
 }
 
 // Answer is the result of a Call. Without OK there was no response. TooLong means
@@ -62,16 +62,16 @@ const MaxAnswerBytes = 1 << 20
 
 // Learned is the effect of an Answer.
 type Learned struct {
-	For     Errand // as in Wait
-	Next    *Call  // a call that must follow
-	Settled bool   // whoever waits for this source can be judged again
-	Failure string // why what is known is as it was
-	Log     bool   // the failure is worth a line in the log
-	Misconfigured bool   // it is one of the configuration's: an error, not a warning
-	// Warnings are what is odd about an answer that was taken.
+	For           Errand // the errand of the call, as in verdict.Wait
+	Next          *Call  // a call that must follow, nil if none
+	Settled       bool   // the requests that wait for the errand can be decided again
+	Failure       string // why the answer was not used, "" if it was
+	Log           bool   // log the failure
+	Misconfigured bool   // the failure is due to the configuration: log an error, not a warning
+	// Warnings are problems of an answer that was used nevertheless.
 	Warnings []string
-	// Revocations is when the list that is in force was asked for, zero where the
-	// call was not for it or failed.
+	// Revocations is the time at which the revocation list in force was requested. It
+	// is zero where the call was for something else or failed.
 	Revocations time.Time
 }
 
@@ -80,21 +80,21 @@ type Learned struct {
 type Patience uint8
 
 const (
-	CacheOnly   Patience = iota // takes what is known
-	StaleOK                     // may not wait, or no longer: also what is stale
-	AskAhead                    // for those who come later
-	WaitIfKnown                 // waits with a token that was good a moment ago
-	Wait
+	CacheOnly   Patience = iota // use what is known, make no call
+	StaleOK                     // the request may not wait (any longer): use stale answers, too
+	AskAhead                    // make a call for later requests, do not wait
+	WaitIfKnown                 // wait only with a token that was valid recently
+	Wait                        // wait
 )
 
 // Moment is the time at which a request is decided, and how long it may wait for an
 // answer.
 type Moment struct {
-	Now   time.Time
-	Since time.Time // when it was judged first, if it has waited since then
-	Patience   Patience
+	Now      time.Time
+	Since    time.Time // when a request that has waited was first decided; else zero
+	Patience Patience
 
-	Failed *Errand // what it has just waited for in vain; nil or noErrand: nothing
+	Failed *Errand // the errand that just failed for the request; nil or zero if none
 }
 
 // Jitter is a pseudo-random sequence. It spreads the calls of workers that started at
@@ -113,10 +113,12 @@ func (j *Jitter) Below(d time.Duration) time.Duration {
 	return time.Duration(uint64(*j) % uint64(d))
 }
 
+// The pause after a failed call doubles from MinBackoff to MaxBackoff. While a provider
+// has no keys at all it grows to MaxBackoffWithoutKeys only.
 const (
-	MinBackoff = time.Second
-	MaxBackoff  = time.Minute
-	MaxBackoffWithoutKeys  = 5 * time.Second // the last, while there are no keys at all
+	MinBackoff            = time.Second
+	MaxBackoff            = time.Minute
+	MaxBackoffWithoutKeys = 5 * time.Second
 )
 
 // BadAnswer returns what is wrong with an answer of at most MaxAnswerBytes, or "".

@@ -77,7 +77,7 @@ func (ks *Sources) ReadKeys(o *config.Object, provider string, issuers, keyIDs [
 
 // refuseNetworkMembers is for a provider whose keys are not fetched.
 func refuseNetworkMembers(o *config.Object) {
-	o.Asked = append(o.Asked, "jwks_uri", "discovery")
+	o.Known = append(o.Known, "jwks_uri", "discovery")
 	for _, name := range []string{
 		"cluster", "jwks_clusters", "timeout", "refresh", "min_refresh", "max_refresh", "max_stale",
 	} {

@@ -13,10 +13,10 @@ import (
 type Likeness uint8
 
 const (
-	Unlike  Likeness = iota
-	nested           // `name.x`: something below it to some upstreams, no token to any
-	Aliased          // some upstreams read it under the name
-	Same
+	Unlike  Likeness = iota // another name
+	nested                  // `name.x`: some upstreams read a member of name; it is never a token
+	Aliased                 // some upstreams take it for the wanted name
+	Same                    // the wanted name
 )
 
 // LikeName compares a decoded name with a wanted name. parameter is true for a query
@@ -143,7 +143,7 @@ func DecodesOnce(s string) bool {
 
 // AppendDecoded is DecodeFully into out, which must be empty.
 func AppendDecoded(out []byte, s string) []byte {
-	percent := -1 // where the last one stands in out
+	percent := -1 // the index of the last one in out
 	for i := 0; i < len(s); i++ {
 		out = append(out, s[i])
 		if s[i] == '%' {

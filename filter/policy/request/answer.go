@@ -4,6 +4,7 @@ package request
 // Unknown: the question has not been evaluated.
 type Truth uint8
 
+// The values of Truth.
 const (
 	Unknown Truth = iota
 	False

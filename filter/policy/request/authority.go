@@ -9,22 +9,22 @@ import (
 
 // Authority is what servers may read in the :authority of a request.
 type Authority struct {
-	Parsed  bool
-	Unambiguous bool
-	host  string // of a plain authority
+	Parsed      bool   // false for the zero value
+	Unambiguous bool   // all servers read the same host
+	host        string // of an unambiguous authority
 
-	// Of any other:
-	names      [MaxOddParts]string // what some server may take for the host
-	count      int
-	anyAddress bool // there is a spelling of an address that parsers read differently, or not at all
-	anyHost    bool
+	// The fields of an ambiguous authority.
+	names      [MaxOddParts]string // hosts that some server may read
+	count      int                 // the number of names
+	anyAddress bool                // it may be any address: parsers differ in how they read it
+	anyHost    bool                // it may be any host
 }
 
-// Bounds on what is searched for hosts, once for each pattern. What has more may
-// hold any host.
+// Bounds on an ambiguous authority, which is compared once with each pattern. An
+// authority beyond them may be any host.
 const (
-	MaxOddAuthority = 512
-	MaxOddParts     = 16
+	MaxOddAuthority = 512 // bytes
+	MaxOddParts     = 16  // hosts in it
 )
 
 // ReadAuthority splits an :authority at the bytes at which servers cut it, and drops

@@ -12,10 +12,10 @@ import (
 // HostPattern is a pattern for the host of a request. Ports are ignored. The zero
 // pattern matches nothing.
 type HostPattern struct {
-	Name    string // in lower case; of a wildcard the part behind the asterisk, `.example.com`
-	ipv4    bool   // the name is an IPv4 address
-	IPv6 bool   // an IPv6 literal, which has many spellings
-	address [16]byte
+	Name    string   // in lower case; for a wildcard the part behind the asterisk, `.example.com`
+	ipv4    bool     // Name is an IPv4 address
+	IPv6    bool     // the pattern is an IPv6 literal, which has many spellings
+	address [16]byte // of an IPv6 literal
 }
 
 // ParseHost parses a host name, `*.` and a host name for all its subdomains at any
@@ -142,7 +142,7 @@ func canonicalAddress(s string) string {
 	if strings.IndexByte(bare, ':') < 0 {
 		return canonicalIPv4(strings.TrimRight(bare, "."))
 	}
-	bare, _, _ = strings.Cut(bare, "%") // a zone means something to one machine only
+	bare, _, _ = strings.Cut(bare, "%") // a zone is local to one machine
 	literal := "[" + strings.ToLower(bare) + "]"
 	address, ok := ParseIPv6Literal(literal)
 	switch {

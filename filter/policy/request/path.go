@@ -16,21 +16,21 @@ const maxHiddenBytes = 64 << 10
 
 // Path is a `:path` with every reading that an upstream may make of it.
 //
-// The readings are the closure of the raw path under pathSteps: what any chain
-// of proxies, frameworks and handlers can make of it, in any order, each step
-// as often as it likes. A product of fixed choices (decode or not, resolve or
-// not) is not enough: `/public/a%2fb/../..%2fadmin` stays below /public in
-// every such choice, and is /admin behind a proxy that resolves dots before a
-// server that decodes and resolves again.
+// The readings are the closure of the raw path under pathSteps: the results of any
+// chain of proxies, frameworks and handlers, which may apply the steps in any order and
+// any number of times. A product of fixed choices (decode or not, resolve or not) is
+// not enough: `/public/a%2fb/../..%2fadmin` stays below /public in every such choice,
+// and is /admin behind a proxy that resolves dots before a server that decodes and
+// resolves again.
 type Path struct {
-	raw      [1]string // the only reading of a canonical path, kept here so that it costs no allocation
-	readings     []string  // the readings of any other path, the raw one first
-	Query    string    // behind the first `?`, a fragment included
-	Hidden     []hiddenQuery
-	Fragment bool  // there is a `#` somewhere: where the query begins and ends is a matter of taste
-	canonical    bool  // canonical
-	suspect      Truth // to suspect
-	TooManyReadings  bool  // suspect, and not all readings are listed: refuse it
+	raw             [1]string     // the only reading of a canonical path; an array, so that it costs no allocation
+	readings        []string      // the readings of any other path, the raw one first
+	Query           string        // behind the first `?`, with the fragment
+	Hidden          []hiddenQuery // queries that some readings reveal
+	Fragment        bool          // there is a `#`: servers differ in where the query begins and ends
+	canonical       bool
+	suspect         Truth // the result of Suspect
+	TooManyReadings bool  // some readings are not listed: refuse the request
 }
 
 // hiddenQuery is a query behind a `?` that decoding the path reveals, see cutStep.
@@ -166,7 +166,7 @@ func IsSuspectPath(path string) bool {
 		return true
 	}
 	second := syntax.Borrow(syntax.DecodeEvery(nil, syntax.Borrow(first)))
-	return HasOddBytes(second) || strings.IndexByte(second, '%') >= 0 // a broken escape in first stays there, too
+	return HasOddBytes(second) || strings.IndexByte(second, '%') >= 0 // also an escape that is broken in first
 }
 
 // HasOddBytes reports whether s has control bytes or is not UTF-8.

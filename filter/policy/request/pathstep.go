@@ -9,9 +9,9 @@ import (
 
 // A pathStep is a rewriting that some server or URL parser applies to a path.
 type pathStep struct {
-	changes pathTrait // a reading without these traits stays as it is
-	// take writes into dst what becomes of s, no more bytes than those of s, and
-	// returns how many they are.
+	changes pathTrait // the step does not change a reading without these traits
+	// take writes the rewritten s into dst and returns the number of its bytes, which
+	// is at most len(s).
 	take func(dst []byte, s string) int
 }
 

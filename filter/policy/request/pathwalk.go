@@ -6,14 +6,15 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Bounds on the closure of one path. Past them the path is crowded: no honest
-// client sends it, it opens nothing, and what binds it cannot be said in full.
+// Bounds on the closure of one path. A path beyond them has too many readings: honest
+// clients do not send it, it opens nothing, and since not all rules that bind it are
+// known, the request is refused.
 const (
 	MaxReadings      = 100      // readings of one path
 	MaxReadingsBytes = 20 << 10 // bytes of all of them
-	// Bytes that steps read, most of them to find what another order of steps found
-	// before; stepCost is what a step costs beside. A long path has longWalk times its
-	// bytes more: its readings are few.
+	// maxWalkedBytes bounds the bytes that all steps read; most of them only find again
+	// what another order of steps found before. A step costs stepCost in addition. A
+	// long path may use longWalk times its length more: it has few readings.
 	maxWalkedBytes = 10 << 10
 	longWalk       = 4
 	stepCost       = 16
@@ -22,9 +23,9 @@ const (
 // Walk computes the readings of paths. It owns the memory for them, so that a hostile
 // path leaves no garbage: a State keeps one Walk.
 type Walk struct {
-	memory []byte // of all readings but the raw one, one behind the other
-	list   []string
-	marks  []pathMark // of the list
+	memory []byte     // of all readings but the raw one, concatenated
+	list   []string   // the readings found so far
+	marks  []pathMark // marks[i] is about list[i]
 }
 
 // pathMark is the hash of a reading and the traits that select its steps.
@@ -101,12 +102,12 @@ const (
 	hasQuestion
 	hasHash
 	hasNUL
-	hasControls // that URL parsers skip
-	hasSpaces   // where a name may end
-	hasPluses   // in a segment that has nothing else but dots
-	hasDots     // a segment of them
-	hasSlashes  // two in a row
-	hasHost     // begins with two slashes
+	hasControls // control bytes that URL parsers skip
+	hasSpaces   // spaces at which a file name may end
+	hasPluses   // pluses in a segment of nothing but pluses, spaces and dots
+	hasDots     // a dot segment
+	hasSlashes  // two slashes in a row
+	hasHost     // the path begins with two slashes
 )
 
 // escapeTraits maps a byte to the kind of its escape. Servers differ in the kinds

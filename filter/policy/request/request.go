@@ -17,22 +17,22 @@ type Request struct {
 	Method    string
 	Scheme    string
 	Authority string // host and perhaps port, from :authority
-	Path      string // :path with query and whatever else the client sent
-	HasPath   bool   // CONNECT has none
+	Path      string // :path with the query, as the client sent it
+	HasPath   bool   // false for CONNECT
 	Headers   [][2]string
 
 	// Properties are those of Policy.Properties, in its order.
 	Properties []Property
 
-	// MayWait: there is room and time for this request to wait.
+	// MayWait permits the request to wait for an answer.
 	MayWait bool
-	// KnownMayWait: there is, if its token was good a moment ago. Some room is
-	// kept for those, so that a flood of garbage which waits does not take all.
+	// KnownMayWait permits it only if its token was valid recently. The shell reserves
+	// places for those, so that a flood of garbage tokens cannot occupy all of them.
 	KnownMayWait bool
-	// Since is when this request was judged first, if it has waited since then.
+	// Since is the time of the first decision, if the request has waited since then.
 	Since time.Time
-	// Failed is what it waited for last, if that settled without an answer: it does
-	// not wait for the same again. The zero Errand is none.
+	// Failed is the errand that the request waited for, if it settled without an
+	// answer: the request does not wait for it again. The zero Errand is none.
 	Failed fetch.Errand
 }
 
@@ -104,5 +104,5 @@ func IsGRPC(r *Request) bool {
 // Property is a property of the request in the host, as Policy.Properties names it.
 type Property struct {
 	Value string
-	OK    bool // the host has it
+	OK    bool // the host has such a property
 }
