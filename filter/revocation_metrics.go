@@ -8,8 +8,8 @@ import (
 	"bearerauth/filter/internal/sdk"
 )
 
-// revocationMetrics are there only where a list is fetched: a time of the last
-// success that is zero for good would raise alarms.
+// revocationMetrics are defined only where a list is fetched: a time of the last
+// success that stays zero would raise alarms.
 type revocationMetrics struct {
 	fetches          results
 	lastSuccess      sdk.MetricGauge
@@ -26,7 +26,7 @@ func (m *revocationMetrics) define() {
 	m.defined = true
 }
 
-// count takes the time of a list, zero after a failure.
+// count counts a fetch. last is the time of the list, zero after a failure.
 func (m *revocationMetrics) count(last time.Time) {
 	m.fetches.count(!last.IsZero())
 	if !last.IsZero() {

@@ -95,9 +95,10 @@ func (p *Problems) addDuplicate(path, name string, count int) {
 	p.Add(path, what+": want each name once")
 }
 
-// enter is called before the value of a member is read. It records the path of the
-// first member whose name may be a secret, and returns the value of safePath to
-// restore afterwards. The names at the top, and of providers, are no secrets.
+// enter is called before the value of a member is read. If the name of the member may
+// be a secret, messages about what is in it show the path of the object instead. enter
+// returns the value of safePath to restore afterwards. The names at the top, and of
+// providers, are no secrets.
 func (p *Problems) enter(path, name string, depth int) (before string) {
 	before = p.safePath
 	if p.safePath == "" && depth > 1 && !IsMemberName(name) {
