@@ -13,9 +13,9 @@ import (
 type revocationMetrics struct {
 	fetches          results
 	lastSuccess      sdk.MetricGauge
-	pendingSuccess   time.Time // that the gauge has not been told yet
+	pendingSuccess   time.Time // the value to flush to lastSuccess; zero: none
 	unchecked        sdk.MetricCounter
-	pendingUnchecked uint64 // unchecked
+	pendingUnchecked uint64 // the count to flush to unchecked
 	defined          bool
 }
 

@@ -9,7 +9,7 @@ const (
 	undecided progress = iota
 	allowed
 	replied
-	unsent // refused, but the host did not take the reply
+	unsent // refused, but the host did not accept the reply
 	waiting
 )
 

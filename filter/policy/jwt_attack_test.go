@@ -268,7 +268,7 @@ func TestFloodOfForgedTokens(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
-	if n := len(s.jwt.Cache.Bad.Young) + len(s.jwt.Cache.Bad.Old); n > jwt.BadTokenBytes/cache.EntryOverhead {
+	if n := s.jwt.Cache.Bad.Len(); n > jwt.BadTokenBytes/cache.EntryOverhead {
 		t.Errorf("%d refusals are remembered", n)
 	}
 	checks = 0

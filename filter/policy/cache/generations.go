@@ -9,16 +9,16 @@ package cache
 // the young half has been filled twice. A look-up costs one or two map accesses, and
 // there is no list to maintain.
 type Generations[V any] struct {
-	Young, Old *shards[V]
+	young, old *shards[V]
 	size       func(V) int // of a value, in bytes
-	YoungBytes int
+	youngBytes int
 	limit      int // in bytes, of one generation
 }
 
 // NewGenerations makes an empty map. limit bounds both halves together, in bytes; size
 // returns the size of a value in bytes, to which EntryOverhead is added.
 func NewGenerations[V any](limit int, size func(V) int) *Generations[V] {
-	return &Generations[V]{Young: new(shards[V]), Old: new(shards[V]), size: size, limit: limit / 2}
+	return &Generations[V]{young: new(shards[V]), old: new(shards[V]), size: size, limit: limit / 2}
 }
 
 // shards is a map from the lower half of a key, which hashes faster than the whole. It
@@ -37,13 +37,13 @@ const (
 // entry is a value with the upper half of its key.
 type entry[V any] struct {
 	hi    uint64
-	Value V
+	value V
 }
 
-func (s *shards[V]) Of(lo uint64) *map[uint64]entry[V] { return &s[lo>>(64-shardBits)] }
+func (s *shards[V]) of(lo uint64) *map[uint64]entry[V] { return &s[lo>>(64-shardBits)] }
 
 func (s *shards[V]) put(lo uint64, e entry[V]) {
-	m := s.Of(lo)
+	m := s.of(lo)
 	if *m == nil {
 		*m = map[uint64]entry[V]{}
 	}
@@ -52,13 +52,13 @@ func (s *shards[V]) put(lo uint64, e entry[V]) {
 
 // Get returns the value under k and marks it as used.
 func (g *Generations[V]) Get(k Name) (v V, ok bool) {
-	if e, ok := (*g.Young.Of(k.Lo))[k.Lo]; ok {
+	if e, ok := (*g.young.of(k.Lo))[k.Lo]; ok {
 		if e.hi != k.Hi {
 			return v, false
 		}
-		return e.Value, true
+		return e.value, true
 	}
-	old := *g.Old.Of(k.Lo)
+	old := *g.old.of(k.Lo)
 	if len(old) == 0 {
 		return v, false
 	}
@@ -67,8 +67,8 @@ func (g *Generations[V]) Get(k Name) (v V, ok bool) {
 		return v, false
 	}
 	delete(old, k.Lo)
-	g.Put(k, e.Value)
-	return e.Value, true
+	g.Put(k, e.value)
+	return e.value, true
 }
 
 // Put stores v under k. A value that is larger than half the limit is not stored.
@@ -77,36 +77,36 @@ func (g *Generations[V]) Put(k Name, v V) {
 	if size > g.limit {
 		return
 	}
-	if have, ok := (*g.Young.Of(k.Lo))[k.Lo]; ok {
-		g.YoungBytes -= g.size(have.Value) + EntryOverhead
+	if have, ok := (*g.young.of(k.Lo))[k.Lo]; ok {
+		g.youngBytes -= g.size(have.value) + EntryOverhead
 	}
-	if g.YoungBytes+size > g.limit {
-		for _, m := range g.Old {
+	if g.youngBytes+size > g.limit {
+		for _, m := range g.old {
 			clear(m)
 		}
-		g.Young, g.Old = g.Old, g.Young
-		g.YoungBytes = 0
+		g.young, g.old = g.old, g.young
+		g.youngBytes = 0
 	}
-	g.Young.put(k.Lo, entry[V]{k.Hi, v})
-	g.YoungBytes += size
+	g.young.put(k.Lo, entry[V]{k.Hi, v})
+	g.youngBytes += size
 }
 
 // Drop removes the value under k.
 func (g *Generations[V]) Drop(k Name) { g.dropHalf(k.Lo) }
 
 func (g *Generations[V]) dropHalf(lo uint64) {
-	young := *g.Young.Of(lo)
+	young := *g.young.of(lo)
 	if e, ok := young[lo]; ok {
-		g.YoungBytes -= g.size(e.Value) + EntryOverhead
+		g.youngBytes -= g.size(e.value) + EntryOverhead
 		delete(young, lo)
 	}
-	delete(*g.Old.Of(lo), lo)
+	delete(*g.old.of(lo), lo)
 }
 
 // Len is the number of entries.
 func (g *Generations[V]) Len() (n int) {
-	for i := range g.Young {
-		n += len(g.Young[i]) + len(g.Old[i])
+	for i := range g.young {
+		n += len(g.young[i]) + len(g.old[i])
 	}
 	return n
 }
@@ -114,16 +114,16 @@ func (g *Generations[V]) Len() (n int) {
 // Sweep removes the values for which expired returns true. Without it they would
 // occupy memory until they are evicted.
 func (g *Generations[V]) Sweep(expired func(V) bool) {
-	for _, m := range g.Young {
+	for _, m := range g.young {
 		for lo, e := range m {
-			if expired(e.Value) {
+			if expired(e.value) {
 				g.dropHalf(lo)
 			}
 		}
 	}
-	for _, m := range g.Old {
+	for _, m := range g.old {
 		for lo, e := range m {
-			if expired(e.Value) {
+			if expired(e.value) {
 				delete(m, lo)
 			}
 		}

@@ -14,7 +14,7 @@ type Authority struct {
 	host        string // of an unambiguous authority
 
 	// The fields of an ambiguous authority.
-	names      [MaxOddParts]string // hosts that some server may read
+	names      [maxOddParts]string // hosts that some server may read
 	count      int                 // the number of names
 	anyAddress bool                // it may be any address: parsers differ in how they read it
 	anyHost    bool                // it may be any host
@@ -23,8 +23,8 @@ type Authority struct {
 // Bounds on an ambiguous authority, which is compared once with each pattern. An
 // authority beyond them may be any host.
 const (
-	MaxOddAuthority = 512 // bytes
-	MaxOddParts     = 16  // hosts in it
+	maxOddAuthority = 512 // bytes
+	maxOddParts     = 16  // hosts in it
 )
 
 // ReadAuthority splits an :authority at the bytes at which servers cut it, and drops
@@ -34,7 +34,7 @@ func ReadAuthority(s string) (a Authority) {
 	if a.host, a.Unambiguous = UnambiguousHost(s); a.Unambiguous {
 		return a
 	}
-	if len(s) > MaxOddAuthority || isMappedHost(s) {
+	if len(s) > maxOddAuthority || isMappedHost(s) {
 		a.anyHost = true
 		return a
 	}
@@ -82,7 +82,7 @@ func (a *Authority) add(part string) {
 		if host == "" {
 			continue
 		}
-		if a.count == MaxOddParts {
+		if a.count == maxOddParts {
 			a.anyHost = true
 			return
 		}
@@ -102,7 +102,7 @@ func UnambiguousHost(authority string) (host string, ok bool) {
 		if host, port = authority[:end+1], authority[end+1:]; port != "" && port[0] != ':' {
 			return "", false
 		}
-		if address, ok := ParseIPv6Literal(host); !ok || carriesIPv4(address) {
+		if address, ok := parseIPv6Literal(host); !ok || carriesIPv4(address) {
 			return "", false
 		}
 	} else {
@@ -179,10 +179,10 @@ func carriesIPv4(address [16]byte) bool {
 	return false
 }
 
-// ParseIPv6Literal parses an address in brackets. It accepts no zone: a zone is local
+// parseIPv6Literal parses an address in brackets. It accepts no zone: a zone is local
 // to one machine. (net/netip would add 180 KB to the module; the tests compare the
 // two.)
-func ParseIPv6Literal(s string) (address [16]byte, ok bool) {
+func parseIPv6Literal(s string) (address [16]byte, ok bool) {
 	if len(s) < 4 || len(s) > 47 || s[0] != '[' || s[len(s)-1] != ']' {
 		return address, false
 	}

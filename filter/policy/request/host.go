@@ -22,7 +22,7 @@ type HostPattern struct {
 // depth (not the name itself), an IPv4 address, or an IPv6 address in brackets. An
 // error says what was wanted.
 func ParseHost(s string) (HostPattern, error) {
-	address, ok := ParseIPv6Literal(s)
+	address, ok := parseIPv6Literal(s)
 	if ok && !carriesIPv4(address) {
 		return HostPattern{IPv6: true, address: address}, nil
 	}
@@ -97,7 +97,7 @@ func hasEmptyPunycode(s string) bool {
 // Match reports whether the pattern matches a host without its port.
 func (h *HostPattern) Match(host string) bool {
 	if strings.HasPrefix(host, "[") {
-		address, ok := ParseIPv6Literal(host)
+		address, ok := parseIPv6Literal(host)
 		return ok && h.IPv6 && address == h.address
 	}
 	if h.Name == "" {
@@ -144,7 +144,7 @@ func canonicalAddress(s string) string {
 	}
 	bare, _, _ = strings.Cut(bare, "%") // a zone is local to one machine
 	literal := "[" + strings.ToLower(bare) + "]"
-	address, ok := ParseIPv6Literal(literal)
+	address, ok := parseIPv6Literal(literal)
 	switch {
 	case !ok:
 		return ""

@@ -7,9 +7,9 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// MaxOddPath bounds a path that is not canonical, in bytes. Honest clients do not
+// maxOddPath bounds a path that is not canonical, in bytes. Honest clients do not
 // send longer ones.
-const MaxOddPath = 4096
+const maxOddPath = 4096
 
 // maxHiddenBytes bounds all queries that the readings of one path reveal, in bytes.
 const maxHiddenBytes = 64 << 10
@@ -53,7 +53,7 @@ func (p *Path) List(w *Walk) {
 	if w == nil {
 		w = new(Walk)
 	}
-	p.readings, p.TooManyReadings = w.Readings(p.raw[0])
+	p.readings, p.TooManyReadings = w.readings(p.raw[0])
 	p.findHidden()
 }
 
@@ -98,7 +98,7 @@ func (p *Path) Readings() []string {
 // reading.
 func (p *Path) Suspect() bool {
 	if p.suspect == Unknown {
-		p.suspect = TruthOf(!p.canonical && (p.TooManyReadings || IsSuspectPath(p.raw[0])))
+		p.suspect = TruthOf(!p.canonical && (p.TooManyReadings || isSuspectPath(p.raw[0])))
 	}
 	return p.suspect == True
 }
@@ -149,13 +149,13 @@ func isBlank(segment string) bool {
 // IsDotSegment reports whether a segment is "." or ".." (RFC 3986 section 3.3).
 func IsDotSegment(s string) bool { return s == "." || s == ".." }
 
-// IsSuspectPath finds what servers disagree about beyond repair, in the raw path and
+// isSuspectPath finds what servers disagree about beyond repair, in the raw path and
 // after one and two rounds of decoding: control bytes (`%00` ends a C string), broken
 // escapes (`%zz`; IIS reads `%u002e`), bytes that are not UTF-8 (the overlong
 // `%c0%ae` is a dot to old decoders), and a third level of escapes. `/100%25` is
 // suspect, too: a second decoding finds a broken escape in it.
-func IsSuspectPath(path string) bool {
-	if path == "" || path[0] != '/' || len(path) > MaxOddPath || HasOddBytes(path) {
+func isSuspectPath(path string) bool {
+	if path == "" || path[0] != '/' || len(path) > maxOddPath || HasOddBytes(path) {
 		return true
 	}
 	if strings.IndexByte(path, '%') < 0 {

@@ -10,8 +10,8 @@ import (
 // clients do not send it, it opens nothing, and since not all rules that bind it are
 // known, the request is refused.
 const (
-	MaxReadings      = 100      // readings of one path
-	MaxReadingsBytes = 20 << 10 // bytes of all of them
+	maxReadings      = 100      // readings of one path
+	maxReadingsBytes = 20 << 10 // bytes of all of them
 	// maxWalkedBytes bounds the bytes that all steps read; most of them only find again
 	// what another order of steps found before. A step costs stepCost in addition. A
 	// long path may use longWalk times its length more: it has few readings.
@@ -34,18 +34,18 @@ type pathMark struct {
 	has  pathTrait
 }
 
-// Readings lists the readings of a path breadth first, the raw path first. full
+// readings lists the readings of a path breadth first, the raw path first. full
 // reports that the list is incomplete because a bound was reached. Only Envoy accepts
 // a path that does not begin with a slash; a URL parser reads a scheme or a host in
 // it. So full is true for those, except for `*`, which has a defined meaning (RFC
 // 9112 section 3.2.4).
-func (w *Walk) Readings(path string) (list []string, full bool) {
+func (w *Walk) readings(path string) (list []string, full bool) {
 	w.list = append(w.list[:0], path)
-	if len(path) > MaxOddPath || path == "" || path[0] != '/' {
+	if len(path) > maxOddPath || path == "" || path[0] != '/' {
 		return w.list, path != "*"
 	}
 	if w.memory == nil {
-		w.memory = make([]byte, MaxReadingsBytes)
+		w.memory = make([]byte, maxReadingsBytes)
 	}
 	w.marks = append(w.marks[:0], markPath(path))
 	used, left := 0, maxWalkedBytes+longWalk*len(path)
@@ -63,7 +63,7 @@ func (w *Walk) Readings(path string) (list []string, full bool) {
 			if w.seen(next, mark.hash) {
 				continue
 			}
-			if len(w.list) == MaxReadings {
+			if len(w.list) == maxReadings {
 				return w.list, true
 			}
 			used += len(next)
