@@ -7,7 +7,7 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// apply is the one place where a verdict becomes host calls.
+// apply turns a verdict into host calls. No other function does.
 func apply(id uint32, s stream, v verdict.Verdict) action {
 	if w, ok := v.(*verdict.Wait); ok && w != nil {
 		return park(id, s, w)
@@ -17,20 +17,20 @@ func apply(id uint32, s stream, v verdict.Verdict) action {
 		s.plugin.redact()
 	}
 	if refusal != nil {
-		// Who it was is for the access log only: the refusal stands without it.
-		_ = tell(refusal.Identity)
+		// The identity is for the access log only: refuse even if the host rejects it.
+		_ = publishIdentity(refusal.Identity)
 		return deny(id, s, refusal)
 	}
 	if local != nil {
 		return answered(id, s, local.Reason, reply(local.Reason, local.Status, local.Headers, local.Body, -1))
 	}
-	if !tell(allow.Identity) || !publish(allow.State) || !change(allow) {
+	if !publishIdentity(allow.Identity) || !publish(allow.State) || !change(allow) {
 		s.plugin.redact()
 		return fail(id, s)
 	}
 	s.plugin.metrics.count(allow.Reason)
 	if allow.Unchecked {
-		s.plugin.metrics.revocations.passed++
+		s.plugin.metrics.revocations.pendingUnchecked++
 	}
 	if allow.Shadowed != nil {
 		s.plugin.shadow(allow)
@@ -40,8 +40,8 @@ func apply(id uint32, s stream, v verdict.Verdict) action {
 	return actionContinue
 }
 
-// change edits the request's headers. Removals come first, so that what the
-// filter sets is the only header of its name.
+// change edits the request's headers. Removals come first, so that no header of the
+// client remains under a name that the filter sets.
 func change(a *verdict.Allow) bool {
 	for _, name := range a.Remove {
 		if !removeHeader(name) {
@@ -56,15 +56,15 @@ func change(a *verdict.Allow) bool {
 	return true
 }
 
-// redact takes a token out of the path of a request that ends here: access logs
-// show it. Where the host refuses, the request ends all the same.
+// redact removes a token from the path of a request that ends here, since access logs
+// show the path. The request is refused even if the host rejects the change.
 func (p *plugin) redact() {
 	if path, had := p.policy.Redacted(p.request.Path); had {
 		_ = setHeader(":path", path)
 	}
 }
 
-// shadow makes known what a rule in shadow would have answered.
+// shadow counts and logs what a rule in shadow would have answered.
 func (p *plugin) shadow(a *verdict.Allow) {
 	p.metrics.countShadow(a.Rule, a.Shadowed.Reason)
 	if p.debug {
@@ -72,11 +72,12 @@ func (p *plugin) shadow(a *verdict.Allow) {
 	}
 }
 
-func tell(id *verdict.Identity) bool { return id == nil || publish(id.State) }
+// publishIdentity publishes the subject of a verified token; nil publishes nothing.
+func publishIdentity(id *verdict.Identity) bool { return id == nil || publish(id.State) }
 
-// publish makes filter state: the property bearerauth.sub becomes
-// wasm.bearerauth.sub. Each name is one path element: the host joins several
-// with NUL, and nothing can read that.
+// publish sets properties, which become filter state: bearerauth.sub becomes
+// wasm.bearerauth.sub. Each name is a single path element: the host joins several
+// with NUL, and such a name cannot be read.
 func publish(state [][2]string) bool {
 	for _, s := range state {
 		if !setProperty(s[0], s[1]) {
@@ -84,22 +85,4 @@ func publish(state [][2]string) bool {
 		}
 	}
 	return true
-}
-
-var details = func() (all [verdict.NumReasons]string) {
-	for reason := range verdict.Reason(verdict.NumReasons) {
-		all[reason] = "bearerauth_denied{" + reason.String() + "}"
-		if reason.Answers() {
-			all[reason] = "bearerauth_answered{" + reason.String() + "}"
-		}
-	}
-	return all
-}()
-
-// replyDetails is what %RESPONSE_CODE_DETAILS% shows of a local reply.
-func replyDetails(reason verdict.Reason) string {
-	if int(reason) >= len(details) {
-		reason = verdict.ReasonInternal
-	}
-	return details[reason]
 }

@@ -4,7 +4,8 @@ package filter
 
 import "runtime"
 
-// guard runs what decides over a request. A panic denies it, and the VM lives on.
+// guard runs a function that decides over a request. A panic denies the request, and
+// the VM continues.
 func guard(where string, id uint32, s stream, run func(uint32, stream) action) (a action) {
 	defer func() {
 		if recovered := recover(); recovered != nil {
@@ -15,9 +16,9 @@ func guard(where string, id uint32, s stream, run func(uint32, stream) action) (
 	return run(id, s)
 }
 
-// tidy is for a collector that needs to be told.
+// tidy does nothing: this compiler's collector needs no help.
 func tidy() {}
 
-// collect collects garbage at once. A configuration is large beside what requests
-// leave: without this the memory of several that have ended adds up.
+// collect collects garbage at once. A configuration is large compared with what
+// requests leave behind: without this the memory of several deleted ones adds up.
 func collect() { runtime.GC() }

@@ -10,9 +10,9 @@ import (
 	"bearerauth/filter/internal/sdk"
 )
 
-// These exports take the place of the SDK's for the callbacks of every request:
-// the build renames own_x to proxy_on_x and drops the SDK's export of that name
-// (build/exports). What concerns plugins goes on to the SDK.
+// These exports replace the SDK's for the callbacks of every request: the build renames
+// own_x to proxy_on_x and removes the SDK's export of that name (build/exports). Calls
+// about plugins are passed on to the SDK.
 
 //go:wasmexport own_context_create
 func ownContextCreate(id, parent uint32) {
@@ -71,8 +71,8 @@ func ownDelete(id uint32) {
 //go:wasmexport own_memory_allocate
 func ownMemoryAllocate(size uint32) unsafe.Pointer { return allocate(size) }
 
-// The SDK speaks 0.2.0. Version 0.2.1 adds proxy_get_log_level, so that no
-// debug line is written for nobody, and changes nothing else.
+// abiVersion declares ABI 0.2.1. The SDK implements 0.2.0, from which it differs only in
+// proxy_get_log_level: debug lines need not be built where they are not logged.
 //
 //go:wasmexport proxy_abi_version_0_2_1
 func abiVersion() {}

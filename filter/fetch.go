@@ -9,9 +9,8 @@ import (
 	"bearerauth/filter/policy/fetch"
 )
 
-// fetch begins the outbound calls that are due. They belong to the plugin, so
-// that it does not matter which request wanted them and whether it is still
-// there.
+// fetch begins the outbound calls that are due. They belong to the plugin and not to
+// the request that needed them, which may have ended.
 func (p *plugin) fetch(at time.Time) {
 	p.due = append(p.due, p.state.Due(at)...)
 	for len(p.due) > 0 && takeTurn() {
@@ -20,12 +19,13 @@ func (p *plugin) fetch(at time.Time) {
 		p.due = p.due[1:]
 		p.begin(call)
 	}
-	p.hurry()
+	p.tickSooner()
 }
 
+// begin makes one call.
 func (p *plugin) begin(call fetch.Call) {
-	// Until the host has taken it, a panic among other things is a refusal. The tick
-	// learns of it, not the callback of a request that waits for it.
+	// A call counts as refused until the host has accepted it, so also after a panic. The
+	// tick reports it to the policy, and not the callback of a request that waits for it.
 	p.refused = append(p.refused, call)
 	id, ok := httpCall(call.Cluster, append([][2]string{
 		{":method", call.Method},
@@ -38,11 +38,11 @@ func (p *plugin) begin(call fetch.Call) {
 		return
 	}
 	p.refused = p.refused[:len(p.refused)-1]
-	call.Headers, call.Body = nil, nil // secrets and tokens, which are not needed any longer
+	call.Headers, call.Body = nil, nil // they hold secrets and tokens and are no longer needed
 	p.calls[id] = call
 }
 
-// onCallResponse takes the answer to a call.
+// onCallResponse receives the answer to a call.
 func (p *plugin) onCallResponse(id uint32, headers, bodySize int) {
 	call, ok := p.calls[id]
 	if !ok {
@@ -52,7 +52,7 @@ func (p *plugin) onCallResponse(id uint32, headers, bodySize int) {
 	learned := false
 	defer func() {
 		if !learned {
-			// A panic: the source must not wait for this answer for ever.
+			// After a panic: the policy must not wait for this answer for ever.
 			p.refused = append(p.refused, call)
 		}
 	}()
@@ -70,7 +70,7 @@ func (p *plugin) onCallResponse(id uint32, headers, bodySize int) {
 	p.work(at)
 }
 
-// follow carries out what follows from an answer.
+// follow carries out the effects of an answer.
 func (p *plugin) follow(call fetch.Call, learned fetch.Learned) {
 	switch {
 	case call.For.Kind == fetch.ErrandToken:
@@ -97,6 +97,7 @@ func (p *plugin) follow(call fetch.Call, learned fetch.Learned) {
 	}
 }
 
+// followLookup counts and logs an introspection.
 func (p *plugin) followLookup(call fetch.Call, learned fetch.Learned) {
 	if !learned.Settled {
 		return
@@ -106,15 +107,15 @@ func (p *plugin) followLookup(call fetch.Call, learned fetch.Learned) {
 		return
 	}
 	text := "introspection by provider " + call.Provider + ": " + learned.Failure
-	if learned.Mistake {
+	if learned.Misconfigured {
 		sdk.LogError(text)
 	} else {
 		sdk.LogWarn(text)
 	}
 }
 
-// learnRefused tells the policy of calls that the host would not even begin, or
-// whose answer was lost.
+// learnRefused reports to the policy the calls that the host did not begin, or whose
+// answer was lost.
 func (p *plugin) learnRefused(at time.Time) {
 	for n := len(p.refused); n > 0; n-- {
 		call := p.refused[0]

@@ -2,5 +2,5 @@
 
 package filter
 
-// forget ends a callback. What the host gave for it is not to be used any more.
+// forget ends a callback. What the host returned in it must not be used any more.
 func forget() {}

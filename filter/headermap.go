@@ -5,13 +5,13 @@ import (
 	"unsafe"
 )
 
-// decodePairs reads a header map as the host serialises it: the number of
-// pairs, the sizes of each name and value, then each with a NUL behind it. The
-// strings borrow buf. A map that does not add up is refused.
+// decodePairs decodes a header map as the host serialises it: the number of pairs,
+// the sizes of each name and value, then names and values with a NUL behind each. The
+// strings borrow buf. A malformed map is refused.
 func decodePairs(pairs [][2]string, buf []byte) ([][2]string, bool) {
 	pairs = pairs[:0]
 	if len(buf) < 4 {
-		// No header at all.
+		// The host returns no bytes for a map without headers.
 		return pairs, len(buf) == 0
 	}
 	n := int(binary.LittleEndian.Uint32(buf))

@@ -4,8 +4,8 @@ package filter
 
 import "runtime"
 
-// heapObjects is how many objects have been allocated so far. Only a test builds
-// it in.
+// heapObjects returns the number of objects allocated so far. Only the build of a test
+// has it.
 //
 //go:wasmexport heap_objects
 func heapObjects() uint32 {

@@ -7,11 +7,10 @@ import (
 	"unsafe"
 
 	"bearerauth/filter/internal/sdk"
-	"bearerauth/filter/policy/verdict"
 )
 
-// The host calls of every request are imports of our own: the SDK's allocate
-// for each value, pass no response code details, and lack the log level.
+// The host calls of every request are imported here: those of the SDK allocate for each
+// value, have no response code details, and lack the log level.
 
 //go:wasmimport env proxy_get_header_map_pairs
 func hostGetPairs(mapType int32, data, size unsafe.Pointer) int32
@@ -79,18 +78,17 @@ const (
 	levelDebug = 1
 )
 
-// The host writes what it returns into memory that it asks us for. Within a
-// request that is this buffer, used again and again: nothing in it outlives the
-// callback.
+// The host allocates the memory for its results by own_memory_allocate. Within a
+// request that memory is this shared buffer: nothing in it may outlive the callback.
 var (
 	buffer     [64 << 10]byte
 	bufferUsed uint32
-	borrowing  bool
+	borrowing  bool // allocate from buffer
 
-	pairs      = make([][2]string, 0, 64)
-	replyPairs []byte
+	headerPairs = make([][2]string, 0, 64)
+	replyPairs  []byte
 
-	// Out parameters: on the stack they would escape to the heap at each call.
+	// Out parameters. Local variables would escape to the heap at each call.
 	outData  unsafe.Pointer
 	outSize  uint32
 	outNanos uint64
@@ -98,6 +96,7 @@ var (
 	outID    uint32
 )
 
+// allocate returns memory for a result of the host.
 func allocate(size uint32) unsafe.Pointer {
 	if !borrowing || size > uint32(len(buffer))-bufferUsed {
 		return unsafe.Pointer(unsafe.SliceData(make([]byte, max(size, 1))))
@@ -107,6 +106,7 @@ func allocate(size uint32) unsafe.Pointer {
 	return at
 }
 
+// getPairs reads a header map into the shared buffer.
 func getPairs(mapType int32) ([][2]string, bool) {
 	outData, outSize = nil, 0
 	bufferUsed, borrowing = 0, true
@@ -116,13 +116,13 @@ func getPairs(mapType int32) ([][2]string, bool) {
 		return nil, false
 	}
 	var ok bool
-	pairs, ok = decodePairs(pairs, unsafe.Slice((*byte)(outData), outSize))
-	return pairs, ok
+	headerPairs, ok = decodePairs(headerPairs, unsafe.Slice((*byte)(outData), outSize))
+	return headerPairs, ok
 }
 
-// credentialHeaders reads the two headers that policy.Quick looks at. Envoy joins
-// several Authorization lines before any filter sees them, so that the first is
-// all there is.
+// credentialHeaders reads the two headers that policy.Quick needs. Envoy joins
+// several Authorization lines before the filters run, so that the first line is the
+// only one.
 func credentialHeaders() (authorization, path string, ok bool) {
 	bufferUsed = 0
 	if authorization, ok = getHeader("authorization"); !ok {
@@ -132,6 +132,7 @@ func credentialHeaders() (authorization, path string, ok bool) {
 	return authorization, path, ok
 }
 
+// getHeader reads the first value of a request header into the shared buffer.
 func getHeader(name string) (string, bool) {
 	outData, outSize = nil, 0
 	borrowing = true
@@ -165,10 +166,10 @@ func setProperty(name, value string) bool {
 	return hostSetProperty(data(name), int32(len(name)), data(value), int32(len(value))) == statusOK
 }
 
-// getProperty reads a property of the host; path is its parts with NUL between.
+// getProperty reads a property of the host. path is its elements joined by NUL.
 func getProperty(path string) (string, bool) {
 	outData, outSize = nil, 0
-	borrowing = true // behind the headers, which are still needed
+	borrowing = true // bufferUsed stays: the headers in the buffer are still needed
 	status := hostGetProperty(data(path), int32(len(path)), unsafe.Pointer(&outData), unsafe.Pointer(&outSize))
 	borrowing = false
 	if status != statusOK || outData == nil {
@@ -181,8 +182,8 @@ func continueRequest() bool { return hostContinue(streamRequest) == statusOK }
 
 func setContext(id uint32) bool { return hostSetContext(id) == statusOK }
 
-// httpCall begins an outbound request. The host answers, or says that there is
-// no answer, through own_http_call_response; its timeout is the host's business.
+// httpCall begins an outbound request. The host delivers the answer, or that there is
+// none, through own_http_call_response. The host also enforces the timeout.
 func httpCall(cluster string, headers [][2]string, body []byte, timeout time.Duration) (id uint32, ok bool) {
 	callPairs := appendPairs(nil, headers)
 	none := appendPairs(nil, nil)
@@ -193,7 +194,7 @@ func httpCall(cluster string, headers [][2]string, body []byte, timeout time.Dur
 	return outID, status == statusOK
 }
 
-// callBody returns the body of the answer under way, in memory of its own.
+// callBody returns the body of the current answer, in its own memory.
 func callBody(size int) ([]byte, bool) {
 	if size == 0 {
 		return nil, true
@@ -205,12 +206,11 @@ func callBody(size int) ([]byte, bool) {
 	return unsafe.Slice((*byte)(outData), outSize), true
 }
 
-// foreignFunction calls a function of the host's own. The result is good until
-// the next host call.
+// foreignFunction calls a foreign function of the host. The result is valid until the
+// next host call.
 func foreignFunction(name string, argument []byte) ([]byte, bool) {
 	outData, outSize = nil, 0
-	// Behind what the buffer holds: the token is there, and still needed.
-	borrowing = true
+	borrowing = true // bufferUsed stays: the token in the buffer is still needed
 	status := hostForeignFunction(data(name), int32(len(name)),
 		unsafe.Pointer(unsafe.SliceData(argument)), int32(len(argument)),
 		unsafe.Pointer(&outData), unsafe.Pointer(&outSize))
@@ -221,20 +221,16 @@ func foreignFunction(name string, argument []byte) ([]byte, bool) {
 	return unsafe.Slice((*byte)(outData), outSize), true
 }
 
-func refuse(d *verdict.Deny) bool {
-	return reply(d.Reason, d.Status, d.Headers, d.Body, d.GRPCStatus)
-}
-
-func reply(reason verdict.Reason, status uint32, headers [][2]string, body []byte, grpcStatus int32) bool {
-	details := replyDetails(reason)
+// sendReply sends a local reply with these response code details.
+func sendReply(status uint32, details string, headers [][2]string, body []byte, grpcStatus int32) bool {
 	replyPairs = appendPairs(replyPairs[:0], headers)
 	return hostReply(status, data(details), int32(len(details)),
 		unsafe.Pointer(unsafe.SliceData(body)), int32(len(body)),
 		unsafe.Pointer(unsafe.SliceData(replyPairs)), int32(len(replyPairs)), grpcStatus) == statusOK
 }
 
-// now panics, and so denies, where the host gives no time: no value would be
-// safe for both ends of a token's validity.
+// now panics, and so denies, where the host returns no time: no value would be safe
+// for both ends of a token's validity.
 func now() time.Time {
 	if hostTime(unsafe.Pointer(&outNanos)) != statusOK {
 		panic("the host gives no time")
@@ -242,14 +238,15 @@ func now() time.Time {
 	return time.Unix(0, int64(outNanos))
 }
 
-// add tells the host of a counter. Where it refuses, the SDK would panic, and no
-// count is worth a VM.
+// add increments a counter of the host. The SDK would panic if the host refused, and
+// no count is worth a VM.
 func add(counter sdk.MetricCounter, n uint64) { _ = hostIncrement(uint32(counter), int64(n)) }
 
-// setGauge gives a gauge its value. The SDK can only add to one, and what several
-// VMs add would add up.
+// setGauge sets a gauge. The SDK can only add to a gauge, and the values that several
+// VMs add would sum up.
 func setGauge(id uint32, value uint64) bool { return hostRecord(id, value) == statusOK }
 
+// logsDebug reports whether the host logs debug lines.
 func logsDebug() bool {
 	return hostLogLevel(unsafe.Pointer(&outLevel)) == statusOK && outLevel <= levelDebug
 }

@@ -7,21 +7,22 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// metrics counts decisions by reason. A host call costs more than the decision:
-// the counters are summed here and told to the host on the tick.
+// metrics counts decisions by reason. A host call costs more than a decision, so the
+// counters are summed here and flushed on the tick.
 type metrics struct {
 	counters    [verdict.NumReasons]sdk.MetricCounter
 	pending     [verdict.NumReasons]uint64
-	fetches     results // of keys
+	fetches     results // fetches of keys
 	lookups     results // introspections
-	shadows     map[shadowed]*shadowCounter
+	shadows     map[shadowKey]*shadowCounter
 	revocations revocationMetrics
 	defined     bool
 }
 
-// shadowed is what a rule in shadow would have refused, and why: closed sets
-// both, but so many pairs of them that each is defined when it first occurs.
-type shadowed struct {
+// shadowKey is the rule in shadow and the reason for which it would have refused.
+// Both are closed sets, but with so many pairs that a counter is defined when its
+// pair first occurs.
+type shadowKey struct {
 	rule   string
 	reason verdict.Reason
 }
@@ -32,8 +33,8 @@ type shadowCounter struct {
 	defined bool
 }
 
-// define declares one counter per reason. Their names carry labels in Istio's
-// notation, which Envoy's stats_tags turn into Prometheus labels.
+// define declares one counter per reason. The names have labels in Istio's notation,
+// which Envoy's stats_tags turn into Prometheus labels.
 func (m *metrics) define() {
 	for reason := range verdict.Reason(verdict.NumReasons) {
 		m.counters[reason] = sdk.DefineCounterMetric(
@@ -44,7 +45,7 @@ func (m *metrics) define() {
 	m.defined = true
 }
 
-// results counts outbound calls by what came of them: failed, succeeded.
+// results counts outbound calls by result: failure, success.
 type results struct {
 	counters [2]sdk.MetricCounter
 	pending  [2]uint64
@@ -81,11 +82,11 @@ func (m *metrics) count(reason verdict.Reason) {
 }
 
 func (m *metrics) countShadow(rule string, reason verdict.Reason) {
-	at := shadowed{rule, reason}
+	at := shadowKey{rule, reason}
 	c := m.shadows[at]
 	if c == nil {
 		if m.shadows == nil {
-			m.shadows = map[shadowed]*shadowCounter{}
+			m.shadows = map[shadowKey]*shadowCounter{}
 		}
 		c = &shadowCounter{}
 		m.shadows[at] = c

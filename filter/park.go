@@ -12,18 +12,18 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// maxParked bounds the requests of one plugin that wait in one worker; beyond
-// it a request gets its answer at once. reserved is more room, for tokens that
-// were good a moment ago.
+// maxParked bounds the requests of one plugin that wait in one worker. Beyond it a
+// request is decided at once. maxReserved is the number of further places for tokens
+// that were valid recently.
 const (
-	maxParked = 1000
-	reserved  = 250
+	maxParked   = 1000
+	maxReserved = 250
 
 	// maxHidden bounds the bytes of all paths in hiddenPath.
 	maxHidden = 4 << 20
 )
 
-// parked is a request that waits. The same code judges it again when its errand
+// parked is a request that waits. The same code decides over it again when its errand
 // has settled or its time is over.
 type parked struct {
 	errand fetch.Errand
@@ -43,14 +43,14 @@ type hiddenPath struct {
 	properties []request.Property
 }
 
-// waitingRoom holds the parked requests of one plugin. A request waits for an
-// errand first, and for its turn once the errand has settled: how many requests
-// one callback may end is bounded (turn.go).
+// waitingRoom holds the parked requests of one plugin. A request waits for its errand
+// first. When that has settled it waits for its turn: the number of requests that one
+// callback may end is bounded (turn.go).
 type waitingRoom struct {
 	parked   map[uint32]parked
-	waiters  map[fetch.Errand][]uint32 // streams, those that came first in front
-	ready    []uint32                  // streams whose turn it is; some may have left
-	earliest time.Time                 // no time of a parked request is over before this one
+	waiters  map[fetch.Errand][]uint32 // the streams that wait for an errand, in order of arrival
+	ready    []uint32                  // the queue of streams to decide over; some may have ended
+	earliest time.Time                 // a lower bound of parked.until
 	hidden   int                       // bytes of hidden paths
 }
 
@@ -69,7 +69,7 @@ func (w *waitingRoom) enter(id uint32, r parked) {
 	}
 }
 
-// leave forgets a stream, parked or not. Its place in ready stays and is skipped.
+// leave removes a stream, parked or not. Its entry in ready stays and is skipped.
 func (w *waitingRoom) leave(id uint32) {
 	r, ok := w.parked[id]
 	if !ok {
@@ -80,6 +80,7 @@ func (w *waitingRoom) leave(id uint32) {
 	w.unlist(id, r.errand)
 }
 
+// unlist removes a stream from the waiters of an errand.
 func (w *waitingRoom) unlist(id uint32, errand fetch.Errand) {
 	list := w.waiters[errand]
 	i := slices.Index(list, id)
@@ -93,7 +94,7 @@ func (w *waitingRoom) unlist(id uint32, errand fetch.Errand) {
 	w.waiters[errand] = slices.Delete(list, i, i+1)
 }
 
-// settle gives their turn to all that wait for an errand.
+// settle queues all requests that wait for an errand.
 func (w *waitingRoom) settle(errand fetch.Errand, failed bool) {
 	list := w.waiters[errand]
 	delete(w.waiters, errand)
@@ -102,7 +103,7 @@ func (w *waitingRoom) settle(errand fetch.Errand, failed bool) {
 	}
 }
 
-// expire gives their turn to those whose time is over.
+// expire queues the requests whose time is over.
 func (w *waitingRoom) expire(at time.Time) {
 	if len(w.parked) == 0 || at.Before(w.earliest) {
 		return
@@ -119,7 +120,7 @@ func (w *waitingRoom) expire(at time.Time) {
 		}
 	}
 	late := w.ready[first:]
-	slices.Sort(late) // a map has no order, and streams are numbered as they come
+	slices.Sort(late) // in order of arrival: ids ascend, and a map has no order
 	w.ready = w.ready[:first]
 	for _, id := range late {
 		w.unlist(id, w.parked[id].errand)
@@ -127,6 +128,8 @@ func (w *waitingRoom) expire(at time.Time) {
 	}
 }
 
+// queue marks a parked stream as ready. failed reports that its errand settled
+// without an answer.
 func (w *waitingRoom) queue(id uint32, failed bool) {
 	r := w.parked[id]
 	r.queued, r.failed = true, failed
@@ -134,8 +137,8 @@ func (w *waitingRoom) queue(id uint32, failed bool) {
 	w.ready = append(w.ready, id)
 }
 
-// next takes the stream whose turn it is. Should judging it again panic, it is
-// still parked, and its time will be over.
+// next takes the next stream from the queue. The stream stays parked: if deciding
+// over it panics, its time will still end.
 func (w *waitingRoom) next() (id uint32, r parked, ok bool) {
 	for len(w.ready) > 0 {
 		id = w.ready[0]
@@ -154,19 +157,20 @@ func (w *waitingRoom) next() (id uint32, r parked, ok bool) {
 	return 0, parked{}, false
 }
 
+// park pauses a request until an errand settles.
 func park(id uint32, s stream, w *verdict.Wait) action {
 	p := s.plugin
 	r := parked{errand: w.For, until: w.Until, since: w.Since}
 	if before, ok := p.waiting.parked[id]; ok && s.progress == waiting {
-		// Perhaps for another source than before, where a request needs tokens of
-		// two issuers. Its time goes on.
+		// A request that needs tokens of two issuers can wait for a second errand. Its
+		// time does not start again.
 		r.until, r.since = before.until, before.since
 	}
 	r.hidden = p.hide()
 	s.progress = waiting
 	s.keep(id)
 	p.waiting.enter(id, r)
-	p.hurry()
+	p.tickSooner()
 	return actionPause
 }
 

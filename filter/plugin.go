@@ -1,17 +1,10 @@
 //go:build wasm
 
-// Package filter is the shell around package policy: it reads requests from the
-// proxy-wasm host, asks the policy, and carries its verdicts out.
-//
-// The SDK keeps the life of the VM and its plugins. The callbacks of every
-// request are exports of our own (exports.go) over our own table of
-// streams: the SDK's bookkeeping costs as much as the rest of a request.
 package filter
 
 import (
 	"crypto/rand"
 	"os"
-	"runtime"
 	"strings"
 	"time"
 
@@ -23,54 +16,15 @@ import (
 
 // How often the host calls onTick, in milliseconds.
 const (
-	idleTick    = 1000 // counters are flushed, the log level is read
-	waitingTick = 50   // a request waits, or the first keys are to be fetched
-	soonTick    = 1    // there is work that only its bound has stopped (turn.go)
+	idleTick    = 1000 // to flush counters and read the log level
+	waitingTick = 50   // while a request waits, and before the first keys are fetched
+	soonTick    = 1    // while work is left over because of its bound (turn.go)
 
-	keepHouseEvery = 50 * time.Millisecond
-	sweepEvery     = time.Minute
+	housekeepingEvery = 50 * time.Millisecond
+	sweepEvery        = time.Minute
 )
 
-type vmContext struct{ sdk.DefaultVMContext }
-
-// Register tells the SDK what to start plugins with.
-func Register() { sdk.SetVMContext(&vmContext{}) }
-
-func (*vmContext) NewPluginContext(id uint32) sdk.PluginContext {
-	plugins[id] = &plugin{id: id, waiting: newWaitingRoom(), calls: map[uint32]fetch.Call{}}
-	return &pluginContext{id: id}
-}
-
-// pluginContext is all that the SDK holds of a plugin. TinyGo compiles every
-// method of every type that it finds inside a value behind an interface: were
-// that the plugin, the generation of keys would be among them.
-type pluginContext struct {
-	sdk.DefaultPlugin
-	id uint32
-}
-
-func (c *pluginContext) OnPluginStart(int) sdk.OnPluginStartStatus { return plugins[c.id].start() }
-
-func (c *pluginContext) OnTick() {
-	plugins[c.id].onTick()
-	forget()
-}
-
-// plugins are those of this VM: several configurations can share one, so
-// nothing that belongs to a configuration is anywhere else.
-var plugins = map[uint32]*plugin{}
-
-// recent is the plugin of the newest request, most often of the next one, too.
-var recent *plugin
-
-func findPlugin(id uint32) *plugin {
-	if recent == nil || recent.id != id {
-		recent = plugins[id]
-	}
-	return recent
-}
-
-// plugin is one configuration in this VM. Without a policy it denies.
+// plugin is one configuration in this VM. Without a policy it denies every request.
 type plugin struct {
 	id      uint32
 	policy  *policy.Policy
@@ -81,20 +35,20 @@ type plugin struct {
 	properties    []request.Property
 
 	metrics metrics
-	debug   bool     // whether the host logs debug lines
-	unsent  []uint32 // streams whose refusal the host did not take
+	debug   bool     // the host logs debug lines
+	unsent  []uint32 // streams whose refusal the host did not accept
 
-	waiting waitingRoom
-	due     []fetch.Call          // to begin
-	calls   map[uint32]fetch.Call // under way, by the host's id
-	refused []fetch.Call          // that the host would not begin
-	tick    uint32                // milliseconds between ticks
-	kept    time.Time             // when onTick kept house last
-	swept   time.Time
+	waiting   waitingRoom
+	due       []fetch.Call          // to begin
+	calls     map[uint32]fetch.Call // under way, by the host's id
+	refused   []fetch.Call          // that the host would not begin
+	tick      uint32                // milliseconds between ticks
+	housekept time.Time             // when onTick kept house last
+	swept     time.Time
 }
 
-// start refuses a configuration with any problem, and Envoy with it the
-// listener. It also runs in a canary VM that never sees a request.
+// start compiles the configuration. Any problem rejects it, and Envoy then rejects
+// the listener. start also runs in a canary VM that never gets a request.
 func (p *plugin) start() (status sdk.OnPluginStartStatus) {
 	defer func() {
 		if recovered := recover(); recovered != nil {
@@ -105,7 +59,7 @@ func (p *plugin) start() (status sdk.OnPluginStartStatus) {
 	}()
 	config, err := sdk.GetPluginConfiguration()
 	if err != nil {
-		// The host says "not found" for an empty configuration.
+		// The host returns NotFound for an empty configuration.
 		config = nil
 	}
 	parsed, err := policy.ParseWith(config, os.LookupEnv)
@@ -144,14 +98,14 @@ func (p *plugin) start() (status sdk.OnPluginStartStatus) {
 	return sdk.OnPluginStartStatusOK
 }
 
-// onTick does what need not happen while a request waits.
+// onTick does the work that must not delay a request.
 func (p *plugin) onTick() {
 	defer func() {
 		if recovered := recover(); recovered != nil {
 			logPanic("tick", recovered)
 			if len(p.unsent) > 0 {
-				// A client waits for an answer that the host will not take: only
-				// the end of this VM gives it one.
+				// The host does not accept the reply to some client: only the end of this
+				// VM answers it.
 				panic(recovered)
 			}
 		}
@@ -161,9 +115,9 @@ func (p *plugin) onTick() {
 	}
 	actionsLeft = actionsPerTick
 	at := now()
-	if since := at.Sub(p.kept); p.tick != soonTick || since < 0 || since >= keepHouseEvery {
-		p.kept = at
-		p.keepHouse(at)
+	if since := at.Sub(p.housekept); p.tick != soonTick || since < 0 || since >= housekeepingEvery {
+		p.housekept = at
+		p.housekeep(at)
 	}
 	p.resend()
 	p.learnRefused(at)
@@ -171,8 +125,8 @@ func (p *plugin) onTick() {
 	p.tickEvery(p.pace())
 }
 
-// keepHouse does what need not happen a thousand times a second.
-func (p *plugin) keepHouse(at time.Time) {
+// housekeep does what is not needed at each of a thousand ticks a second.
+func (p *plugin) housekeep(at time.Time) {
 	p.debug = logsDebug()
 	p.metrics.flush()
 	p.waiting.expire(at)
@@ -183,6 +137,7 @@ func (p *plugin) keepHouse(at time.Time) {
 	tidy()
 }
 
+// tickEvery sets the period of ticks. It calls the host only for a change.
 func (p *plugin) tickEvery(milliseconds uint32) bool {
 	if p.tick == milliseconds {
 		return true
@@ -194,7 +149,7 @@ func (p *plugin) tickEvery(milliseconds uint32) bool {
 	return true
 }
 
-// end tells the host what was counted since the last tick.
+// end flushes the counters of a plugin that is deleted.
 func (p *plugin) end() {
 	defer func() {
 		if recovered := recover(); recovered != nil {
@@ -202,17 +157,4 @@ func (p *plugin) end() {
 		}
 	}()
 	p.metrics.flush()
-}
-
-// logPanic leaves a trace of what must not happen. The text of a runtime error
-// holds indices and types, never what was worked on.
-func logPanic(where string, recovered any) {
-	what := "panic"
-	switch r := recovered.(type) {
-	case runtime.Error:
-		what = r.Error()
-	case string: // our own
-		what = r
-	}
-	sdk.LogError(where + ": " + what + ": the request is denied")
 }

@@ -8,29 +8,29 @@ import (
 	"bearerauth/filter/internal/sdk"
 )
 
-// revocationMetrics are there only where a list is fetched: a time of the last
-// success that is zero for good would raise alarms.
+// revocationMetrics are defined only where a list is fetched: a time of the last
+// success that stays zero would raise alarms.
 type revocationMetrics struct {
-	fetches   results
-	success   sdk.MetricGauge
-	last      time.Time // that the gauge has not been told yet
-	unchecked sdk.MetricCounter
-	passed    uint64 // unchecked
-	defined   bool
+	fetches          results
+	lastSuccess      sdk.MetricGauge
+	pendingSuccess   time.Time // the value to flush to lastSuccess; zero: none
+	unchecked        sdk.MetricCounter
+	pendingUnchecked uint64 // the count to flush to unchecked
+	defined          bool
 }
 
 func (m *revocationMetrics) define() {
 	m.fetches.define("bearerauth_revocation_fetches_total")
-	m.success = sdk.DefineGaugeMetric("bearerauth_revocations_last_success_seconds")
+	m.lastSuccess = sdk.DefineGaugeMetric("bearerauth_revocations_last_success_seconds")
 	m.unchecked = sdk.DefineCounterMetric("bearerauth_revocations_unchecked_total")
 	m.defined = true
 }
 
-// count takes the time of a list, zero after a failure.
+// count counts a fetch. last is the time of the list, zero after a failure.
 func (m *revocationMetrics) count(last time.Time) {
 	m.fetches.count(!last.IsZero())
 	if !last.IsZero() {
-		m.last = last
+		m.pendingSuccess = last
 	}
 }
 
@@ -39,11 +39,11 @@ func (m *revocationMetrics) flush() {
 		return
 	}
 	m.fetches.flush()
-	if m.passed > 0 {
-		add(m.unchecked, m.passed)
-		m.passed = 0
+	if m.pendingUnchecked > 0 {
+		add(m.unchecked, m.pendingUnchecked)
+		m.pendingUnchecked = 0
 	}
-	if !m.last.IsZero() && setGauge(uint32(m.success), uint64(max(0, m.last.Unix()))) {
-		m.last = time.Time{}
+	if !m.pendingSuccess.IsZero() && setGauge(uint32(m.lastSuccess), uint64(max(0, m.pendingSuccess.Unix()))) {
+		m.pendingSuccess = time.Time{}
 	}
 }

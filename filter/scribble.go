@@ -2,12 +2,12 @@
 
 package filter
 
-// forget overwrites what the host gave for a callback. With this build of the
-// module (make scribble-test) whoever still holds some of it, as a request that
-// waits could, holds rubbish.
+// forget overwrites what the host returned in a callback. In this build of the module
+// (make scribble-test) code that still uses such memory, for example for a request
+// that waits, reads garbage, and the tests fail.
 func forget() {
 	for i := range buffer {
 		buffer[i] = 0xdb
 	}
-	clear(pairs[:cap(pairs)])
+	clear(headerPairs[:cap(headerPairs)])
 }

@@ -10,15 +10,15 @@ import (
 	"bearerauth/filter/jose"
 )
 
-// verifyInput is kept for the next signature.
+// verifyInput is reused for each signature.
 var verifyInput []byte
 
-// verifySignature asks Envoy's foreign function of that name, which checks with
-// BoringSSL. Its argument is the protobuf message
+// verifySignature calls Envoy's foreign function verify_signature, which verifies
+// with BoringSSL. Its argument is the protobuf message
 //
 //	{1: hash function, 2: SubjectPublicKeyInfo in DER, 3: signature, 4: text}
 //
-// and its result {1: bool}.
+// and its result {1: bool}. done is false where the host does not have the function.
 func verifySignature(hash string, spki, signature, text []byte) (valid, done bool) {
 	verifyInput = appendField(verifyInput[:0], 1, []byte(hash))
 	verifyInput = appendField(verifyInput, 2, spki)
@@ -28,11 +28,11 @@ func verifySignature(hash string, spki, signature, text []byte) (valid, done boo
 	if !ok {
 		return false, false
 	}
-	// A message without the field says false, as protobuf has it.
+	// In protobuf a message without the field means false.
 	return len(result) >= 2 && result[0] == 1<<3 && result[1] == 1, true
 }
 
-// sign asks Envoy's foreign function of that name. Its argument is the message
+// sign calls Envoy's foreign function sign. Its argument is the message
 //
 //	{1: hash function, 3: text, 4: private key in PEM}
 //
@@ -55,18 +55,21 @@ func sign(hash, key string, text []byte) (signature []byte, done bool) {
 	return bytes.Clone(result[1+n:][:size]), true
 }
 
+// appendField appends a length-delimited field of a protobuf message.
 func appendField(dst []byte, number byte, value []byte) []byte {
 	dst = append(dst, number<<3|2)
 	dst = binary.AppendUvarint(dst, uint64(len(value)))
 	return append(dst, value...)
 }
 
-// hostAlgorithms are those in which the host was found right, asked once in a VM.
+// hostAlgorithms are the algorithms that the host verified correctly. They are tested
+// once per VM.
 var hostAlgorithms = struct {
 	asked bool
 	know  jose.Algorithms
 }{}
 
+// testHost returns the algorithms for which the host's verify_signature can be used.
 func testHost() jose.Algorithms {
 	if hostAlgorithms.asked {
 		return hostAlgorithms.know

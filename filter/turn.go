@@ -8,18 +8,18 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// actionsPerTick bounds what the callbacks between two ticks ask of the host and
-// the host does after the callback: replies to waiting requests, letting them go
-// on, outbound calls. Envoy keeps these in a queue. A stream that ends, or a call
-// that fails at once, is a callback of its own, and when that returns, Envoy runs
-// the rest of the queue nested in it. Some 300 levels exhaust V8's stack, and the
-// VM with it. Only a tick is known to begin with an empty queue: an answer can be
-// one that Envoy itself gives, at once.
+// actionsPerTick bounds the actions between two ticks that the host carries out after
+// the callback: local replies to waiting requests, continuing them, outbound calls.
+// Envoy keeps these in a queue. The end of a stream, and a call that fails at once, is
+// a callback itself, and when that returns, Envoy runs the rest of the queue nested in
+// it. Some 300 levels exhaust V8's stack and kill the VM. Only a tick is known to begin
+// with an empty queue: Envoy can generate the answer to a call itself, at once.
 const actionsPerTick = 32
 
-// actionsLeft is for all plugins of a VM: they share the queue.
+// actionsLeft is global because all plugins of a VM share the queue.
 var actionsLeft = actionsPerTick
 
+// takeTurn reports whether an action is left, and uses it.
 func takeTurn() bool {
 	if actionsLeft == 0 {
 		return false
@@ -28,8 +28,8 @@ func takeTurn() bool {
 	return true
 }
 
-// work does what waits for its turn: as much as may be done before the next tick,
-// which then comes soon.
+// work decides over the requests that are ready and begins the calls that are due, as
+// much as may be done before the next tick. If something is left, that comes soon.
 func (p *plugin) work(at time.Time) {
 	for actionsLeft > 0 {
 		id, r, ok := p.waiting.next()
@@ -40,11 +40,11 @@ func (p *plugin) work(at time.Time) {
 		p.judgeAgain(id, r, at)
 	}
 	_ = setContext(p.id)
-	// There is room for the next calls, and the requests that went on may want some.
+	// Places for calls are free again, and the requests that were decided may need calls.
 	p.fetch(at)
 }
 
-// pace is the period of ticks that the plugin needs, in milliseconds.
+// pace returns the period of ticks that the plugin needs, in milliseconds.
 func (p *plugin) pace() uint32 {
 	switch {
 	case len(p.waiting.ready) > 0 || len(p.due) > 0 || len(p.refused) > 0 || len(p.unsent) > 0:
@@ -55,14 +55,15 @@ func (p *plugin) pace() uint32 {
 	return idleTick
 }
 
-// hurry makes the next tick come sooner, if it must. Only a tick makes those
-// behind it come later: timers are not set anew for each request that waits.
-func (p *plugin) hurry() {
+// tickSooner shortens the period of ticks if necessary. Only onTick lengthens it, so
+// that the timer is not set again for each request that waits.
+func (p *plugin) tickSooner() {
 	if period := p.pace(); period < p.tick {
 		p.tickEvery(period)
 	}
 }
 
+// judgeAgain decides over a parked request in its own context.
 func (p *plugin) judgeAgain(id uint32, r parked, at time.Time) {
 	s, ok := findStream(id)
 	if !ok || s.progress != waiting {
@@ -72,8 +73,8 @@ func (p *plugin) judgeAgain(id uint32, r parked, at time.Time) {
 	if !setContext(id) {
 		p.waiting.leave(id)
 		if _, ok := findStream(id); ok {
-			// The request is there, but no way to it: the tick tries once more, then
-			// only the end of this VM gives the client an answer.
+			// The host does not select the request's context. The next tick tries once
+			// more; after that only the end of this VM answers the client.
 			p.metrics.count(verdict.ReasonInternal)
 			s.progress = unsent
 			s.keep(id)
@@ -107,8 +108,8 @@ func (p *plugin) resume(id uint32, s stream, r parked, at time.Time) action {
 	})
 }
 
-// resend tries refusals once more that the host did not take. Where it refuses
-// again, only the end of this VM gives those clients an answer.
+// resend sends the refusals again that the host did not accept. If it does not accept
+// one now, only the end of this VM answers those clients.
 func (p *plugin) resend() {
 	for len(p.unsent) > 0 && takeTurn() {
 		id := p.unsent[0]

@@ -2,9 +2,9 @@ package filter
 
 import "bearerauth/filter/policy/verdict"
 
-// settle returns one of the three: an Allow that says so itself, a Reply that
-// does, or a refusal. Whatever else there is, nil among it, is a mistake of ours
-// and denies.
+// settle returns exactly one of the three: an Allow whose reason allows, a Reply
+// whose reason answers, or a refusal. Everything else, nil included, is a defect of
+// the filter and denies.
 func settle(v verdict.Verdict) (*verdict.Allow, *verdict.Reply, *verdict.Deny) {
 	switch v := v.(type) {
 	case *verdict.Allow:

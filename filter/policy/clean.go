@@ -45,7 +45,7 @@ func (p *Policy) Redacted(target string) (string, bool) {
 			parameters.List = append(parameters.List, l)
 		}
 	}
-	all := credential.Mask{Named: credential.Everywhere, Aliased: credential.Everywhere}
+	all := credential.StripMask{Named: credential.Everywhere, Aliased: credential.Everywhere}
 	rest, fragment, _ := strings.Cut(target, "#")
 	redacted := parameters.StripParameters(rest, all)
 	if fragment != "" {

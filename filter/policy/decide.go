@@ -23,7 +23,7 @@ func (p *Policy) Decide(s *State, now time.Time, r *request.Request) verdict.Ver
 	}
 	v := p.decide(s, now, r)
 	if d, ok := v.(*verdict.Deny); ok && p.cors != nil {
-		return p.cors.Readable(d, r)
+		return p.cors.Expose(d, r)
 	}
 	return v
 }
@@ -33,16 +33,16 @@ func (p *Policy) decide(s *State, now time.Time, r *request.Request) verdict.Ver
 	view, q := &s.view, &s.inquiry
 	list, hits := view.Query.List[:0], view.Query.Hits[:0]
 	*view = match.NewView(r)
-	view.Walk, view.Pathless, view.Readable = &s.walk, p.index.Pathless, p.index.Readable
+	view.Walk, view.IgnoresPath, view.MaxExpressionBytes = &s.walk, p.index.IgnoresPath, p.index.MaxExpressionBytes
 	view.Query.List, view.Query.Hits = list, hits
 	view.Forged = len(p.properties) > 0 && p.forged(r)
 	*q = inquiry{state: s, request: r, moment: fetch.Moment{Now: now, Since: r.Since, Failed: &r.Failed}}
 	// Asked first: to list the readings of a path and to judge each costs more.
-	if p.rejectNonCanonical && !view.CanonicalPath() || view.CrowdedPath() {
+	if p.rejectNonCanonical && !view.CanonicalPath() || view.TooManyReadings() {
 		return p.fallback.refusals.Get(verdict.ReasonNonCanonicalPath, q.format())
 	}
 	j := p.judge(s, view)
-	if view.CrowdedPath() {
+	if view.TooManyReadings() {
 		return p.fallback.refusals.Get(verdict.ReasonNonCanonicalPath, q.format())
 	}
 	if len(j.bind) == 0 && j.opening == nil {
@@ -61,7 +61,7 @@ func (p *Policy) decide(s *State, now time.Time, r *request.Request) verdict.Ver
 		return reply
 	}
 	s.credentials(p, r)
-	if p.cors != nil && p.cors.Passes(view) {
+	if p.cors != nil && p.cors.IsPreflight(view) {
 		j.opening = p.preflight
 		return p.pass(q, &j, verdict.ReasonPreflight)
 	}
@@ -118,7 +118,7 @@ func (p *Policy) open(q *inquiry, j *judgement) verdict.Verdict {
 
 // require lets a request pass that meets all of these rules.
 func (p *Policy) require(q *inquiry, bind []*rule, how fetch.Patience) verdict.Verdict {
-	q.moment.How = how
+	q.moment.Patience = how
 	first := bind[0]
 	var id *identity.Identity
 	for _, rule := range bind {

@@ -26,7 +26,7 @@ type found struct {
 // credentials reads what stands at each location.
 func (s *State) credentials(p *Policy, r *request.Request) {
 	s.found = s.found[:0]
-	var searched [credential.MaxLocations]credential.Search
+	var searched [credential.MaxLocations]credential.Found
 	p.locations.Search(&searched, r)
 	for i := range p.locations.List {
 		f := found{location: i}
@@ -46,7 +46,7 @@ func (s *State) authorization(p *Policy, r *request.Request, f *found) {
 	// are looked at depends on the rule.
 	second := !p.locations.ReadsAccessToken && credential.HasQueryToken(r.Path)
 	if !p.jwt.Empty() {
-		if token, plain := credential.Plain(r); plain {
+		if token, plain := credential.SingleBearer(r); plain {
 			f.key = s.hash.Sum(token)
 			if known := s.jwt.Remembered(f.key); known != nil && !second {
 				f.Credential, f.hasKey, f.known = credential.Credential{Kind: credential.Bearer, Token: token, Named: true}, true, known
@@ -98,7 +98,7 @@ var (
 // were verified unless verified are kept, the others unless others are. An
 // upstream that finds a token may take it for verified.
 func (s *State) strip(a *verdict.Allow, p *Policy, r *request.Request, keepVerified, keepOthers bool) {
-	var which credential.Mask
+	var which credential.StripMask
 	for i := range s.found {
 		f := &s.found[i]
 		which.Add(i, f.Named && !(f.used && keepVerified) && !(!f.used && keepOthers), f.Aliased)

@@ -2,12 +2,12 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"unsafe"
 
 	"bearerauth/filter/policy/claims"
+	"bearerauth/filter/policy/jwt"
 	"bearerauth/filter/policy/request"
 	"bearerauth/filter/policy/syntax"
 	"bearerauth/filter/policy/verdict"
@@ -265,8 +265,10 @@ func TestNobodyImitates(t *testing.T) {
 // TestIdentitySize: the cache's bound counts what an identity holds.
 func TestIdentitySize(t *testing.T) {
 	t.Parallel()
+	const room = 64 << 10
 	p := mustParse(t, identityConfig(t, map[string]any{
-		"payload_header": "x-payload", "filter_state": []string{"scope", "payload"},
+		"token_cache_bytes": room,
+		"payload_header":    "x-payload", "filter_state": []string{"scope", "payload"},
 		"claim_headers": raw(`[{"claim":"big","header":"x-big","max_bytes":16384}]`),
 	}, nil))
 	s := p.NewState(Host{})
@@ -282,8 +284,11 @@ func TestIdentitySize(t *testing.T) {
 	if held < 6000+8000+2*1000 {
 		t.Errorf("held %d", held)
 	}
-	if s.jwt.Cache.Good.YoungBytes < held {
-		t.Errorf("the cache counts %d bytes of %d", s.jwt.Cache.Good.YoungBytes, held)
+	for i := range 20 {
+		p.Decide(s, testNow, bearerRequest(issuerOnce().sign(nil, map[string]any{"big": strings.Repeat("b", 6000), "scope": strings.Repeat("s ", 1000), "jti": i})))
+	}
+	if n := s.jwt.Cache.Good.Len(); n == 0 || n*held > room {
+		t.Errorf("%d tokens of %d bytes are held, want at most %d bytes", n, held, room)
 	}
 }
 
@@ -302,11 +307,10 @@ func TestSizeOfSilence(t *testing.T) {
 		p.Decide(s, testNow, bearerRequest(issuerOnce().sign(nil, map[string]any{"jti": i})))
 	}
 	held := 0
-	for _, generation := range slices.Concat(s.jwt.Cache.Good.Young[:], s.jwt.Cache.Good.Old[:]) {
-		for _, entry := range generation {
-			held += int(unsafe.Sizeof([2]string{})) * (cap(entry.Value.Identity.Headers) + cap(entry.Value.Identity.State))
-		}
-	}
+	s.jwt.Cache.Good.Sweep(func(v *jwt.Remembered) bool {
+		held += int(unsafe.Sizeof([2]string{})) * (cap(v.Identity.Headers) + cap(v.Identity.State))
+		return false
+	})
 	if held == 0 || held > room {
 		t.Errorf("%d bytes are held, want at most %d", held, room)
 	}

@@ -81,7 +81,7 @@ func TestStrangersDoNotStopRotation(t *testing.T) {
 			w.served = good
 			if !answered {
 				// The keys come back by the retry, whose answer names none of them.
-				w.now = w.now.Add(fetch.LastBackoff)
+				w.now = w.now.Add(fetch.MaxBackoff)
 				w.finish(w.begin())
 			}
 			// The strangers have gone. Half a minute later the issuer has a new key.
@@ -268,7 +268,7 @@ func TestFloodOfForgedTokens(t *testing.T) {
 			t.Fatal(got)
 		}
 	}
-	if n := len(s.jwt.Cache.Bad.Young) + len(s.jwt.Cache.Bad.Old); n > jwt.BadTokenBytes/cache.EntryOverhead {
+	if n := s.jwt.Cache.Bad.Len(); n > jwt.BadTokenBytes/cache.EntryOverhead {
 		t.Errorf("%d refusals are remembered", n)
 	}
 	checks = 0

@@ -127,7 +127,7 @@ func TestKeysOutage(t *testing.T) {
 			w.fetch()
 			w.want("keys_unavailable")
 			w.served = good
-			w.now = w.now.Add(fetch.LastBackoff)
+			w.now = w.now.Add(fetch.MaxBackoff)
 			w.fetch()
 			w.want("token_valid")
 		})
@@ -149,7 +149,7 @@ func TestKeysBackoff(t *testing.T) {
 		t.Errorf("%d calls in ten minutes without keys", w.calls)
 	}
 	w.served = jwkSet(issuerOnce().jwk("RS256", "k1"))
-	w.now = w.now.Add(fetch.ColdBackoff)
+	w.now = w.now.Add(fetch.MaxBackoffWithoutKeys)
 	w.fetch()
 	w.served = ""
 	w.calls = 0

@@ -242,7 +242,7 @@ func TestLookupFailures(t *testing.T) {
 		w := newIntrospectionWorld(t, nil, "")
 		w.want("/", "opaque", "wait")
 		_, l := w.answer(c.status, c.contentType, c.body)
-		if l.Failure == "" || !strings.Contains(l.Failure, c.want) || l.Mistake != c.mistake || !l.Log || strings.Contains(l.Failure, secret) {
+		if l.Failure == "" || !strings.Contains(l.Failure, c.want) || l.Misconfigured != c.mistake || !l.Log || strings.Contains(l.Failure, secret) {
 			t.Errorf("%s %q: %+v", c.status, c.body, l)
 		}
 		w.want("/", "opaque", "introspection_unavailable")

@@ -105,7 +105,7 @@ func (p *Policy) readProviders(o *config.Object) {
 			p.places = append(p.places, 0)
 			continue
 		}
-		provider.Secretive = true
+		provider.MayHoldSecret = true
 		if !provider.Has("type") {
 			provider.Wrong("type", "want one of static, jwt, introspection")
 		}

@@ -1,5 +1,5 @@
-// Package policy decides who gets in. It is pure: configuration and time are
-// arguments, what it needs or wants done it returns.
+// Package policy decides over requests. It is pure: configuration and time are
+// arguments, and it returns what it needs and what is to be done.
 package policy
 
 import (
@@ -16,8 +16,8 @@ import (
 	"bearerauth/filter/policy/static"
 )
 
-// Policy is a compiled configuration. It never changes, and any number of
-// requests can be decided by it.
+// Policy is a compiled configuration. It does not change, and any number of requests
+// can be decided by it.
 type Policy struct {
 	realm                string
 	rejectNonCanonical   bool
@@ -33,30 +33,30 @@ type Policy struct {
 	claims               claims.Table
 	cacheBytes           int
 	locations            credential.Locations
-	places               []credential.Places // where the tokens of each provider stand
+	places               []credential.Places // the locations of each provider's tokens
 	cors                 *reply.CORS
-	negotiates           bool             // some refusals go by the Accept header
-	properties           match.Properties // of the route, that rules ask for
+	negotiates           bool             // the format of some refusals depends on the Accept header
+	properties           match.Properties // the properties of the route that rules use
 	resources            reply.Resources
 	rules                []*rule
 	index                *match.Index
-	preflight            *rule // what lets CORS preflights pass
+	preflight            *rule // lets CORS preflights pass
 	fallback             *rule // for requests that no rule matches: a valid token of any provider
 	warnings             []string
 }
 
-// SignedBy reports whether a host signs right with one of the policy's keys at
-// least; what it signs is looked at each time all the same.
+// SignedBy reports whether the host signs correctly with at least one key of the
+// policy. Each signature of the host is verified before it is used.
 func (p *Policy) SignedBy(host jose.HostSigner) bool { return p.servers.SignedBy(host) }
 
-// FetchesRevocations says that there is a list to fetch.
+// FetchesRevocations reports whether a revocation list is fetched.
 func (p *Policy) FetchesRevocations() bool { return p.revocations != nil && p.revocations.Source.Set() }
 
-// Properties are the paths of the host's properties that Request.Properties
-// has to tell, in this order.
+// Properties are the paths of the host's properties whose values Request.Properties
+// must have, in this order.
 func (p *Policy) Properties() [][]string { return p.properties }
 
-// Warnings are what an operator should know of a configuration that is in force.
+// Warnings are messages for the operator about a configuration that is in force.
 func (p *Policy) Warnings() []string {
 	list := append([]string(nil), p.warnings...)
 	for _, r := range p.rules {

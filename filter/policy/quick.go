@@ -74,7 +74,7 @@ func (p *Policy) quickIdentity(s *State, token string, now time.Time) *identity.
 		c.known = s.jwt.Remembered(c.key)
 	}
 	// Nobody waits here: Decide says who may.
-	v := p.verify(s, &c, fetch.Moment{Now: now, How: fetch.CacheOnly})
+	v := p.verify(s, &c, fetch.Moment{Now: now, Patience: fetch.CacheOnly})
 	// A good JWT consists of b64token characters; a configured digest can be that
 	// of anything.
 	if v.Wait != nil || v.Reason != verdict.ReasonTokenValid || v.Unchecked || v.ID.LacksClaim || !p.static.Empty() && !syntax.IsB64Token(token) {

@@ -261,7 +261,7 @@ func TestRevocationsFirstFetchFails(t *testing.T) {
 		t.Fatalf("%+v", l)
 	}
 	w.want(token, "revocations_unavailable")
-	w.now = w.now.Add(fetch.ColdBackoff)
+	w.now = w.now.Add(fetch.MaxBackoffWithoutKeys)
 	w.want(token, "wait")
 	w.served = revokedList()
 	w.fetch()
@@ -330,7 +330,7 @@ func TestRevocationsOutage(t *testing.T) {
 			w.fetch()
 			w.want(other, "revocations_unavailable")
 			w.served = good
-			w.after(fetch.LastBackoff)
+			w.after(fetch.MaxBackoff)
 			w.want(revoked, "revoked")
 			w.want(other, "token_valid")
 		})
@@ -529,7 +529,7 @@ func TestRevocationsInsecure(t *testing.T) {
 	if !unchecked(other) || !unchecked(revoked) {
 		t.Error("not told")
 	}
-	w.now = w.now.Add(fetch.ColdBackoff)
+	w.now = w.now.Add(fetch.MaxBackoffWithoutKeys)
 	if !unchecked(other) {
 		t.Error("not told after the back-off: nobody waits for each attempt of an outage")
 	}

@@ -9,8 +9,8 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// access is what a rule asks of the requests that it matches. The zero value
-// asks most.
+// access is what a rule requires of the requests that it matches. The zero value
+// requires most.
 type access int
 
 const (
@@ -26,7 +26,7 @@ var accessNames = []string{"token", "deny", "optional", "anonymous", "insecure_p
 // opens reports whether requests can pass without a verified token.
 func (a access) opens() bool { return a != accessToken && a != accessDeny }
 
-// verifies reports whether a token, where there is one, is verified.
+// verifies reports whether a token is verified if there is one.
 func (a access) verifies() bool { return a == accessToken || a == accessOptional }
 
 // rule is one compiled rule.
@@ -36,13 +36,13 @@ type rule struct {
 	match                match.Match
 	access               access
 	providers            []bool            // by provider index; nil: any
-	allOf                []int             // providers of each of which the request needs a token; nil: one token is enough
-	places               credential.Places // where the tokens may stand
+	allOf                []int             // the request needs a token of each of these providers; nil: one token is enough
+	places               credential.Places // the locations of the tokens
 	shadow               bool
-	scopes               []string       // that it can need, for the challenge
-	needsScopes          identity.Facts // all of them
-	needsAnyScope        identity.Facts // one of them, if there is any
-	needsClaims          identity.Facts // all of them
+	scopes               []string       // the scopes that the rule can require, for the challenge
+	needsScopes          identity.Facts // the token needs all of them
+	needsAnyScope        identity.Facts // the token needs one of them, if there is any
+	needsClaims          identity.Facts // the token needs all of them
 	forwardAuthorization bool
 	forwardUnverified    bool
 	refusals             *reply.Refusals
@@ -58,7 +58,7 @@ func matches(rules []*rule) (list []*match.Match) {
 	return list
 }
 
-// label is the rule's name in metrics, or else its place in the configuration.
+// label returns the rule's name in metrics, or else its path in the configuration.
 func (r *rule) label() string {
 	if r.name != "" {
 		return r.name
@@ -70,7 +70,7 @@ func (r *rule) accepts(provider int) bool {
 	return r.providers == nil || r.providers[provider]
 }
 
-// judge reports whether a verified token is enough, and why not.
+// judge reports whether a verified token satisfies the rule, and if not the reason.
 func (r *rule) judge(id *identity.Identity) verdict.Reason {
 	switch {
 	case !id.Facts.All(r.needsScopes), len(r.needsAnyScope) > 0 && !id.Facts.Any(r.needsAnyScope):
@@ -81,34 +81,36 @@ func (r *rule) judge(id *identity.Identity) verdict.Reason {
 	return verdict.ReasonTokenValid
 }
 
-// insufficient refuses a token that is valid, so that it is known whose it was.
+// insufficient refuses a valid token. The refusal has its identity, for the access
+// log.
 func (r *rule) insufficient(reason verdict.Reason, id *identity.Identity, format reply.BodyFormat) *verdict.Deny {
 	d := *r.refusals.Get(reason, format)
 	d.Identity = &id.Identity
 	return &d
 }
 
-// judgement is which rules decide over a request. Where its path has one
-// reading that is one rule. Otherwise every reading brings the first rule that
-// matches it, and all of those bind: the upstream may follow any of them.
+// judgement is the rules that decide over a request. If its path has one reading,
+// that is one rule. Otherwise each reading brings the first rule that matches it, and
+// all of those bind: the upstream may follow any of the readings.
 type judgement struct {
 	opening *rule   // nil, or the one rule by which the request may pass unverified
 	bind    []*rule // requirements, all of which must hold
-	// fallen: some reading meets no rule that decides, and so the fallback.
-	fallen bool
-	// withhold: some reading meets an anonymous rule that keeps unverified
-	// credentials from the upstream, whatever the opening says.
+	// useFallback means that no rule decides over some reading, so that the fallback
+	// does.
+	useFallback bool
+	// withhold means that some reading matches an anonymous rule which withholds
+	// unverified credentials from the upstream, whatever the opening does.
 	withhold bool
 }
 
-// judge finds the rules for a request. The result lasts until the next one.
+// judge finds the rules that decide over a request. The result is valid until the
+// next call.
 //
-// An opening applies only if every reading matches it. Where only some do, it
-// leaves the request to the rules behind it, except that a rule which asks for
-// anything still binds those readings, as one with access token does: what
-// stands behind it may ask for less. An optional rule can have providers and
-// scopes, and behind a presence-only one can be an anonymous one. A rule in shadow
-// is such a rule: where all readings meet it, it refuses nobody.
+// An opening applies only if every reading matches it. Where only some do, it leaves
+// the request to the rules behind it. An opening that verifies also binds here: the
+// rules behind it may ask for less. An optional rule can have providers and scopes,
+// and an anonymous rule can follow a presence-only one. A rule in shadow is such a
+// rule, too: where all readings match it, it refuses no request.
 func (p *Policy) judge(s *State, v *match.View) judgement {
 	j := judgement{bind: s.bind[:0]}
 	if len(s.answers) < len(p.rules) {
@@ -119,7 +121,7 @@ func (p *Policy) judge(s *State, v *match.View) judgement {
 		s.concerned = p.index.Find(s.concerned[:0], v, reading)
 		p.judgeReading(&j, s, v, reading)
 	}
-	if j.fallen {
+	if j.useFallback {
 		j.bind = append(j.bind, p.fallback)
 	}
 	s.bind = j.bind
@@ -139,7 +141,7 @@ func (p *Policy) judgeReading(j *judgement, s *State, v *match.View, reading str
 		if r.access == accessAnonymous && r.forwardUnverified && r.forwardAuthorization {
 			continue
 		}
-		binds, settles := r.match.TakesPath(v, reading)
+		binds, settles := r.match.BindsPath(v, reading)
 		if !binds || !a.possible(&r.match, v) {
 			continue
 		}
@@ -155,37 +157,37 @@ func (p *Policy) judgeReading(j *judgement, s *State, v *match.View, reading str
 			return
 		}
 	}
-	j.fallen = true
+	j.useFallback = true
 }
 
-// answers are what a rule's match says of one request whatever the reading of its
-// path, once it has been asked: a client chooses how many readings there are, and
-// how long the headers are that expressions read.
+// answers caches the evaluation of a rule's match for one request, as far as it does
+// not depend on the reading of the path. A client chooses the number of readings, and
+// the length of the headers on which expressions run.
 type answers struct {
-	round                          uint64 // of the State: answers about another request are none
+	round                          uint64 // State.round of the request; answers of another round are stale
 	opensIs, possibleIs, certainIs request.Truth
-	bound                          bool // it is in the judgement
+	bound                          bool // the rule is in judgement.bind
 }
 
 func (a *answers) opens(m *match.Match, v *match.View) bool {
-	if a.opensIs == request.Unasked {
+	if a.opensIs == request.Unknown {
 		a.opensIs = request.TruthOf(a.certain(m, v) && m.OpensPath(v))
 	}
-	return a.opensIs == request.Yes
+	return a.opensIs == request.True
 }
 
 func (a *answers) possible(m *match.Match, v *match.View) bool {
 	a.ask(m, v)
-	return a.possibleIs == request.Yes
+	return a.possibleIs == request.True
 }
 
 func (a *answers) certain(m *match.Match, v *match.View) bool {
 	a.ask(m, v)
-	return a.certainIs == request.Yes
+	return a.certainIs == request.True
 }
 
 func (a *answers) ask(m *match.Match, v *match.View) {
-	if a.possibleIs == request.Unasked {
+	if a.possibleIs == request.Unknown {
 		possible, certain := m.Concerns(v)
 		a.possibleIs, a.certainIs = request.TruthOf(possible), request.TruthOf(certain)
 	}

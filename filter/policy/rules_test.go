@@ -169,12 +169,12 @@ func matchOpens(m *match.Match, v *match.View) bool {
 
 func matchBinds(m *match.Match, v *match.View, reading string) bool {
 	possible, _ := m.Concerns(v)
-	binds, _ := m.TakesPath(v, reading)
+	binds, _ := m.BindsPath(v, reading)
 	return possible && binds
 }
 
 func matchSettles(m *match.Match, v *match.View, reading string) bool {
 	_, certain := m.Concerns(v)
-	_, settles := m.TakesPath(v, reading)
+	_, settles := m.BindsPath(v, reading)
 	return certain && settles
 }

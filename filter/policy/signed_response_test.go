@@ -172,7 +172,7 @@ func TestSignedResponses(t *testing.T) {
 			if got := fetch.HeaderValue(call.Headers, "accept"); got != signedMedia {
 				t.Errorf("asked for %q", got)
 			}
-			if !learned.Settled || (learned.Failure != "") != (c.want == refused) || learned.Mistake {
+			if !learned.Settled || (learned.Failure != "") != (c.want == refused) || learned.Misconfigured {
 				t.Errorf("learned %+v", learned)
 			}
 			if strings.Contains(learned.Failure, "alice") || strings.Contains(learned.Failure, "eyJ") {
@@ -265,7 +265,7 @@ func TestSignedResponseErrors(t *testing.T) {
 	w := newIntrospectionWorld(t, signedMember(nil), "")
 	w.want("/", "opaque", "wait")
 	_, learned := w.answer("401", jsonType, `{"error":"invalid_client"}`)
-	if !learned.Mistake || !strings.Contains(learned.Failure, "invalid_client") {
+	if !learned.Misconfigured || !strings.Contains(learned.Failure, "invalid_client") {
 		t.Errorf("%+v", learned)
 	}
 	w.want("/", "opaque", "introspection_unavailable")

@@ -124,68 +124,11 @@ func TestGarbageDoesNotDisplaceTokens(t *testing.T) {
 	for i := range 20_000 {
 		p.Decide(s, testNow, bearerRequest("a."+strconv.Itoa(i)+".c"))
 	}
-	if _, ok := (*s.jwt.Cache.Good.Young.Of(s.hash.Sum(good).Lo))[s.hash.Sum(good).Lo]; !ok {
+	if _, ok := s.jwt.Cache.Good.Get(s.hash.Sum(good)); !ok {
 		t.Error("the good token was forgotten")
 	}
 	if n := s.jwt.Cache.Bad.Len(); n > jwt.BadTokenBytes/cache.EntryOverhead+1 {
 		t.Errorf("%d refusals remembered", n)
-	}
-}
-
-// TestGenerations: what is asked for stays, what is not goes, and the limit holds.
-func TestGenerations(t *testing.T) {
-	t.Parallel()
-	g := cache.NewGenerations(100*(cache.EntryOverhead+10), func(int) int { return 10 })
-	key := func(i int) cache.Name { return cache.Name{Lo: uint64(i) * 0x9e3779b97f4a7c15, Hi: 1} }
-	for i := range 10_000 {
-		g.Put(key(i), i)
-		if v, ok := g.Get(key(0)); !ok || v != 0 {
-			t.Fatalf("after %d others: %d %v", i, v, ok)
-		}
-		if n := g.Len(); n > 100 {
-			t.Fatalf("%d entries", n)
-		}
-	}
-	if _, ok := g.Get(key(5000)); ok {
-		t.Error("an entry that nobody asked for is still there")
-	}
-	if _, ok := g.Get(cache.Name{Lo: 0, Hi: 2}); ok {
-		t.Error("half of a key was enough")
-	}
-	g.Drop(key(0))
-	if _, ok := g.Get(key(0)); ok {
-		t.Error("a dropped entry is still there")
-	}
-	g.Sweep(func(int) bool { return true })
-	if g.Len() != 0 || g.YoungBytes != 0 {
-		t.Errorf("%d entries, %d bytes after a sweep of all", g.Len(), g.YoungBytes)
-	}
-	off := cache.NewGenerations(0, func(int) int { return 0 })
-	off.Put(key(1), 1)
-	if _, ok := off.Get(key(1)); ok {
-		t.Error("a memory without room keeps something")
-	}
-}
-
-// TestGenerationsCompareWholeKeys: two tokens that share half of a key are two
-// tokens, in either half of the memory.
-func TestGenerationsCompareWholeKeys(t *testing.T) {
-	t.Parallel()
-	g := cache.NewGenerations(2*4*cache.EntryOverhead, func(int) int { return 0 })
-	g.Put(cache.Name{Lo: 1, Hi: 1}, 7)
-	for i := range uint64(6) {
-		for _, hi := range []uint64{0, 2} {
-			if v, ok := g.Get(cache.Name{Lo: 1, Hi: hi}); ok {
-				t.Fatalf("after %d: %d is found under another key", i, v)
-			}
-		}
-		g.Put(cache.Name{Lo: 100 + i, Hi: 1}, 8)
-	}
-	if len(*g.Old.Of(1)) == 0 {
-		t.Fatal("nothing has grown old")
-	}
-	if v, ok := g.Get(cache.Name{Lo: 1, Hi: 1}); !ok || v != 7 {
-		t.Errorf("%d, %v under its own key", v, ok)
 	}
 }
 

@@ -46,7 +46,7 @@ func (c *Callout) Fail() bool { return c.deliver(nil) }
 
 func (c *Callout) deliver(answer *calloutAnswer) bool {
 	p := c.plugin
-	if p.gone {
+	if p.deleted {
 		return false
 	}
 	if p.vm.frame.depth > 0 { // as in Envoy: never inside another callback

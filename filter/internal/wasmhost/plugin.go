@@ -19,7 +19,7 @@ type Plugin struct {
 	callouts    []*Callout
 	answer      *calloutAnswer
 	pendingDone bool
-	gone        bool
+	deleted     bool
 }
 
 // NewPlugin starts a configuration; ok is what the module said to it. As in
@@ -48,7 +48,7 @@ func (p *Plugin) TickPeriod() time.Duration { return p.tick }
 // Tick runs the timer's callback once, if the module asked for a timer. It
 // does not move the clocks.
 func (p *Plugin) Tick() bool {
-	if p.tick == 0 || p.gone {
+	if p.tick == 0 || p.deleted {
 		return false
 	}
 	_, called := p.vm.notify(p.id, "proxy_on_tick", uint64(p.id))
@@ -58,7 +58,7 @@ func (p *Plugin) Tick() bool {
 // Delete ends the plugin's streams, as Envoy waits for them, and then the
 // plugin. It reports false when the module wants to call proxy_done first.
 func (p *Plugin) Delete() bool {
-	if p.gone {
+	if p.deleted {
 		return true
 	}
 	for _, id := range slices.Sorted(maps.Keys(p.vm.streams)) {
@@ -76,10 +76,10 @@ func (p *Plugin) Delete() bool {
 
 func (p *Plugin) delete() {
 	p.vm.notify(p.id, "proxy_on_delete", uint64(p.id))
-	p.gone = true
+	p.deleted = true
 	p.callouts = nil
 	delete(p.vm.plugins, p.id)
 }
 
 // Deleted tells whether the plugin is gone.
-func (p *Plugin) Deleted() bool { return p.gone }
+func (p *Plugin) Deleted() bool { return p.deleted }

@@ -39,7 +39,7 @@ func (s *Stream) finish(reply *LocalReply) {
 // module's own response callbacks, as in Envoy.
 func (s *Stream) answer(reply *LocalReply) {
 	switch {
-	case s.failed() || s.gone:
+	case s.failed() || s.ended:
 		return
 	case s.reply != nil:
 		s.vm.violate("a second local reply (%d) for stream %d", reply.Status, s.id)

@@ -48,7 +48,7 @@ type Stream struct {
 	through [3]bool
 	logging bool
 	ending  bool
-	gone    bool
+	ended   bool
 
 	upstream    Request
 	reply       *LocalReply
@@ -83,7 +83,7 @@ type event struct {
 // NewStream starts a request. After a trap it does so without the module.
 func (p *Plugin) NewStream() *Stream {
 	vm := p.vm
-	if p.gone {
+	if p.deleted {
 		vm.tb.Helper()
 		vm.tb.Fatalf("plugin %d has been deleted and cannot have streams", p.id)
 	}
@@ -134,7 +134,7 @@ func (s *Stream) RequestTrailers(trailers [][2]string) Action {
 
 func (s *Stream) receive(e event) Action {
 	s.vm.tb.Helper()
-	if s.gone {
+	if s.ended {
 		s.vm.tb.Fatalf("stream %d has ended and cannot receive more", s.id)
 	}
 	if s.reply != nil || s.reset {
@@ -171,7 +171,7 @@ func (s *Stream) decode(e event) Action {
 	s.vm.runDeferred()
 	s.inBody = false
 	switch {
-	case s.reply != nil || s.reset || s.gone:
+	case s.reply != nil || s.reset || s.ended:
 		return Pause
 	case called && result != 0:
 		s.paused[e.phase] = !s.through[e.phase]
@@ -207,7 +207,7 @@ func (s *Stream) pass(upTo phase) {
 
 // resume is what proxy_continue_stream asked for.
 func (s *Stream) resume() {
-	if s.failed() || s.gone {
+	if s.failed() || s.ended {
 		return
 	}
 	if s.reply != nil || s.reset || s.ending {
@@ -224,7 +224,7 @@ func (s *Stream) resume() {
 		s.vm.violate("proxy_continue_stream for stream %d, which is not paused", s.id)
 	}
 	s.pass(upTo)
-	for len(s.queue) > 0 && s.reply == nil && !s.reset && !s.gone {
+	for len(s.queue) > 0 && s.reply == nil && !s.reset && !s.ended {
 		e := s.queue[0]
 		s.queue = s.queue[1:]
 		s.decode(e)
@@ -234,7 +234,7 @@ func (s *Stream) resume() {
 // End is the end of the stream for whatever reason, a client that left among
 // them. Envoy writes the access log first.
 func (s *Stream) End() {
-	if s.gone || s.ending {
+	if s.ended || s.ending {
 		return
 	}
 	s.ending = true
@@ -243,7 +243,7 @@ func (s *Stream) End() {
 	s.logging = false
 	s.vm.notify(s.id, "proxy_on_done", uint64(s.id))
 	s.vm.notify(s.id, "proxy_on_delete", uint64(s.id))
-	s.gone = true
+	s.ended = true
 	delete(s.vm.streams, s.id)
 	if current := &s.vm.frame; s.id == current.context || s.id == current.effective {
 		current.orphaned = true

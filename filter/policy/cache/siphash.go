@@ -6,17 +6,20 @@ import (
 	"unsafe"
 )
 
-// Name names a token in a cache: SipHash-2-4 with 128 bits of output under
-// a key of the VM's own (Aumasson and Bernstein, "SipHash: a fast short-input
-// PRF"). Whoever does not know the key cannot make two tokens share a name.
+// Name is the key of a token in a cache: SipHash-2-4 with 128 bits of output (Aumasson
+// and Bernstein, "SipHash: a fast short-input PRF") under a secret Key. A client that
+// does not know the Key cannot construct two tokens with one Name.
 type Name struct{ Lo, Hi uint64 }
 
+// Key is the secret of a VM under which names are computed.
 type Key struct{ k0, k1 uint64 }
 
+// NewKey makes a Key of 16 random bytes.
 func NewKey(random [16]byte) Key {
 	return Key{binary.LittleEndian.Uint64(random[:8]), binary.LittleEndian.Uint64(random[8:])}
 }
 
+// Sum returns the Name of s.
 func (k Key) Sum(s string) Name {
 	v0 := k.k0 ^ 0x736f6d6570736575
 	v1 := k.k1 ^ 0x646f72616e646f6d ^ 0xee
@@ -49,9 +52,9 @@ func (k Key) Sum(s string) Name {
 	return Name{lo, v0 ^ v1 ^ v2 ^ v3}
 }
 
-// load64 reads eight octets at once, which the compiler does not do by itself on
-// Wasm. Wasm is little-endian, as SipHash is; elsewhere only tests run, and
-// their vectors would tell.
+// load64 reads eight octets at once; on Wasm the compiler does not combine eight loads
+// by itself. Wasm is little-endian, as SipHash is. Other machines only run the tests,
+// whose vectors would fail on a big-endian one.
 func load64(s string) uint64 {
 	return *(*uint64)(unsafe.Pointer(unsafe.StringData(s)))
 }

@@ -1,7 +1,7 @@
 // Package config reads a configuration: JSON, or the protobuf Struct that Envoy makes
-// of YAML. It gives typed members and every problem at once, each with its path. It
-// knows the environment and where secrets are. It does not know what a member means,
-// and no problem shows a secret.
+// of YAML. It returns typed members, and all problems at once, each with its JSON
+// path. It resolves environment variables. It does not know what a member means, and
+// no problem shows a secret.
 package config
 
 import (
@@ -15,33 +15,33 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A configuration is read into a tree first, so that every problem in it can be
-// reported at once and with its path, duplicates included.
-
+// Bounds on a configuration.
 const (
 	MaxConfigBytes = 16 << 20
-	maxConfigDepth = 16
+	maxConfigDepth = 16 // levels of nesting
 )
 
-// Node is one JSON value and where it stands.
+// Node is one JSON value and its path. A configuration is read into a tree of them
+// first, so that all problems can be reported at once, duplicate members included.
 type Node struct {
 	Path    string
 	Kind    jsontext.Kind // 'n' null, 't', 'f', '"', '0', '{', '['
 	Text    string        // a string's value, or a number as written
-	Rounded bool          // a number of a Struct that may have been another before
+	Inexact bool          // a number of a Struct that may have been rounded to a double
 	Members []Member
 	Items   []*Node
 }
 
+// Member is a name and a value in a JSON object.
 type Member struct {
 	Name  string
 	Value *Node
 }
 
-// Problem is one thing that is wrong in a configuration.
+// Problem is one mistake in a configuration.
 type Problem struct {
 	Path    string // JSON path, "" for the document itself
-	Message string // what was wanted
+	Message string // what was wanted, and perhaps what was found
 }
 
 // ConfigError lists everything that is wrong in a configuration.
@@ -66,26 +66,27 @@ func (e *ConfigError) Error() string {
 	return b.String()
 }
 
-// Problems collects what is wrong while a configuration is read. It knows the
-// environment, too, where a configuration can leave its secrets.
+// Problems collects the mistakes while a configuration is read. It also gives access
+// to the environment, in which a configuration can leave its secrets.
 type Problems struct {
 	List        []Problem
-	odd         string   // while what it has is read: the object with a member whose name may be a secret
+	safePath    string   // within a member whose name may be a secret: the path of the object that has it; see enter
 	Warnings    []string // what does not keep the configuration from coming into force
 	Environment func(name string) (string, bool)
 }
 
+// Add records a mistake at path.
 func (p *Problems) Add(path, message string) {
 	p.List = append(p.List, Problem{path, message})
 }
 
-// addDuplicate names the member only if its name looks like those of a
-// configuration: another may be a secret.
+// addDuplicate shows the name of the member only if it looks like a name of the
+// configuration: any other may be a secret.
 func (p *Problems) addDuplicate(path, name string, count int) {
 	what := "duplicate member"
 	switch {
-	case p.odd != "":
-		path, what = p.odd, "duplicate member within a member of it"
+	case p.safePath != "":
+		path, what = p.safePath, "duplicate member within a member of it"
 	case IsMemberName(name):
 		path = JoinPath(path, name)
 	default:
@@ -94,18 +95,20 @@ func (p *Problems) addDuplicate(path, name string, count int) {
 	p.Add(path, what+": want each name once")
 }
 
-// enter notes that what follows is within a member whose name may be a secret, and
-// returns what is to be restored. Those at the top are members and providers.
+// enter is called before the value of a member is read. If the name of the member may
+// be a secret, messages about what is in it show the path of the object instead. enter
+// returns the value of safePath to restore afterwards. The names at the top, and of
+// providers, are no secrets.
 func (p *Problems) enter(path, name string, depth int) (before string) {
-	before = p.odd
-	if p.odd == "" && depth > 1 && !IsMemberName(name) {
-		p.odd = path
+	before = p.safePath
+	if p.safePath == "" && depth > 1 && !IsMemberName(name) {
+		p.safePath = path
 	}
 	return before
 }
 
-// IsMemberName: those of a configuration are of small letters. What secrets are made
-// of hardly ever is.
+// IsMemberName reports whether s looks like a name of the configuration: small
+// letters and underscores. A secret hardly ever does.
 func IsMemberName(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c != '_' && (c < 'a' || c > 'z') {
@@ -115,10 +118,12 @@ func IsMemberName(s string) bool {
 	return s != "" && len(s) <= 32
 }
 
+// Warn records something that does not keep the configuration from coming into force.
 func (p *Problems) Warn(path, message string) {
 	p.Warnings = append(p.Warnings, path+": "+message)
 }
 
+// Err returns all mistakes as one *ConfigError, or nil.
 func (p *Problems) Err() error {
 	if len(p.List) == 0 {
 		return nil
@@ -126,7 +131,8 @@ func (p *Problems) Err() error {
 	return &ConfigError{p.List}
 }
 
-// ReadDocument reads one JSON object and nothing after it.
+// ReadDocument reads one JSON object with nothing behind it, or a Struct. It returns
+// nil after a problem that leaves nothing to read.
 func ReadDocument(config []byte, p *Problems) *Node {
 	if len(bytes.TrimSpace(config)) == 0 {
 		p.Add("", `the configuration is empty: want a JSON object with "providers"`)
@@ -148,7 +154,7 @@ func ReadDocument(config []byte, p *Problems) *Node {
 		}
 	}
 	if err != nil {
-		// Anything else that has no JSON in it may be a Struct on the wire.
+		// What is not JSON may be a Struct in its wire format.
 		var inStruct Problems
 		if root, structErr := readStruct(config, "", 0, &inStruct); structErr == nil {
 			p.List = inStruct.List
@@ -193,11 +199,11 @@ func readNode(d *jsontext.Decoder, path string, depth int, p *Problems) (*Node, 
 			}
 			m := Member{Name: name.String()}
 			at := JoinPath(path, m.Name)
-			odd := p.enter(path, m.Name, depth)
+			outer := p.enter(path, m.Name, depth)
 			if m.Value, err = readNode(d, at, depth+1, p); err != nil {
 				return nil, err
 			}
-			p.odd = odd
+			p.safePath = outer
 			count++
 			if seen[m.Name] {
 				p.addDuplicate(path, m.Name, count)
@@ -220,7 +226,8 @@ func readNode(d *jsontext.Decoder, path string, depth int, p *Problems) (*Node, 
 	return n, err
 }
 
-// JoinPath writes name after a dot, or quoted in brackets where a dot would mislead.
+// JoinPath appends name to a JSON path: after a dot, or quoted in brackets where a
+// dot would be misleading.
 func JoinPath(path, name string) string {
 	for i := 0; i < len(name); i++ {
 		c := name[i]
@@ -237,7 +244,8 @@ func JoinPath(path, name string) string {
 	return path + "." + name
 }
 
-// Quote shows a configured value in a message, shortened: it may be anything.
+// Quote quotes a configured value for a message. It shortens it to 64 bytes: the
+// value may be anything.
 func Quote(s string) string {
 	const most = 64
 	if len(s) > most {
@@ -250,6 +258,7 @@ func Quote(s string) string {
 	return strconv.Quote(s)
 }
 
+// KindName returns the kind of a JSON value for a message, with its article.
 func KindName(k jsontext.Kind) string {
 	switch k {
 	case 'n':
@@ -268,8 +277,8 @@ func KindName(k jsontext.Kind) string {
 	return "nothing"
 }
 
-// AppendJSON writes the value back: a JWK Set inside the configuration is read
-// by the same code as one from the network.
+// AppendJSON appends the value as JSON. A JWK Set inside the configuration is read by
+// the same code as one from the network.
 func (n *Node) AppendJSON(dst []byte) []byte {
 	switch n.Kind {
 	case '"':

@@ -8,8 +8,8 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Duration reads a member such as "30s": digits and one of ms, s, m, h. It
-// returns byDefault where the member is absent or wrong.
+// Duration reads a member such as "30s": digits and one of ms, s, m, h. It returns
+// byDefault where the member is absent or wrong.
 func (o *Object) Duration(name string, byDefault, least, most time.Duration) time.Duration {
 	n := o.Get(name)
 	if n == nil {
@@ -48,7 +48,7 @@ func parseDuration(s string) (time.Duration, bool) {
 	for _, u := range durationUnits {
 		if s[digits:] == u.suffix {
 			if n > uint64(math.MaxInt64/u.unit) {
-				return 0, false // it would begin again at zero
+				return 0, false // the product would overflow
 			}
 			return time.Duration(n) * u.unit, true
 		}

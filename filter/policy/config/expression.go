@@ -6,13 +6,14 @@ import (
 	re2 "regexp/syntax"
 )
 
-// MaxRegexInput bounds what an expression reads of one value: RE2 takes linear time,
-// but 60 KiB of it are a fifth of a second in Wasm. What is longer opens nothing and
-// is bound by every requirement.
+// MaxRegexInput is the longest value that an expression is run on, in bytes. RE2
+// takes linear time, but for 60 KiB that is a fifth of a second in Wasm. A longer
+// value opens nothing, and every requirement binds it.
 const MaxRegexInput = 4096
 
-// CompileAnchored compiles the bare text first: `a)|(?:b` is an error, not two
-// expressions that are anchored at one end each.
+// CompileAnchored compiles an RE2 expression that must match a whole value. It
+// compiles the bare text first: `a)|(?:b` is an error, and not two expressions that
+// are each anchored at one end.
 func CompileAnchored(s string) (*regexp.Regexp, error) {
 	if s == "" {
 		return nil, errors.New("want a regular expression, have an empty string")
@@ -27,7 +28,7 @@ func CompileAnchored(s string) (*regexp.Regexp, error) {
 	return expression, nil
 }
 
-// syntaxProblem leaves the expression out: one for a header may hold a secret.
+// syntaxProblem omits the expression: a condition on a header may hold a secret.
 func syntaxProblem(err error) string {
 	if e, ok := err.(*re2.Error); ok {
 		return e.Code.String()

@@ -8,11 +8,11 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// What a configured string has to look like. Each function returns what was
-// wanted, or "".
-
+// MaxTextBytes is the longest configured text, in bytes.
 const MaxTextBytes = 1024
 
+// WantName checks a name that the configuration defines, as of a provider or a rule.
+// Like all functions Want… it returns what was wanted, or "".
 func WantName(s string) string {
 	if len(s) == 0 || len(s) > 64 {
 		return "want a name of 1 to 64 characters"
@@ -25,6 +25,7 @@ func WantName(s string) string {
 	return ""
 }
 
+// WantAttributeName checks the name of a filter state attribute.
 func WantAttributeName(s string) string {
 	if want := WantName(s); want != "" {
 		return "attribute: " + want
@@ -35,7 +36,7 @@ func WantAttributeName(s string) string {
 	return ""
 }
 
-// WantClaimName allows URIs and the like: claims have such names.
+// WantClaimName checks the name of a claim. It allows URIs: claims have such names.
 func WantClaimName(s string) string {
 	if s == "" || len(s) > 256 || !syntax.IsPrintableASCII(s) {
 		return "want the name of a claim: 1 to 256 printable ASCII characters"
@@ -43,7 +44,7 @@ func WantClaimName(s string) string {
 	return ""
 }
 
-// WantHeaderText is for values that can end up in a header.
+// WantHeaderText checks a value that may be sent in a header.
 func WantHeaderText(s string) string {
 	if len(s) > MaxTextBytes || !syntax.IsPrintableASCII(s) {
 		return "want 1 to 1024 printable ASCII characters, no space at either end"
@@ -51,7 +52,8 @@ func WantHeaderText(s string) string {
 	return ""
 }
 
-// WantDetail is for texts that end up in a body or, percent-encoded, in grpc-message.
+// WantDetail checks a text that is sent in a body or, percent-encoded, in
+// grpc-message.
 func WantDetail(s string) string {
 	if s == "" || len(s) > MaxTextBytes || !utf8.ValidString(s) {
 		return "want a text of 1 to 1024 bytes"
@@ -64,6 +66,7 @@ func WantDetail(s string) string {
 	return ""
 }
 
+// WantScope checks one scope (RFC 6749 section 3.3).
 func WantScope(s string) string {
 	if !syntax.IsScopeToken(s) {
 		return `want a scope: printable ASCII without space, " and \`
@@ -71,6 +74,8 @@ func WantScope(s string) string {
 	return ""
 }
 
+// WantMethod checks an HTTP method (RFC 9110 section 9.1), and rejects a standard one
+// that is not in upper case.
 func WantMethod(s string) string {
 	for i := 0; i < len(s); i++ {
 		if !syntax.IsTchar(s[i]) {
@@ -94,8 +99,8 @@ func isStandardMethod(s string) bool {
 	return false
 }
 
-// WantOwnHeader is for headers that the filter sets: those that Envoy or the
-// connection lives by are not ours to write.
+// WantOwnHeader checks the name of a header that the filter sets. It rejects the
+// headers by which Envoy or the connection works.
 func WantOwnHeader(s string) string {
 	if len(s) == 0 || len(s) > 128 {
 		return "want a header name of 1 to 128 characters"
@@ -122,7 +127,8 @@ func WantOwnHeader(s string) string {
 	return ""
 }
 
-// Time returns the zero time where the member is absent or wrong.
+// Time reads an RFC 3339 timestamp. It returns the zero time where the member is
+// absent or wrong.
 func (o *Object) Time(name string) time.Time {
 	n := o.Get(name)
 	if n == nil {
@@ -144,8 +150,9 @@ func (o *Object) Time(name string) time.Time {
 	return t
 }
 
-// IsStrictTime refuses what time.Parse takes and RFC 3339 does not have: an
-// hour of one digit, a comma before the fraction, an offset of 24:60.
+// IsStrictTime rejects what time.Parse accepts beyond RFC 3339: an hour of one digit,
+// a comma before the fraction, an offset of 24:60. s must be one that time.Parse
+// accepted.
 func IsStrictTime(s string) bool {
 	if s[13] != ':' || s[19] == ',' {
 		return false
@@ -154,8 +161,10 @@ func IsStrictTime(s string) bool {
 	return s[n-1] == 'Z' || s[n-5:n-3] < "24" && s[n-2:] < "60"
 }
 
+// ErrNoVariable is the message about an environment variable that does not exist.
 const ErrNoVariable = "want the name of an environment variable that the VM has (vm_config.environment_variables)"
 
+// WantClaimText checks a text that is compared with a claim.
 func WantClaimText(s string) string {
 	if s == "" || len(s) > MaxTextBytes || syntax.HasControl(s) {
 		return "want a text of 1 to 1024 bytes without control characters"

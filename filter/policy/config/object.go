@@ -5,19 +5,20 @@ import (
 	"strings"
 )
 
-// Object reads the members of one JSON object by name and type. What is wrong
-// goes to problems, and a member that nobody asked for is a problem, too:
-// a misspelt name must not switch a check off.
+// Object reads the members of one JSON object by name and type, and records mistakes
+// in Problems. A member that was not read is a mistake, too: a misspelt name must not
+// switch a check off.
 type Object struct {
 	*Node
 	Problems *Problems
-	Asked    []string
-	// secretive: a secret may have come to be a member's name here, as in
+	Known    []string // the names that were read so far
+	// MayHoldSecret means that the name of a member may be a secret by mistake, as in
 	// {"tokens": [{"THE TOKEN": "alice"}]}.
-	Secretive bool
+	MayHoldSecret bool
 }
 
-// AsObject returns nil, after a problem, where n is another JSON value.
+// AsObject returns n as an Object, or nil after a problem where n is another JSON
+// value.
 func AsObject(n *Node, p *Problems) *Object {
 	if n.Kind != '{' {
 		p.Add(n.Path, "want an object, got "+KindName(n.Kind))
@@ -35,13 +36,16 @@ func (o *Object) Object(name string) *Object {
 	return AsObject(n, o.Problems)
 }
 
-// At is the path of a member, present or not.
+// At returns the path of a member, present or not.
 func (o *Object) At(name string) string { return JoinPath(o.Path, name) }
 
+// Wrong records a mistake in the member of that name.
 func (o *Object) Wrong(name, message string) { o.Problems.Add(o.At(name), message) }
 
+// Get returns the value of a member, nil where it is absent. It marks the name as
+// known to Done.
 func (o *Object) Get(name string) *Node {
-	o.Asked = append(o.Asked, name)
+	o.Known = append(o.Known, name)
 	for i := range o.Members {
 		if o.Members[i].Name == name {
 			return o.Members[i].Value
@@ -50,6 +54,7 @@ func (o *Object) Get(name string) *Node {
 	return nil
 }
 
+// Has reports whether the member is present. It does not mark it as known.
 func (o *Object) Has(name string) bool {
 	for i := range o.Members {
 		if o.Members[i].Name == name {
@@ -59,30 +64,30 @@ func (o *Object) Has(name string) bool {
 	return false
 }
 
-// Done reports the members that were never asked for.
+// Done records a mistake for each member that was not read.
 func (o *Object) Done() {
 members:
 	for i, m := range o.Members {
-		for _, name := range o.Asked {
+		for _, name := range o.Known {
 			if m.Name == name {
 				continue members
 			}
 		}
-		for _, name := range o.Asked {
+		for _, name := range o.Known {
 			if strings.EqualFold(m.Name, name) {
 				o.Problems.Add(m.Value.Path, "unknown member: names are case-sensitive, want "+Quote(name))
 				continue members
 			}
 		}
 		path, what := m.Value.Path, "unknown member"
-		if o.Secretive && !IsMemberName(m.Name) {
+		if o.MayHoldSecret && !IsMemberName(m.Name) {
 			path, what = o.Path, unnamed(what, i)
 		}
-		o.Problems.Add(path, what+": want one of "+strings.Join(o.Asked, ", "))
+		o.Problems.Add(path, what+": want one of "+strings.Join(o.Known, ", "))
 	}
 }
 
-// unnamed speaks of a member by its place, since its name may be a secret.
+// unnamed identifies a member by its number, since its name may be a secret.
 func unnamed(what string, index int) string { return what + ", number " + strconv.Itoa(index+1) }
 
 // Text returns a string member, or byDefault where it is absent or wrong.
@@ -98,8 +103,8 @@ func (o *Object) Text(name, byDefault string) string {
 	return n.Text
 }
 
-// Checked returns a string member that valid has nothing against. valid returns
-// what was wanted, or "".
+// Checked returns a string member for which valid returns "". valid returns what was
+// wanted otherwise.
 func (o *Object) Checked(name, byDefault string, valid func(string) string) string {
 	n := o.Get(name)
 	if n == nil {
@@ -108,6 +113,8 @@ func (o *Object) Checked(name, byDefault string, valid func(string) string) stri
 	return CheckedString(n, o.Problems, byDefault, valid)
 }
 
+// CheckedString returns the string n if valid returns "" for it, and byDefault after
+// a problem otherwise.
 func CheckedString(n *Node, p *Problems, byDefault string, valid func(string) string) string {
 	if n.Kind != '"' {
 		p.Add(n.Path, "want a string, got "+KindName(n.Kind))
@@ -133,7 +140,8 @@ func (o *Object) Boolean(name string, byDefault bool) bool {
 	return n.Kind == 't'
 }
 
-// Integer returns a whole number, or byDefault where it is absent or wrong.
+// Integer returns a whole number from least to most, or byDefault where it is absent
+// or wrong.
 func (o *Object) Integer(name string, byDefault, least, most int) int {
 	n := o.Get(name)
 	if n == nil {
@@ -154,7 +162,7 @@ func (o *Object) Integer(name string, byDefault, least, most int) int {
 	return byDefault
 }
 
-// Choice returns the index of a string member in options; the first is the default.
+// Choice returns the index of a string member in options. The first is the default.
 func (o *Object) Choice(name string, options ...string) int {
 	n := o.Get(name)
 	if n == nil {
@@ -170,7 +178,7 @@ func (o *Object) Choice(name string, options ...string) int {
 	got := KindName(n.Kind)
 	if n.Kind == '"' {
 		got = "another"
-		if !o.Secretive || IsMemberName(n.Text) {
+		if !o.MayHoldSecret || IsMemberName(n.Text) {
 			got = Quote(n.Text)
 		}
 	}
@@ -178,8 +186,8 @@ func (o *Object) Choice(name string, options ...string) int {
 	return 0
 }
 
-// Array returns the items of an array member; an empty one is a problem, since
-// it could be read as "nothing" and as "no limit".
+// Array returns the items of an array member. An empty array is a mistake, since it
+// could mean "nothing" and "no limit".
 func (o *Object) Array(name string) []*Node {
 	n := o.Get(name)
 	if n == nil {
@@ -195,7 +203,7 @@ func (o *Object) Array(name string) []*Node {
 	return n.Items
 }
 
-// Strings returns an array of distinct strings that valid has nothing against.
+// Strings returns an array of distinct strings for each of which valid returns "".
 func (o *Object) Strings(name string, valid func(string) string) []string {
 	var list []string
 	first := map[string]int{}

@@ -8,25 +8,27 @@ import (
 	"unicode/utf8"
 )
 
-// Envoy's documentation has a configuration of type google.protobuf.Struct
-// arrive as JSON; Envoy 1.40 hands over the message as it is on the wire. So
-// this reads google/protobuf/struct.proto into the same tree as JSON:
+// Envoy's documentation says that a configuration of type google.protobuf.Struct
+// arrives as JSON. Envoy 1.40 passes the message in its wire format. So the functions below read
+// google/protobuf/struct.proto into the same tree as JSON:
 //
 //	Struct    { map<string, Value> fields = 1; }
 //	ListValue { repeated Value values = 1; }
 //	Value     { null_value = 1, number_value = 2, string_value = 3,
 //	            bool_value = 4, struct_value = 5, list_value = 6 }
 
+// errStruct means that the message is no Struct.
 var errStruct = errors.New("not a google.protobuf.Struct")
 
+// The wire types of protobuf that the messages use.
 const (
 	wireVarint = 0
 	wireFixed  = 1
 	WireBytes  = 2
 )
 
-// readStruct reads a whole message and takes nothing that the three types above
-// do not have, so that no JSON text is taken for one.
+// readStruct reads a whole message. It accepts nothing that the three types above do
+// not have, so that no JSON text is taken for a Struct.
 func readStruct(message []byte, path string, depth int, p *Problems) (*Node, error) {
 	if depth > maxConfigDepth {
 		return nil, errStruct
@@ -52,11 +54,11 @@ func readStruct(message []byte, path string, depth int, p *Problems) (*Node, err
 				p.addDuplicate(path, m.Name, len(n.Members)+1)
 			}
 		}
-		odd := p.enter(path, m.Name, depth)
+		outer := p.enter(path, m.Name, depth)
 		if m.Value, err = readValue(value, JoinPath(path, m.Name), depth+1, p); err != nil {
 			return nil, err
 		}
-		p.odd = odd
+		p.safePath = outer
 		n.Members = append(n.Members, m)
 	}
 	return n, nil
@@ -78,12 +80,12 @@ func readValue(message []byte, path string, depth int, p *Problems) (*Node, erro
 			return nil, errStruct
 		}
 		n.Kind = '0'
-		// A Struct has doubles only. As a claim is compared with a number as it is
-		// written, whole ones are written as such.
+		// A Struct has doubles only. A claim is compared with the text of a number, so
+		// whole numbers get the text of an integer.
 		f := math.Float64frombits(binary.LittleEndian.Uint64(rest))
 		n.Text = strconv.FormatFloat(f, 'g', -1, 64)
-		n.Rounded = !(math.Abs(f) < 1<<53)
-		if !n.Rounded && f == math.Trunc(f) {
+		n.Inexact = !(math.Abs(f) < 1<<53)
+		if !n.Inexact && f == math.Trunc(f) {
 			n.Text = strconv.FormatInt(int64(f), 10)
 		}
 	case field == 4 && wire == wireVarint:
@@ -138,7 +140,7 @@ func readList(message []byte, path string, depth int, p *Problems) (*Node, error
 	return n, nil
 }
 
-// cutBytes takes a length-delimited field of this number from the front.
+// cutBytes cuts a length-delimited field of this number from the front.
 func cutBytes(message []byte, field byte) (body, rest []byte, err error) {
 	if len(message) == 0 || message[0] != field<<3|WireBytes {
 		return nil, nil, errStruct

@@ -4,7 +4,8 @@ import (
 	"strings"
 )
 
-// ParseURI splits an absolute http or https URI without user and fragment.
+// ParseURI splits an absolute http or https URI without userinfo and fragment. The
+// second result is what was wanted, or "".
 func ParseURI(s string) (Endpoint, string) {
 	const want = "want a URI such as https://issuer.example/keys"
 	scheme, rest, ok := strings.Cut(s, "://")
@@ -29,7 +30,8 @@ func ParseURI(s string) (Endpoint, string) {
 	return e, ""
 }
 
-// Endpoint is an address behind an Envoy cluster.
+// Endpoint is the address of a server behind an Envoy cluster.
 type Endpoint struct{ Cluster, Scheme, Authority, Path string }
 
+// Set reports whether the endpoint is configured.
 func (e Endpoint) Set() bool { return e.Cluster != "" }

@@ -7,9 +7,9 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// like finds the locations of a kind that have a name, and those that have it to
-// some upstreams only.
-func (ls *Locations) like(kind locationKind, name, pair string) (named, alias Places) {
+// locate returns the locations of a kind that have this name, and those that have it
+// to some upstreams only.
+func (ls *Locations) locate(kind locationKind, name, pair string) (named, alias Places) {
 	full := name
 	if strings.IndexByte(name, '%') >= 0 {
 		var buffer [96]byte
@@ -34,10 +34,10 @@ func (ls *Locations) like(kind locationKind, name, pair string) (named, alias Pl
 	return named, alias
 }
 
-// cookiesWithin knows those to whom a comma (RFC 2965, Netty) or white space
-// (Python's SimpleCookie) ends a cookie.
+// cookiesWithin finds cookies inside the pair of another: to some upstreams a comma
+// (RFC 2965, Netty) or white space (Python's SimpleCookie) ends a cookie.
 func (ls *Locations) cookiesWithin(pair string) (found Places) {
-	border := false // what stands at the beginning is the name
+	border := false // the start of the pair is its own name
 	for i := 0; i < len(pair); i++ {
 		if pair[i] == ',' || request.IsLooseSpace(pair[i]) {
 			border = true
@@ -57,7 +57,7 @@ func (ls *Locations) cookiesWithin(pair string) (found Places) {
 	return found
 }
 
-// namesCookie says that the name ends before an equals sign, spaces apart.
+// namesCookie reports whether the name ends before an equals sign, apart from spaces.
 func namesCookie(rest string) bool {
 	for rest != "" && request.IsLooseSpace(rest[0]) {
 		rest = rest[1:]

@@ -7,32 +7,33 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Kind is what the Authorization header holds.
+// Kind is what a location holds.
 type Kind uint8
 
-// The zero kind refuses.
+// The kinds. The zero Kind refuses.
 const (
 	Malformed Kind = iota
-	Several        // more than one method or header line
+	Several        // more than one method, header line or value
 	None           // nothing, another scheme, or an empty token
-	Bearer
+	Bearer         // a well-formed token
 )
 
-// Credential borrows its token from the request.
+// Credential is what a location holds. Its token borrows from the request.
 type Credential struct {
 	Kind  Kind
-	Token string // well-formed b64token; only with credentialBearer
-	// named: some part of the header names the Bearer scheme, well-formed or
-	// not, or has bytes that some strip, so that an upstream may find a token
-	// there.
+	Token string // a b64token (RFC 6750 section 2.1); only with Bearer
+	// Named means that an upstream may find a token at the location: some part of the
+	// header names the Bearer scheme, well-formed or not, or has bytes that some
+	// upstreams remove.
 	Named bool
-	// aliased: something there has the location's name to some upstreams only.
+	// Aliased means that the request has a name which only some upstreams take for the
+	// location's.
 	Aliased bool
 }
 
-// Plain is what stands behind "Bearer" and one space in the only
-// Authorization line, as most clients send it. It need not be a token.
-func Plain(r *request.Request) (string, bool) {
+// SingleBearer returns what follows "Bearer" and one space in the only Authorization
+// line, as most clients send it. It need not be a well-formed token.
+func SingleBearer(r *request.Request) (string, bool) {
 	value, lines := r.Header("authorization")
 	if lines != 1 {
 		return "", false
@@ -40,8 +41,8 @@ func Plain(r *request.Request) (string, bool) {
 	return CutBearer(value)
 }
 
-// CutBearer is what stands behind "Bearer" and one space, if it is no longer
-// than a token may be.
+// CutBearer returns what follows "Bearer" (in any case) and one space. ok is false
+// for another scheme and for more than MaxTokenBytes.
 func CutBearer(authorization string) (string, bool) {
 	const prefix = "bearer "
 	if len(authorization) <= len(prefix) || len(authorization) > len(prefix)+syntax.MaxTokenBytes ||
@@ -51,12 +52,11 @@ func CutBearer(authorization string) (string, bool) {
 	return authorization[len(prefix):], true
 }
 
-// Read reads the Authorization header as RFC 6750 section 2.1 and
-// RFC 9110 sections 11.4 and 5.5 have it, and nothing else: no copy of it in
-// another header counts (RFC 9110 section 11.7). second: there is a second method
-// beside it.
+// Read reads the Authorization header as RFC 6750 section 2.1 and RFC 9110 sections
+// 11.4 and 5.5 define it. It ignores copies of it in other headers (RFC 9110 section
+// 11.7). second reports that the request also uses another method to send a token.
 func Read(r *request.Request, second bool) Credential {
-	if token, ok := Plain(r); ok && syntax.IsB64Token(token) {
+	if token, ok := SingleBearer(r); ok && syntax.IsB64Token(token) {
 		if second {
 			return Credential{Kind: Several, Named: true}
 		}
@@ -80,7 +80,7 @@ func Read(r *request.Request, second bool) Credential {
 	case !named:
 		return Credential{Kind: None}
 	case hasStrayBytes(value):
-		// No scheme has them. Python's str.split reads "\xa0Bearer x" as Bearer.
+		// No scheme has such bytes. Python's str.split reads "\xa0Bearer x" as Bearer.
 		return Credential{Kind: Malformed, Named: true}
 	}
 	value = syntax.TrimOWS(value)
@@ -105,9 +105,9 @@ func Read(r *request.Request, second bool) Credential {
 	return Credential{Kind: Bearer, Token: token, Named: true}
 }
 
-// namesBearer reports whether any comma-separated element of an Authorization
-// value starts with the Bearer scheme. Quotes are not honoured: an upstream
-// that joins or splits lines would not honour them either.
+// namesBearer reports whether some comma-separated element of an Authorization value
+// begins with the Bearer scheme. It ignores quotes, as an upstream does that joins or
+// splits lines.
 func namesBearer(value string) bool {
 	for {
 		element, rest, more := strings.Cut(value, ",")
@@ -123,7 +123,7 @@ func namesBearer(value string) bool {
 	}
 }
 
-// hasStrayBytes finds control and non-ASCII bytes; a tab is white space.
+// hasStrayBytes finds control bytes other than the tab, and non-ASCII bytes.
 func hasStrayBytes(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] != '\t' && (s[i] < ' ' || s[i] > '~') {
@@ -133,8 +133,8 @@ func hasStrayBytes(s string) bool {
 	return false
 }
 
-// HasQueryToken reports an access_token parameter: beside the header it is a
-// second method (RFC 6750 section 2).
+// HasQueryToken reports an access_token parameter. Besides the header that is a
+// second method to send a token, which RFC 6750 section 2 forbids.
 func HasQueryToken(path string) bool {
 	const accessToken = "access_token"
 	_, query, ok := strings.Cut(path, "?")

@@ -7,11 +7,12 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// readLocations reads where a provider's tokens stand in a request.
-func (ls *Locations) Read(o *config.Object, own func(name string) bool) (at Places) {
+// Read reads the token_locations of a provider and adds them to ls. By default that
+// is Authorization. owned reports whether the filter sets a header.
+func (ls *Locations) Read(o *config.Object, owned func(name string) bool) (at Places) {
 	items := o.Array("token_locations")
 	if !o.Has("token_locations") {
-		return ls.place(Location{Kind: Authorization, Name: "authorization"}, o)
+		return ls.add(Location{Kind: Authorization, Name: "authorization"}, o)
 	}
 	for _, item := range items {
 		l := config.AsObject(item, o.Problems)
@@ -23,10 +24,10 @@ func (ls *Locations) Read(o *config.Object, own func(name string) bool) (at Plac
 		if len(o.Problems.List) > before {
 			continue
 		}
-		if found.Kind == header && own(found.Name) {
+		if found.Kind == header && owned(found.Name) {
 			l.Wrong("header", "want a header that the filter does not set itself")
 		}
-		bit := ls.place(found, l)
+		bit := ls.add(found, l)
 		if at&bit != 0 {
 			o.Problems.Add(item.Path, "duplicate location")
 		}
@@ -66,8 +67,8 @@ func readLocation(l *config.Object) (found Location) {
 	return found
 }
 
-// place is the bit of a location, which several providers can share.
-func (ls *Locations) place(l Location, o *config.Object) Places {
+// add returns the bit of a location, which several providers can share.
+func (ls *Locations) add(l Location, o *config.Object) Places {
 	for i := range ls.List {
 		have := &ls.List[i]
 		if *have == l {
@@ -78,7 +79,8 @@ func (ls *Locations) place(l Location, o *config.Object) Places {
 			return 0
 		}
 	}
-	// Each of these reads the whole header or query, whatever a stranger puts in.
+	// The search for each compares it with every cookie or parameter, of which a client
+	// can send many.
 	const maxSearched = 8
 	searched := 0
 	for i := range ls.List {
@@ -110,7 +112,8 @@ func wantTokenHeader(s string) string {
 	return config.WantOwnHeader(s)
 }
 
-// wantPrefix keeps a prefix apart from the token behind it.
+// wantPrefix checks the prefix of a header value. Its last character must not be one
+// of a token, so that the prefix and the token are distinct.
 func wantPrefix(s string) string {
 	if len(s) > 64 || !syntax.IsPrintableASCII(strings.TrimRight(s, " ")) || syntax.IsB64Char(s[len(s)-1]) {
 		return `want 1 to 64 printable ASCII characters, the last of which no token has, as in "Token "`
@@ -118,7 +121,7 @@ func wantPrefix(s string) string {
 	return ""
 }
 
-// wantCookie is RFC 6265's cookie-name.
+// wantCookie checks a cookie-name (RFC 6265 section 4.1.1).
 func wantCookie(s string) string {
 	for i := 0; i < len(s); i++ {
 		if !syntax.IsTchar(s[i]) || s[i] == '%' {

@@ -1,6 +1,6 @@
-// Package credential reads tokens where they may be in a request: Authorization (RFC
-// 6750 section 2.1), other headers, cookies and the query (section 2.3). It also takes
-// them out. It verifies none and knows no rule.
+// Package credential reads tokens from the locations of a request: Authorization (RFC
+// 6750 section 2.1), other headers, cookies and the query (section 2.3). It also
+// removes them. It verifies no token and does not know any rule.
 package credential
 
 import (
@@ -11,11 +11,11 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Location is a place in a request where a token may stand.
+// Location is a place in a request that can hold a token.
 type Location struct {
 	Kind   locationKind
-	Name   string // of the header, the cookie or the query parameter
-	prefix string // what a header's value begins with, in lower case
+	Name   string // the name of the header, the cookie or the query parameter
+	prefix string // the beginning of a header's value, in lower case
 }
 
 type locationKind uint8
@@ -27,27 +27,30 @@ const (
 	Query // RFC 6750 section 2.3
 )
 
-// Locations are all those at which some provider's tokens may stand.
+// Locations are all locations of all providers.
 type Locations struct {
 	List             []Location
-	kinds            uint8 // of them, a bit for each
-	ReadsAccessToken bool  // one of them is the parameter access_token
+	kinds            uint8 // the kinds that occur: bit k is locationKind k
+	ReadsAccessToken bool  // the query parameter access_token is among them
 }
 
-// Places is a set of locations: bit i stands for the one at i.
+// Places is a set of locations: bit i is Locations.List[i].
 type Places uint32
 
+// MaxLocations bounds the locations of a configuration. Everywhere has all of them.
 const (
 	MaxLocations = 32
 	Everywhere   = ^Places(0)
 )
 
+// Has reports whether location i is in the set.
 func (p Places) Has(i int) bool { return p>>i&1 == 1 }
 
-// Read finds what stands at a location other than Authorization, which
-// State.credential reads. Several of a kind are never resolved to
-// the first or the last: the upstream may read the other.
-func (l *Location) Read(r *request.Request, found *Search) Credential {
+// Read returns the credential at a location other than Authorization, for which see
+// the function Read. found is the result of Locations.Search for the location.
+// Several values are never resolved to the first or the last: the upstream may read
+// another.
+func (l *Location) Read(r *request.Request, found *Found) Credential {
 	switch l.Kind {
 	case header:
 		return l.readHeader(r)
@@ -57,16 +60,16 @@ func (l *Location) Read(r *request.Request, found *Search) Credential {
 	return found.parameter()
 }
 
-// Search is what was found under the name of a cookie or of a parameter.
-type Search struct {
+// Found is the result of the search for one cookie or query parameter.
+type Found struct {
 	value   string
-	found   int
+	count   int
 	aliased bool
 }
 
-// Search looks for all cookies and parameters at once: how long they are the
-// client chooses.
-func (ls *Locations) Search(at *[MaxLocations]Search, r *request.Request) {
+// Search looks for all cookies and query parameters in one pass: the client chooses
+// the length of these headers.
+func (ls *Locations) Search(at *[MaxLocations]Found, r *request.Request) {
 	if ls.kinds&(1<<cookie) != 0 {
 		for i := range r.Headers {
 			if r.Headers[i][0] == "cookie" {
@@ -79,19 +82,19 @@ func (ls *Locations) Search(at *[MaxLocations]Search, r *request.Request) {
 	}
 }
 
-func (ls *Locations) searchCookies(at *[MaxLocations]Search, cookies string) {
+func (ls *Locations) searchCookies(at *[MaxLocations]Found, cookies string) {
 	for cookies != "" {
 		var pair string
 		if pair, cookies, _ = strings.Cut(cookies, ";"); pair == "" {
 			continue
 		}
 		name, value := cutCookie(pair)
-		named, alias := ls.like(cookie, name, pair)
+		named, alias := ls.locate(cookie, name, pair)
 		note(at, named, alias, value)
 	}
 }
 
-func (ls *Locations) searchParameters(at *[MaxLocations]Search, target string) {
+func (ls *Locations) searchParameters(at *[MaxLocations]Found, target string) {
 	_, query := cutQuery(target)
 	for query != "" {
 		var pair string
@@ -99,17 +102,17 @@ func (ls *Locations) searchParameters(at *[MaxLocations]Search, target string) {
 			continue
 		}
 		name, value, _ := strings.Cut(pair, "=")
-		named, alias := ls.like(Query, name, name)
+		named, alias := ls.locate(Query, name, name)
 		note(at, named, alias, value)
 	}
 }
 
-func note(at *[MaxLocations]Search, named, alias Places, value string) {
+func note(at *[MaxLocations]Found, named, alias Places, value string) {
 	for all := named | alias; all != 0; all &= all - 1 {
 		found := &at[bits.TrailingZeros32(uint32(all))]
 		if named&all&-all != 0 {
 			found.value = value
-			found.found++
+			found.count++
 		} else {
 			found.aliased = true
 		}
@@ -133,9 +136,9 @@ func (l *Location) readHeader(r *request.Request) Credential {
 	return wholeToken(strings.TrimLeft(value[len(l.prefix):], " "))
 }
 
-// readOddHeader reads a value without the prefix: another scheme, as Basic is in
-// Authorization, unless some upstream finds the prefix in it all the same, by
-// splitting at tabs or commas.
+// readOddHeader reads a value that does not begin with the prefix. That is another
+// scheme, as Basic is in Authorization, unless some upstream finds the prefix in it
+// after it splits the value at tabs or commas.
 func (l *Location) readOddHeader(value string) Credential {
 	scheme := strings.TrimRight(l.prefix, " ")
 	for element := range strings.SplitSeq(value, ",") {
@@ -155,7 +158,7 @@ func (l *Location) readOddHeader(value string) Credential {
 	return Credential{Kind: None}
 }
 
-// wholeToken is a credential of which nothing but the token is left.
+// wholeToken returns the credential of a value that is nothing but a token.
 func wholeToken(token string) Credential {
 	switch {
 	case token == "":
@@ -166,8 +169,8 @@ func wholeToken(token string) Credential {
 	return Credential{Kind: Bearer, Token: token, Named: true}
 }
 
-func (s *Search) cookie() (c Credential) {
-	switch s.found {
+func (s *Found) cookie() (c Credential) {
+	switch s.count {
 	case 0:
 		c = Credential{Kind: None}
 	case 1:
@@ -185,14 +188,14 @@ func cutCookie(pair string) (name, value string) {
 	return syntax.TrimOWS(name), syntax.TrimOWS(value)
 }
 
-func (s *Search) parameter() (c Credential) {
+func (s *Found) parameter() (c Credential) {
 	switch {
-	case s.found == 0:
+	case s.count == 0:
 		c = Credential{Kind: None}
-	case s.found > 1:
+	case s.count > 1:
 		c = Credential{Kind: Several, Named: true}
 	case strings.IndexByte(s.value, '+') >= 0:
-		// A space in a form, a plus to others.
+		// Decoders of forms read a space, others a plus.
 		c = Credential{Kind: Malformed, Named: true}
 	case strings.IndexByte(s.value, '%') >= 0:
 		c = wholeToken(string(syntax.DecodeEvery(nil, s.value)))
@@ -203,7 +206,7 @@ func (s *Search) parameter() (c Credential) {
 	return c
 }
 
-// cutQuery splits a target at the first `?`; a fragment belongs to neither part.
+// cutQuery splits a request target at the first `?`. A fragment is in neither part.
 func cutQuery(target string) (path, query string) {
 	path, query, _ = strings.Cut(target, "?")
 	query, _, _ = strings.Cut(query, "#")

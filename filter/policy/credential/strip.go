@@ -7,36 +7,36 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Strip takes out of a request what some places lose: names of headers to remove,
-// and headers to set, are appended.
-func (ls *Locations) Strip(remove []string, set [][2]string, r *request.Request, which Mask) ([]string, [][2]string) {
-	var cookies, parameters Mask
+// Strip removes the credentials that mask selects from a request. It appends the
+// names of headers to remove to remove, and headers to set to set.
+func (ls *Locations) Strip(remove []string, set [][2]string, r *request.Request, mask StripMask) ([]string, [][2]string) {
+	var cookies, parameters StripMask
 	for i := range ls.List {
-		l, goes := &ls.List[i], which.Named.Has(i)
+		l, strip := &ls.List[i], mask.Named.Has(i)
 		switch l.Kind {
 		case Authorization:
-			if goes {
+			if strip {
 				remove = append(remove, "authorization")
 			}
 		case header:
-			remove = l.appendSpellings(remove, r.Headers, goes)
+			remove = l.appendSpellings(remove, r.Headers, strip)
 		case cookie:
-			cookies.Add(i, goes, which.Aliased.Has(i))
+			cookies.Add(i, strip, mask.Aliased.Has(i))
 		case Query:
-			parameters.Add(i, goes, which.Aliased.Has(i))
+			parameters.Add(i, strip, mask.Aliased.Has(i))
 		}
 	}
-	if cookies != (Mask{}) {
+	if cookies != (StripMask{}) {
 		remove, set = ls.stripCookies(remove, set, r, cookies)
 	}
-	if parameters != (Mask{}) {
+	if parameters != (StripMask{}) {
 		set = append(set, [2]string{":path", ls.StripParameters(r.Path, parameters)})
 	}
 	return remove, set
 }
 
-// appendSpellings appends the header's names as they stand in pairs: x_token is
-// x-token to some upstreams, and nobody has looked at it.
+// appendSpellings appends the header's names as they are spelt in pairs. Some
+// upstreams take x_token for x-token, and the filter has not verified what is in it.
 func (l *Location) appendSpellings(names []string, pairs [][2]string, exact bool) []string {
 	for i := range pairs {
 		name := pairs[i][0]
@@ -57,11 +57,12 @@ func (ls *Locations) Misspelt(r *request.Request) bool {
 	return false
 }
 
-// Mask are the places that lose what has their name, and what has it to some
-// upstreams only.
-type Mask struct{ Named, Aliased Places }
+// StripMask selects the locations to strip: Named those whose own name is removed,
+// Aliased those whose name to some upstreams only is removed.
+type StripMask struct{ Named, Aliased Places }
 
-func (g *Mask) Add(i int, named, aliased bool) {
+// Add selects location i.
+func (g *StripMask) Add(i int, named, aliased bool) {
 	if named {
 		g.Named |= 1 << i
 	}
@@ -70,7 +71,7 @@ func (g *Mask) Add(i int, named, aliased bool) {
 	}
 }
 
-func (ls *Locations) stripCookies(remove []string, set [][2]string, r *request.Request, which Mask) ([]string, [][2]string) {
+func (ls *Locations) stripCookies(remove []string, set [][2]string, r *request.Request, mask StripMask) ([]string, [][2]string) {
 	var kept []string
 	for i := range r.Headers {
 		if r.Headers[i][0] != "cookie" {
@@ -80,7 +81,7 @@ func (ls *Locations) stripCookies(remove []string, set [][2]string, r *request.R
 			if pair = syntax.TrimOWS(pair); pair == "" {
 				continue
 			}
-			if name, _ := cutCookie(pair); !ls.goes(cookie, name, pair, which) {
+			if name, _ := cutCookie(pair); !ls.strips(cookie, name, pair, mask) {
 				kept = append(kept, pair)
 			}
 		}
@@ -92,15 +93,16 @@ func (ls *Locations) stripCookies(remove []string, set [][2]string, r *request.R
 	return remove, set
 }
 
-// StripParameters leaves every octet but those of the parameters.
-func (ls *Locations) StripParameters(target string, which Mask) string {
+// StripParameters removes parameters from a request target and leaves all other
+// octets.
+func (ls *Locations) StripParameters(target string, mask StripMask) string {
 	path, rest, _ := strings.Cut(target, "?")
 	query, fragment, hasFragment := strings.Cut(rest, "#")
 	kept := make([]byte, 0, len(target))
 	for query != "" {
 		pair, behind := syntax.CutPair(query)
 		name, _, _ := strings.Cut(pair, "=")
-		if !ls.goes(Query, name, name, which) {
+		if !ls.strips(Query, name, name, mask) {
 			kept = append(kept, query[:len(query)-len(behind)]...)
 		}
 		query = behind
@@ -115,13 +117,14 @@ func (ls *Locations) StripParameters(target string, which Mask) string {
 	return path
 }
 
-func (ls *Locations) goes(kind locationKind, name, pair string, which Mask) bool {
-	named, alias := ls.like(kind, name, pair)
-	return named&which.Named != 0 || alias&which.Aliased != 0
+// strips reports whether the mask removes a cookie or parameter of this name.
+func (ls *Locations) strips(kind locationKind, name, pair string, mask StripMask) bool {
+	named, alias := ls.locate(kind, name, pair)
+	return named&mask.Named != 0 || alias&mask.Aliased != 0
 }
 
-// AppendTrailers appends the names of trailers that look like credentials: no
-// rule reads them there, so none stays.
+// AppendTrailers appends the names of trailers that look like credentials. No rule
+// reads tokens in trailers, so none is passed on.
 func (ls *Locations) AppendTrailers(names []string, trailers [][2]string) []string {
 	for i := range ls.List {
 		switch l := &ls.List[i]; l.Kind {

@@ -1,7 +1,7 @@
-// Package fetch has the words of outbound calls: Call, Answer, Learned, and the Errand
-// that requests wait for. It makes no call and knows no asker. The moment in which a
-// request is judged, and how far the request may go for an answer, is one value:
-// Moment.
+// Package fetch has the types of outbound calls: Call, Answer, Learned, and the
+// Errand that requests wait for. It makes no call and does not know which package
+// needs one. A Moment is the time at which a request is decided and how long the
+// request may wait for an answer.
 package fetch
 
 import (
@@ -11,92 +11,97 @@ import (
 	"bearerauth/filter/policy/config"
 )
 
-// Errand names what requests can wait for, and what calls are made for. Two of
-// them are the same if they are equal.
+// Errand identifies the answer that requests wait for and that calls are made for.
+// Two errands are the same if they are equal.
 type Errand struct {
 	Kind    ErrandKind
-	Index   int        // of the source or the introspector
-	Token   cache.Name // of the token in question
-	Timeout time.Duration
+	Index   int           // of the key source or the introspection server in its table
+	Token   cache.Name    // the token to introspect; zero for other kinds
+	Timeout time.Duration // of the call
 }
 
-// IsToken reports whether the errand is what a server says of this token.
+// IsToken reports whether the errand is the introspection of the token key by the
+// server at index. A nil errand is none.
 func (e *Errand) IsToken(index int, key cache.Name) bool {
 	return e != nil && e.Kind == ErrandToken && e.Index == index && e.Token == key
 }
 
-// ErrandKind is what is asked for.
+// ErrandKind is the kind of answer.
 type ErrandKind uint8
 
 const (
 	noErrand          ErrandKind = iota
-	ErrandKeys                   // of a source
-	ErrandToken                  // what a server says of a token
+	ErrandKeys                   // a JWK Set, or the metadata that names it
+	ErrandToken                  // the introspection of a token (RFC 7662)
 	ErrandRevocations            // the list of revoked tokens
 )
 
-// Call is an outbound request that the State wants made.
+// Call is an outbound HTTP request that the policy needs. The shell makes it and
+// gives its Answer to State.Learn.
 type Call struct {
 	Cluster, Method, Scheme, Authority, Path string
 
-	Headers [][2]string // more of them
+	Headers [][2]string // besides the pseudo-headers
 	Body    []byte
 	Timeout time.Duration
 
-	For      Errand // who waits for its answer
-	Provider string // its name, "" where the call is for all
+	For      Errand // what the answer settles
+	Provider string // the provider's name, "" where the call is for all providers
 }
 
-// Answer is what came of a Call. Without OK there was no response; TooLong
-// means a body that nobody has read.
+// Answer is the result of a Call. Without OK there was no response. TooLong means
+// that the body was longer than MaxAnswerBytes and was not read.
 type Answer struct {
 	OK, TooLong bool
 	Headers     [][2]string
 	Body        []byte
 }
 
-// MaxAnswerBytes is the size from which on an answer is no answer.
+// MaxAnswerBytes is the longest body of an answer that is read.
 const MaxAnswerBytes = 1 << 20
 
-// Learned is what came of an answer.
+// Learned is the effect of an Answer.
 type Learned struct {
-	For     Errand // as in Wait
-	Next    *Call  // a call that must follow
-	Settled bool   // whoever waits for this source can be judged again
-	Failure string // why what is known is as it was
-	Log     bool   // the failure is worth a line in the log
-	Mistake bool   // it is one of the configuration's: an error, not a warning
-	// Warnings are what is odd about an answer that was taken.
+	For           Errand // the errand of the call, as in verdict.Wait
+	Next          *Call  // a call that must follow, nil if none
+	Settled       bool   // the requests that wait for the errand can be decided again
+	Failure       string // why the answer was not used, "" if it was
+	Log           bool   // log the failure
+	Misconfigured bool   // the failure is due to the configuration: log an error, not a warning
+	// Warnings are problems of an answer that was used nevertheless.
 	Warnings []string
-	// Revocations is when the list that is in force was asked for, zero where the
-	// call was not for it or failed.
+	// Revocations is the time at which the revocation list in force was requested. It
+	// is zero where the call was for something else or failed.
 	Revocations time.Time
 }
 
-// Patience is how far a request goes for an answer that is not here yet.
+// Patience is how far a request goes for an answer that has not arrived. The values
+// ascend: each includes those above it.
 type Patience uint8
 
 const (
-	CacheOnly   Patience = iota // takes what is known
-	StaleOK                     // may not wait, or no longer: also what is stale
-	AskAhead                    // for those who come later
-	WaitIfKnown                 // waits with a token that was good a moment ago
-	MayWait
+	CacheOnly   Patience = iota // use what is known, make no call
+	StaleOK                     // the request may not wait (any longer): use stale answers, too
+	AskAhead                    // make a call for later requests, do not wait
+	WaitIfKnown                 // wait only with a token that was valid recently
+	Wait                        // wait
 )
 
-// Moment is when a request is judged, and how far it goes for an answer.
+// Moment is the time at which a request is decided, and how long it may wait for an
+// answer.
 type Moment struct {
-	Now   time.Time
-	Since time.Time // when it was judged first, if it has waited since then
-	How   Patience
+	Now      time.Time
+	Since    time.Time // when a request that has waited was first decided; else zero
+	Patience Patience
 
-	Failed *Errand // what it has just waited for in vain; nil or noErrand: nothing
+	Failed *Errand // the errand that just failed for the request; nil or zero if none
 }
 
-// Jitter spreads what workers that began together would do together for ever.
+// Jitter is a pseudo-random sequence. It spreads the calls of workers that started at
+// the same time, which would otherwise stay in step for ever.
 type Jitter uint64
 
-// Below is a duration below d.
+// Below returns a duration from 0 to below d, and 0 where d is not positive.
 func (j *Jitter) Below(d time.Duration) time.Duration {
 	// xorshift64: spreading needs no secret.
 	*j ^= *j << 13
@@ -108,15 +113,20 @@ func (j *Jitter) Below(d time.Duration) time.Duration {
 	return time.Duration(uint64(*j) % uint64(d))
 }
 
+// The pause after a failed call doubles from MinBackoff to MaxBackoff. While a provider
+// has no keys at all it grows to MaxBackoffWithoutKeys only.
 const (
-	FirstBackoff = time.Second
-	LastBackoff  = time.Minute
-	ColdBackoff  = 5 * time.Second // the last, while there are no keys at all
+	MinBackoff            = time.Second
+	MaxBackoff            = time.Minute
+	MaxBackoffWithoutKeys = 5 * time.Second
 )
 
-func BadAnswer(a Answer) string { return BadAnswerOf(a, MaxAnswerBytes, "want at most 1 MiB") }
+// BadAnswer returns what is wrong with an answer of at most MaxAnswerBytes, or "".
+func BadAnswer(a Answer) string { return BadAnswerWithin(a, MaxAnswerBytes, "want at most 1 MiB") }
 
-func BadAnswerOf(a Answer, most int, tooLong string) string {
+// BadAnswerWithin returns what is wrong with an answer, or "": no response, a status
+// other than 200, or a body of more than most bytes, for which it returns tooLong.
+func BadAnswerWithin(a Answer, most int, tooLong string) string {
 	if !a.OK {
 		return "no answer"
 	}
@@ -129,6 +139,7 @@ func BadAnswerOf(a Answer, most int, tooLong string) string {
 	return ""
 }
 
+// HeaderValue returns the first value of a header, or "". name must be in lower case.
 func HeaderValue(pairs [][2]string, name string) string {
 	for i := range pairs {
 		if pairs[i][0] == name {
@@ -138,4 +149,5 @@ func HeaderValue(pairs [][2]string, name string) string {
 	return ""
 }
 
+// Seconds returns t as a NumericDate (RFC 7519 section 2).
 func Seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }

@@ -82,7 +82,7 @@ func readScalar(n *config.Node, p *config.Problems) Scalar {
 	case '"':
 		return Scalar{'"', config.CheckedString(n, p, "", config.WantClaimText)}
 	case '0':
-		if n.Rounded {
+		if n.Inexact {
 			p.Add(n.Path, "want a number that a Struct can hold exactly, a whole one below 2^53: this one may be another than was written")
 		}
 		return Scalar{'0', n.Text}

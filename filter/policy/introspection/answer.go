@@ -33,7 +33,7 @@ func (st *ServerState) readAnswer(s *State, q *Question, answer fetch.Answer, no
 	failed := func(why string) (*goodAnswer, verdict.Reason, answerFailure) {
 		return nil, verdict.ReasonIntrospectionUnavailable, answerFailure{why: why}
 	}
-	if why := fetch.BadAnswerOf(answer, maxAnswerBytes, "want at most 64 KiB"); why != "" {
+	if why := fetch.BadAnswerWithin(answer, maxAnswerBytes, "want at most 64 KiB"); why != "" {
 		return failed(why)
 	}
 	if media := st.Server.mediaType(); !hasContentType(answer, media) {

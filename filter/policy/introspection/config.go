@@ -105,7 +105,7 @@ func readSignedAnswer(o *config.Object, server *Server, sources *jwks.Sources) {
 	if m == nil {
 		return
 	}
-	m.Secretive = true
+	m.MayHoldSecret = true
 	r := &signedAnswer{}
 	var issuers []string
 	r.issuer = m.Checked("issuer", "", config.WantClaimText)

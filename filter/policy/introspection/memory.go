@@ -115,20 +115,20 @@ func (st *ServerState) question(s *State, key cache.Name, token string, m fetch.
 	justFailed := m.Failed.IsToken(st.Server.index, key) || st.newest.failed && st.newest.name == key && st.newest.arrived.Equal(m.Now) ||
 		good && between(have.retryAfter-RetrySeconds, at, have.retryAfter)
 	switch {
-	case m.How == fetch.CacheOnly:
+	case m.Patience == fetch.CacheOnly:
 		return unavailable
-	case justFailed, m.How == fetch.StaleOK, m.How == fetch.WaitIfKnown && !known:
+	case justFailed, m.Patience == fetch.StaleOK, m.Patience == fetch.WaitIfKnown && !known:
 	case st.lacksKeys(s):
 		// Without keys no signed answer can be verified: the request waits for the keys.
 		source := st.Server.signed.Source
 		if _, wait := s.keys.Ask(source, "", m.Now, true); wait {
-			if m.How != fetch.AskAhead {
+			if m.Patience != fetch.AskAhead {
 				unavailable.Wait = source.Errand()
 			}
 			return unavailable
 		}
 	case !st.enqueue(key, token, known, at):
-	case m.How == fetch.AskAhead:
+	case m.Patience == fetch.AskAhead:
 		return unavailable
 	default:
 		unavailable.Wait = st.Server.errand(key)
@@ -175,7 +175,7 @@ func (st *ServerState) learn(s *State, now time.Time, errand fetch.Errand, answe
 		if have, ok := st.Good.Get(q.name); ok && st.Server.staleIfError > 0 {
 			have.retryAfter = at + RetrySeconds
 		}
-		learned.Failure, learned.Mistake = failure.why, failure.mistake
+		learned.Failure, learned.Misconfigured = failure.why, failure.mistake
 		last := &st.outageLogged
 		if failure.mistake {
 			last = &st.mistakeLogged

@@ -79,7 +79,7 @@ func (sources *Sources) ReadKeys(o *config.Object, provider string, issuers, key
 
 // refuseNetworkMembers finds members that have no effect unless keys are fetched.
 func refuseNetworkMembers(o *config.Object) {
-	o.Asked = append(o.Asked, "jwks_uri", "discovery")
+	o.Known = append(o.Known, "jwks_uri", "discovery")
 	for _, name := range []string{
 		"cluster", "jwks_clusters", "timeout", "refresh", "min_refresh", "max_refresh", "max_stale",
 	} {

@@ -177,11 +177,11 @@ func (source *Source) warnings(set *jose.KeySet) (list []string) {
 // fail plans the next attempt. The keys serve on until they expire.
 func (st *SourceState) fail(now time.Time, why string) fetch.Learned {
 	st.inFlight, st.failed = false, true
-	most := fetch.LastBackoff
+	most := fetch.MaxBackoff
 	if st.Keys == nil {
-		most = fetch.ColdBackoff
+		most = fetch.MaxBackoffWithoutKeys
 	}
-	st.backoff = min(max(2*st.backoff, fetch.FirstBackoff), most)
+	st.backoff = min(max(2*st.backoff, fetch.MinBackoff), most)
 	st.Next = now.Add(st.backoff - st.jitter.Below(st.backoff/2))
 	return fetch.Learned{For: *st.Source.Errand(), Settled: true, Failure: why, Log: true}
 }

@@ -52,7 +52,7 @@ func (s *State) Remembered(key cache.Name) *Remembered {
 func (s *State) Verify(token string, key cache.Name, remembered *Remembered, m fetch.Moment) identity.Outcome {
 	v, good := s.verifyUnrevoked(token, key, remembered, m)
 	if good != nil && v.Reason == verdict.ReasonTokenValid && s.revoked != nil {
-		return s.revoked.UnlessRevoked(v, good.handles, m.Now, m.How == fetch.MayWait)
+		return s.revoked.UnlessRevoked(v, good.handles, m.Now, m.Patience == fetch.Wait)
 	}
 	return v
 }
@@ -130,7 +130,7 @@ func (s *State) withoutKey(key cache.Name, message *jose.Message, provider *Prov
 		if signer.Tried {
 			s.Cache.putBad(key, verdict.ReasonUnknownKey, provider, keys, at)
 		}
-		reason, wait := s.keys.Ask(provider.Source, message.KeyID, m.Now, m.How == fetch.MayWait)
+		reason, wait := s.keys.Ask(provider.Source, message.KeyID, m.Now, m.Patience == fetch.Wait)
 		v := identity.Outcome{Reason: reason}
 		if wait {
 			v.Wait = provider.Source.Errand()

@@ -10,28 +10,28 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// conditionKind is what a condition asks of a value.
+// conditionKind is what a condition requires of a value.
 type conditionKind uint8
 
 const (
-	conditionPresent conditionKind = iota + 1 // there is one
+	conditionPresent conditionKind = iota + 1 // any value
 	conditionEqual                            // these octets
-	conditionRegex                            // RE2, the whole value
+	conditionRegex                            // an RE2 expression matches the whole value
 )
 
-// condition asks something of a request header or of a query parameter. Of the
-// values that a request brings, an opening wants all to hold and at least one,
-// a requirement binds if any does: the upstream may read the first, the last or
-// all of them. The zero condition never opens and always binds.
+// condition is a requirement on a request header or on a query parameter. A request
+// can bring several values, and the upstream may read the first, the last or all of
+// them. So an opening needs at least one value and all must hold; a requirement binds
+// if any value holds. The zero condition never opens and always binds.
 type condition struct {
 	name       string
 	kind       conditionKind
-	value      string // to be equal to, or the text of the expression
+	value      string // the value of conditionEqual, or the text of the expression
 	expression *regexp.Regexp
 }
 
-// newHeaderCondition takes a header name in any case; the value of a
-// conditionPresent is empty.
+// newHeaderCondition makes a condition on a header, whose name may be in any case.
+// The value of a conditionPresent is empty.
 func newHeaderCondition(name string, kind conditionKind, value string) (condition, error) {
 	for i := 0; i < len(name); i++ {
 		if !syntax.IsTchar(name[i]) {
@@ -43,7 +43,7 @@ func newHeaderCondition(name string, kind conditionKind, value string) (conditio
 	case "":
 		return condition{}, errors.New("want the name of a header, have an empty string")
 	case "host":
-		// Envoy turns it into :authority: such a condition would never hold.
+		// Envoy turns host into :authority: such a condition would never hold.
 		return condition{}, errors.New("want no condition on the header host: hosts are a match of their own")
 	}
 	if kind == conditionEqual && (syntax.HasControl(value) || syntax.TrimOWS(value) != value) {
@@ -52,7 +52,8 @@ func newHeaderCondition(name string, kind conditionKind, value string) (conditio
 	return newCondition(name, kind, value)
 }
 
-// newQueryCondition takes the name and the value as decoded.
+// newQueryCondition makes a condition on a query parameter. Name and value are
+// decoded.
 func newQueryCondition(name string, kind conditionKind, value string) (condition, error) {
 	if name == "" {
 		return condition{}, errors.New("want the name of a query parameter, have an empty string")
@@ -84,7 +85,8 @@ func (c *condition) same(other *condition) bool {
 	return c.name == other.name && c.kind == other.kind && c.value == other.value
 }
 
-// holds takes a value that is not the client's.
+// holds reports whether the condition holds for a value that is not the client's,
+// which is not charged.
 func (c *condition) holds(value string) bool {
 	switch c.kind {
 	case conditionPresent:
@@ -97,32 +99,35 @@ func (c *condition) holds(value string) bool {
 	return false
 }
 
-// The expressions of a request share an allowance, in bytes. A value that comes when
-// it is used up is treated as one that is too long.
+// The conditions of a request share an allowance of bytes to read. When it is used up, a
+// value is treated like one that is too long. The allowance is shortAllowance for a
+// request of up to shortRequest bytes; each further byte adds longFactor, up to
+// maxAllowance.
 const (
-	shortRequest   = 1 << 10  // whose expressions read
-	shortAllowance = 2 << 10  // in all; what a request is longer than that adds
-	longFactor     = 4        // times as much,
-	maxAllowance   = 16 << 10 // but no more than this
-	callCharge     = 16       // what a match costs besides its bytes
+	shortRequest   = 1 << 10
+	shortAllowance = 2 << 10
+	longFactor     = 4
+	maxAllowance   = 16 << 10
+	callCharge     = 16 // the cost of one evaluation besides its bytes
 )
 
-// ask asks about a value that the client sent; unasked: it is not read.
+// ask evaluates the condition for a value that the client sent. Unknown means that
+// the value was not read because of a bound.
 func (c *condition) ask(v *View, value string) request.Truth {
 	switch {
 	case c.kind == conditionPresent:
-		return request.Yes
+		return request.True
 	case len(value) > config.MaxRegexInput:
-		return request.Unasked
+		return request.Unknown
 	case c.kind == conditionEqual:
 		return request.TruthOf(value == c.value)
 	case c.kind == conditionRegex && v.affords(len(value)):
 		return request.TruthOf(c.expression.MatchString(value))
 	}
-	return request.Unasked
+	return request.Unknown
 }
 
-// affords charges what is about to be read.
+// affords charges n bytes to the allowance and reports whether it sufficed.
 func (v *View) affords(n int) bool {
 	if !v.metered {
 		v.metered = true
@@ -138,10 +143,10 @@ func (v *View) affords(n int) bool {
 	return v.allowance >= 0
 }
 
-// header asks the lines of a header. binds: one line holds, one element of a list
-// in a line, or all lines joined (RFC 9110 section 5.3), whichever the upstream may
-// look at. opens: every line holds. `x_tier` is not `x-tier`, but where an upstream
-// takes them for one, it must not say something else.
+// header evaluates the lines of a header. binds: one line holds, or one element of a
+// list in a line, or all lines joined (RFC 9110 section 5.3), whichever the upstream
+// may read. opens: every line holds. `x_tier` is not `x-tier`, but some upstreams
+// take it for that: such a line must hold, too, and does not count as a value.
 func (c *condition) header(v *View) (binds, opens bool) {
 	if c.kind == 0 {
 		return true, false
@@ -157,8 +162,8 @@ func (c *condition) header(v *View) (binds, opens bool) {
 		lines++
 		exact = exact || pairs[i][0] == c.name || syntax.EqualFoldASCII(pairs[i][0], c.name)
 		a := c.ask(v, value)
-		opens = opens && a == request.Yes
-		binds = binds || a != request.No || c.lists(v, value)
+		opens = opens && a == request.True
+		binds = binds || a != request.False || c.lists(v, value)
 		if binds && !opens {
 			return true, false
 		}
@@ -166,12 +171,12 @@ func (c *condition) header(v *View) (binds, opens bool) {
 	return binds || lines > 1 && (c.holdsJoined(v, ", ") || c.holdsJoined(v, ",")), opens && exact
 }
 
-// lists asks about the elements of a list, and about a value without the spaces at
-// its ends.
+// lists evaluates the elements of a list, and a value without the white space at its
+// ends.
 func (c *condition) lists(v *View, list string) bool {
 	if strings.IndexByte(list, ',') < 0 {
 		trimmed := syntax.TrimOWS(list)
-		return len(trimmed) < len(list) && c.ask(v, trimmed) != request.No
+		return len(trimmed) < len(list) && c.ask(v, trimmed) != request.False
 	}
 	if c.kind == conditionEqual && (!strings.Contains(list, c.value) || strings.IndexByte(c.value, ',') >= 0) {
 		return false
@@ -182,14 +187,14 @@ func (c *condition) lists(v *View, list string) bool {
 	for list != "" {
 		var element string
 		element, list, _ = strings.Cut(list, ",")
-		if c.ask(v, syntax.TrimOWS(element)) != request.No {
+		if c.ask(v, syntax.TrimOWS(element)) != request.False {
 			return true
 		}
 	}
-	return c.ask(v, "") != request.No // behind the last comma, or where two of them meet
+	return c.ask(v, "") != request.False // an empty element: at the end, or between two commas
 }
 
-// holdsJoined asks about all lines of a header in one.
+// holdsJoined evaluates all lines of a header joined by separator.
 func (c *condition) holdsJoined(v *View, separator string) bool {
 	if c.kind == conditionEqual && strings.IndexByte(c.value, ',') < 0 {
 		return false
@@ -216,12 +221,12 @@ func (c *condition) holdsJoined(v *View, separator string) bool {
 	return c.holds(string(joined[:length]))
 }
 
-// parameter asks the parameters of a name. binds: one holds in one reading, or
-// all do joined. opens: there is one, and each holds in every reading and has the
-// name to every upstream.
+// parameter evaluates the parameters of a name. binds: one of them holds in one
+// reading, or all of them joined do. opens: there is at least one, each holds in
+// every reading, and every upstream reads its name in the same way.
 func (c *condition) parameter(v *View) (binds, opens bool) {
 	q := v.parameters()
-	if q.crowded || c.kind == 0 {
+	if q.tooMany || c.kind == 0 {
 		return true, false
 	}
 	whole := false
@@ -238,35 +243,35 @@ func (c *condition) parameter(v *View) (binds, opens bool) {
 	}
 	if !binds && whole {
 		if joined, several := q.joined(c); several {
-			binds = joined == "" || c.ask(v, joined) != request.No
+			binds = joined == "" || c.ask(v, joined) != request.False
 		}
 	}
 	return binds, opens && whole && !q.doubtful(v.RequestPath())
 }
 
-// holdsIn asks about the readings of a parameter's value. some: one of them holds,
-// or what some servers trim or take out of a list. every: all hold that decoding
-// brings about.
+// holdsIn evaluates the readings of a parameter's value. some: one of them holds, or
+// what some servers trim off it or take out of a list. every: all hold that decoding
+// produces.
 func (c *condition) holdsIn(v *View, p *parameter) (some, every bool) {
 	if c.kind == conditionPresent {
 		return true, true
 	}
 	if len(p.value) > config.MaxRegexInput {
-		return true, false // not decoded either
+		return true, false // too long to be decoded
 	}
 	p.read()
 	every = true
 	for i, s := range p.values {
 		a := c.ask(v, s)
-		some = some || a != request.No
-		every = every && (a == request.Yes || i == 0 && !p.raw)
+		some = some || a != request.False
+		every = every && (a == request.True || i == 0 && !p.raw)
 		if some && !every {
 			return true, false
 		}
 	}
 	if !some {
 		last := p.values[len(p.values)-1]
-		some = len(p.loose) < len(last) && c.ask(v, p.loose) != request.No || p.listed && c.lists(v, p.loose)
+		some = len(p.loose) < len(last) && c.ask(v, p.loose) != request.False || p.listed && c.lists(v, p.loose)
 	}
 	return some, every
 }

@@ -5,8 +5,10 @@ import (
 	"bearerauth/filter/policy/request"
 )
 
-// Read reads what a rule matches. An absent member asks nothing.
-func Read(o *config.Object, own func(name string) bool, props *Properties) (m Match) {
+// Read reads the match of a rule. An absent member matches every request. owned
+// reports whether the filter sets a header; props collects the properties that the
+// match uses.
+func Read(o *config.Object, owned func(name string) bool, props *Properties) (m Match) {
 	kinds := []struct {
 		name  string
 		parse func(string) (*pathPattern, error)
@@ -36,13 +38,13 @@ func Read(o *config.Object, own func(name string) bool, props *Properties) (m Ma
 	}
 	m.methods = o.Strings("methods", config.WantMethod)
 	for _, s := range o.Strings("hosts", wantHost) {
-		// wantHost has had nothing against it.
+		// wantHost has checked it.
 		host, _ := request.ParseHost(s)
 		m.hosts = append(m.hosts, host)
 	}
 	m.headers = readConditions(o, "headers", func(c *config.Object, name string, kind conditionKind, value string) (condition, error) {
-		if own(name) {
-			// What a client sends under this name is forged by definition.
+		if owned(name) {
+			// What a client sends under this name is forged.
 			c.Wrong("name", "want a header that the filter does not set itself")
 		}
 		return newHeaderCondition(name, kind, value)
@@ -92,7 +94,7 @@ func readConditions(o *config.Object, member string, compile func(*config.Object
 	return list
 }
 
-// readConditionKind reads what a condition asks of a value.
+// readConditionKind reads the kind of a condition, and the value for it.
 func readConditionKind(c *config.Object) (kind conditionKind, value string) {
 	asked := 0
 	kind = conditionPresent

@@ -56,7 +56,7 @@ func TestRuleIndexLeavesNothingOut(t *testing.T) {
 			}
 			q.Authority = one(q.Authority, "X.e.com", "[::1]:80", "y.x.e.com", ".e.com", "e.com:", "%65.com", "e.com,x.e.com", "["+"e.com")
 			view := NewView(q)
-			view.Readable = x.Readable
+			view.MaxExpressionBytes = x.MaxExpressionBytes
 			for _, reading := range view.Readings() {
 				found := x.Find(nil, &view, reading)
 				for i, m := range all {

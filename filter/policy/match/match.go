@@ -1,6 +1,6 @@
-// Package match decides whether a rule concerns a request: surely, perhaps, or not. It
-// is given the readings of the request, and finds out which of a thousand rules must
-// be asked. It knows no token.
+// Package match decides whether a rule concerns a request: certainly, possibly or
+// not. It works on all readings of the request, and has an index that finds the few
+// rules which can concern a request among thousands. It does not know tokens.
 package match
 
 import (
@@ -10,15 +10,16 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Match is a conjunction: what it does not mention it does not ask. Of the
-// methods and of the hosts one must be met, of the conditions all.
+// Match is the match of a rule, a conjunction: a member that is absent matches every
+// request. One of the methods and one of the hosts must match, and all conditions must
+// hold.
 //
-// A request can be ambiguous: its path, its authority, several lines of one
-// header. A rule that opens wants every reading to match. A rule that
-// requires something binds a reading of the path if some reading of the rest
-// matches with it, and settles it if every one does. A rule that binds but does
-// not settle has been met by one reading of a host, header or query only, and
-// must not keep the rules behind it from being asked.
+// A request can be ambiguous: in its path, its authority, in several lines of one
+// header. An opening applies only if every reading matches. A requirement binds a
+// reading of the path if it matches together with some reading of the rest of the
+// request, and settles it if it does with every one. A rule that binds but does not
+// settle matches only one reading of a host, header or query, so that the rules behind
+// it must be evaluated, too.
 type Match struct {
 	path    *pathPattern
 	methods []string
@@ -28,101 +29,104 @@ type Match struct {
 	routes  []routeCondition
 }
 
-// noPath is the reading of a request without a path. No pattern matches it.
+// noPath is the only reading of a request without a path. No pattern matches it.
 const noPath = ""
 
-// View is a request as the rules look at it. It belongs to one request
+// View is a request with its readings, as the rules see it. It belongs to one request
 // and one goroutine.
 type View struct {
 	Request *request.Request
 	path    request.Path
 	parsed  bool
-	Walk    *request.Walk // nil: one of its own
-	// pathless: no rule asks for the path or the query, so that all readings are
-	// judged as the raw one is.
-	Pathless bool
-	read     int // bytes of readings that expressions have taken
-	Readable int // how many they may take
-	// forged: the client sent a header that the filter will remove and no honest one
-	// sends. Tokens are removed, too, but clients send them to open doors as well: no
-	// route may match on them.
+	Walk    *request.Walk // the memory for readings; nil allocates it
+	// IgnoresPath means that no rule uses the path or the query, so that the decision
+	// is the same for all readings.
+	IgnoresPath        bool
+	expressionBytes    int // the bytes of readings on which path expressions were run
+	MaxExpressionBytes int // the bound on expressionBytes, from Index
+	// Forged means that the client sent a header which only the filter sets, and which
+	// it will remove. Token headers do not count as forged although they are removed:
+	// honest clients send them. Routes must not match on them (README).
 	Forged bool
 
 	host      request.Authority
 	Query     parameters
 	metered   bool
-	allowance int // bytes that expressions may still read
+	allowance int // the bytes that conditions may still read, see affords
 }
 
+// NewView makes a View of r. Its readings are computed when they are first needed.
 func NewView(r *request.Request) View { return View{Request: r} }
 
+// RequestPath returns the path with its readings.
 func (v *View) RequestPath() *request.Path {
 	if !v.parsed {
 		v.parsed = true
 		if v.Request.HasPath {
 			v.path = request.SplitPath(v.Request.Path)
 		}
-		if v.Request.HasPath && !v.path.Plain && !v.Pathless {
+		if v.Request.HasPath && !v.path.Canonical() && !v.IgnoresPath {
 			v.path.List(v.Walk)
 		}
 	}
 	return &v.path
 }
 
-// authority reads the :authority, once a request.
+// authority parses the :authority, once per request.
 func (v *View) authority() *request.Authority {
-	if !v.host.Read {
+	if !v.host.Parsed {
 		v.host = request.ReadAuthority(v.Request.Authority)
 	}
 	return &v.host
 }
 
-// Readings are the readings of the path to ask about, one at least: noPath
-// stands for a request without a path.
+// Readings returns the readings of the path to decide over. There is at least one:
+// noPath for a request without a path.
 func (v *View) Readings() []string { return v.RequestPath().Readings() }
 
-// CanonicalPath says that the path has one reading, or that there is none to
-// be read. It lists none.
+// CanonicalPath reports whether the path has one reading, or there is no path. It
+// does not compute readings.
 func (v *View) CanonicalPath() bool {
 	path, _, _ := strings.Cut(v.Request.Path, "?")
 	return !v.Request.HasPath || request.IsCanonicalPath(path)
 }
 
-// CrowdedPath says that the path has more readings than are listed, or than
-// expressions have looked at: a requirement may bind one of those, so refuse the
+// TooManyReadings reports that the path has more readings than are listed, or than
+// expressions were run on. A requirement may bind one of the others: refuse the
 // request.
-func (v *View) CrowdedPath() bool {
-	return v.RequestPath().Crowded || v.read > v.Readable
+func (v *View) TooManyReadings() bool {
+	return v.RequestPath().TooManyReadings || v.expressionBytes > v.MaxExpressionBytes
 }
 
-// What path expressions read is bounded: each of many could be asked about each
-// reading, and costs more for a byte than all that lists the readings. A path with
-// several readings is read up to maxPathExpression bytes for each expression, and up
-// to maxPathExpressions bytes for all.
+// Bounds on path expressions, in bytes. Many expressions could be run on many readings,
+// and each byte costs more than computing the readings does. A reading that is longer
+// than maxPathExpression is not matched at all. For a path with several readings each
+// expression of the configuration adds maxPathExpression to what all may read together,
+// up to maxPathExpressions.
 const (
 	maxPathExpression  = 2048
 	maxPathExpressions = 24 << 10
 )
 
-// takes asks a pattern about a reading.
-func (v *View) takes(p *pathPattern, reading string) bool {
-	if p.expression != nil && !v.path.Plain {
-		if v.read += len(reading); v.read > v.Readable {
+// matches reports whether a pattern matches a reading. It charges expressions.
+func (v *View) matches(p *pathPattern, reading string) bool {
+	if p.expression != nil && !v.path.Canonical() {
+		if v.expressionBytes += len(reading); v.expressionBytes > v.MaxExpressionBytes {
 			return false
 		}
 	}
 	return p.match(reading)
 }
 
-// OpensPath judges the path. No opening applies to a request without one or with a
-// suspect one.
+// OpensPath reports whether an opening applies to the path: every reading matches. No
+// opening applies to a request without a path or with a suspect one.
 func (m *Match) OpensPath(v *View) bool {
 	if !v.Request.HasPath || v.RequestPath().Suspect() {
 		return false
 	}
 	if m.path != nil {
 		for _, reading := range v.Readings() {
-			if !v.takes(m.path, reading) {
+			if !v.matches(m.path, reading) {
 				return false
 			}
 		}
@@ -130,23 +134,23 @@ func (m *Match) OpensPath(v *View) bool {
 	return true
 }
 
-// TakesPath says whether this reading of the path may match, and so binds what
-// the match belongs to, and whether it certainly does.
-func (m *Match) TakesPath(v *View, reading string) (binds, settles bool) {
+// BindsPath reports whether this reading of the path possibly matches, and so binds
+// the rule of the match, and whether it certainly matches.
+func (m *Match) BindsPath(v *View, reading string) (binds, settles bool) {
 	switch {
 	case m.path == nil:
 		return true, true
 	case m.path.tooLong(reading):
 		return true, false
 	}
-	takes := v.takes(m.path, reading)
+	takes := v.matches(m.path, reading)
 	return takes, takes
 }
 
-// Concerns judges all but the path: possible under some reading, certain under
-// every one.
+// Concerns evaluates all but the path: possible means that it matches under some
+// reading, certain that it does under every reading.
 func (m *Match) Concerns(v *View) (possible, certain bool) {
-	if !m.takesMethod(v.Request.Method) {
+	if !m.matchesMethod(v.Request.Method) {
 		return false, false
 	}
 	certain = true
@@ -154,7 +158,7 @@ func (m *Match) Concerns(v *View) (possible, certain bool) {
 		if !m.bindsHost(v.authority()) {
 			return false, false
 		}
-		certain = v.authority().Plain
+		certain = v.authority().Unambiguous
 	}
 	for i := range m.headers {
 		binds, opens := m.headers[i].header(v)
@@ -179,7 +183,7 @@ func (m *Match) Concerns(v *View) (possible, certain bool) {
 	return true, certain
 }
 
-func (m *Match) takesMethod(method string) bool {
+func (m *Match) matchesMethod(method string) bool {
 	return len(m.methods) == 0 || syntax.Contains(m.methods, method)
 }
 
@@ -192,8 +196,8 @@ func (m *Match) bindsHost(a *request.Authority) bool {
 	return false
 }
 
-// Covers says that whatever other matches is matched here too. Where it cannot
-// know, as with regular expressions that differ, it says no.
+// Covers reports whether m matches whatever other matches. Where that cannot be
+// known, as with regular expressions that differ, it returns false.
 func (m *Match) Covers(other *Match) bool {
 	if m.path != nil && (other.path == nil || !m.path.covers(other.path)) {
 		return false
@@ -244,7 +248,7 @@ func (m *Match) coversHost(other *request.HostPattern) bool {
 	return false
 }
 
-// coversConditions wants each condition to be among the others.
+// coversConditions reports whether each condition is among the others.
 func coversConditions(conditions, others []condition) bool {
 	for i := range conditions {
 		found := false

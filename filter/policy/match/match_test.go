@@ -87,7 +87,7 @@ func TestMatchWithoutPath(t *testing.T) {
 	if got := v.Readings(); len(got) != 1 || got[0] != noPath {
 		t.Fatalf("readings %q", got)
 	}
-	if !v.CanonicalPath() || v.CrowdedPath() {
+	if !v.CanonicalPath() || v.TooManyReadings() {
 		t.Error("no path is a bad path")
 	}
 	for name, m := range map[string]Match{

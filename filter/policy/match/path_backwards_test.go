@@ -105,7 +105,7 @@ func TestDisguisedPaths(t *testing.T) {
 		}
 		v := viewOf(s)
 		switch {
-		case v.CrowdedPath():
+		case v.TooManyReadings():
 			crowded++
 		case !bindsAny(admin, v), public.opens(v):
 			t.Fatalf("seed %d: %q: denied %v, opens %v, of %q: %q", seed, s, bindsAny(admin, v), public.opens(v), was, v.Readings())

@@ -11,38 +11,38 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// pathPattern is one pattern for a path. All but the regular expressions have
-// one form: segments, and what may follow them. The zero pattern matches
-// nothing.
+// pathPattern is a pattern for a path. All kinds but regular expressions have one
+// form: segments, and what may follow them. The zero pattern matches nothing.
 type pathPattern struct {
 	expression *regexp.Regexp
-	text       string // of the expression
-	prefix     string // how everything that the expression matches begins
+	text       string // the text of the expression
+	prefix     string // the literal beginning of everything that the expression matches
 	segments   []string
 	tail       patternTail
 }
 
+// patternTail is what may follow the segments of a pattern.
 type patternTail uint8
 
 const (
 	tailNone patternTail = iota // nothing
 	tailAny                     // any number of segments
-	tailSome                    // at least one segment, be it the empty one behind a last slash
+	tailSome                    // at least one segment, which may be the empty one behind a last slash
 )
 
-// anySegment matches one segment that is not empty. A literal asterisk is
-// written `%2A`.
+// anySegment matches one segment that is not empty. A literal asterisk is written
+// `%2A`.
 const anySegment = "*"
 
-// parseExactPath takes a path that matches itself only: `/items/` is not
+// parseExactPath parses a path that matches only itself: `/items/` does not match
 // `/items`.
 func parseExactPath(s string) (*pathPattern, error) {
 	return parseSegments(s, false)
 }
 
-// parsePrefixPath takes a prefix that ends at a segment border: `/api` matches
-// `/api` and `/api/x`, never `/apix`; `/api/` matches what has that slash, so
-// not `/api`; `/` matches every path.
+// parsePrefixPath parses a prefix of whole segments: `/api` matches `/api` and
+// `/api/x`, never `/apix`; `/api/` requires that slash and does not match `/api`; `/`
+// matches every path.
 func parsePrefixPath(s string) (*pathPattern, error) {
 	p, err := parseSegments(s, false)
 	if err != nil {
@@ -55,15 +55,14 @@ func parsePrefixPath(s string) (*pathPattern, error) {
 	return p, nil
 }
 
-// parseTemplatePath takes segments as Istio writes them: `*` or `{*}` is one
-// segment that is not empty, a last `**` or `{**}` is any number of segments,
-// none included: `/api/**` is the prefix `/api`.
+// parseTemplatePath parses a template in Istio's syntax: `*` or `{*}` is one segment
+// that is not empty, a last `**` or `{**}` is any number of segments including none:
+// `/api/**` is the prefix `/api`.
 func parseTemplatePath(s string) (*pathPattern, error) {
 	return parseSegments(s, true)
 }
 
-// parseRegexPath takes an RE2 expression that must match the whole of a
-// reading.
+// parseRegexPath parses an RE2 expression that must match the whole of a reading.
 func parseRegexPath(s string) (*pathPattern, error) {
 	expression, err := config.CompileAnchored(s)
 	if err != nil {
@@ -72,8 +71,9 @@ func parseRegexPath(s string) (*pathPattern, error) {
 	return &pathPattern{expression: expression, text: s, prefix: literalPrefix(s)}, nil
 }
 
-// literalPrefix asks the bare expression: of an anchored one Go tells no prefix.
-// What matches with the first ^ also matches without it.
+// literalPrefix returns the literal beginning of everything that the expression
+// matches. It compiles the expression without anchors: Go returns no prefix for an
+// anchored one. What matches with a leading ^ also matches without it.
 func literalPrefix(s string) string {
 	if strings.HasPrefix(s, "^/") {
 		s = s[1:]
@@ -122,10 +122,10 @@ func parseSegments(s string, template bool) (*pathPattern, error) {
 	return p, nil
 }
 
-// parseLiteral gives a segment in one spelling. Escapes of unreserved bytes are
-// decoded; other escapes and raw UTF-8 become escapes in upper case, which
-// match the escape and the byte: the raw and the decoded reading of
-// `/caf%c3%a9` both match the literal `/café`, or no opening could name it.
+// parseLiteral normalises a segment. Escapes of unreserved bytes are decoded. Other
+// escapes and raw UTF-8 become escapes in upper case, which match both the escape and
+// the byte. Otherwise no opening could name `/café`, whose raw reading `/caf%c3%a9`
+// and decoded reading must both match.
 func parseLiteral(s string) (string, error) {
 	if !utf8.ValidString(s) || !utf8.Valid(syntax.DecodeEvery(nil, s)) {
 		return "", errors.New("want a path in UTF-8")
@@ -151,7 +151,7 @@ func parseLiteral(s string) (string, error) {
 			const digits = "0123456789ABCDEF"
 			literal = append(literal, '%', digits[c>>4], digits[c&15])
 		case c == '*' || c == '{' || c == '}':
-			// `/admin/*` taken literally would deny nothing.
+			// Read literally, a rule that denies `/admin/*` would deny nothing.
 			return "", errors.New("want * and {*} as whole segments of a template, or %2A, %7B, %7D for the characters")
 		case !request.CanonicalByte[c]:
 			return "", errors.New("want other characters than letters, digits and -._~!$&'()+,=:@ as escapes (a space as %20)")
@@ -162,12 +162,13 @@ func parseLiteral(s string) (string, error) {
 	return string(literal), nil
 }
 
-// tooLong says that nobody knows whether the expression would match.
+// tooLong reports that the expression is not run on a reading because of its length,
+// so that it possibly matches.
 func (p *pathPattern) tooLong(reading string) bool {
 	return p.expression != nil && len(reading) > maxPathExpression
 }
 
-// match judges one reading.
+// match reports whether the pattern matches one reading.
 func (p *pathPattern) match(reading string) bool {
 	if reading == "" || reading[0] != '/' {
 		return false
@@ -199,8 +200,8 @@ func (p *pathPattern) match(reading string) bool {
 	return !more
 }
 
-// matchLiteral compares a segment with a literal, whose escapes match
-// themselves and the byte that they stand for.
+// matchLiteral compares a segment with a literal, whose escapes match themselves and
+// the byte that they encode.
 func matchLiteral(literal, segment string) bool {
 	if literal == segment {
 		return true
@@ -232,8 +233,8 @@ func matchLiteral(literal, segment string) bool {
 	return k == len(segment)
 }
 
-// covers says that this pattern matches every reading that other matches. Of
-// regular expressions it knows only that equal ones are equal.
+// covers reports whether this pattern matches every reading that other matches. A
+// regular expression covers only an equal one.
 func (p *pathPattern) covers(other *pathPattern) bool {
 	if p.expression != nil || other.expression != nil {
 		return p.expression != nil && other.expression != nil && p.text == other.text
@@ -260,7 +261,6 @@ func coversSegment(segment, other string) bool {
 	if segment == anySegment {
 		return other != ""
 	}
-	// An escape in the segment takes the bare byte in the other, not the other
-	// way round.
+	// An escape in segment covers the bare byte in other, but not conversely.
 	return other != anySegment && matchLiteral(segment, other)
 }

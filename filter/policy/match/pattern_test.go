@@ -257,7 +257,7 @@ func FuzzPattern(f *testing.F) {
 		if err == nil {
 			// What can be written as a pattern can be asked for, and only so.
 			v := viewOf(text)
-			if v.RequestPath().Suspect() || v.CrowdedPath() {
+			if v.RequestPath().Suspect() || v.TooManyReadings() {
 				t.Fatalf("%q is a pattern and a suspect path", text)
 			}
 			prefix, errPrefix := parsePrefixPath(text)

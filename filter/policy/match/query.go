@@ -8,51 +8,53 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// parameters are those of a request's query, in every reading of where it begins
-// and ends. All conditions share them.
+// parameters are the parameters of a request's query, for every reading of where the
+// query begins and ends. All conditions share them.
 type parameters struct {
 	read  bool
 	List  []parameter
-	doubt request.Truth // yes: no condition on the query opens anything
-	// crowded: there are more than are listed. What stands behind them an upstream
-	// may or may not see.
-	crowded bool
-	escaped int // bytes of names with escapes
+	doubt request.Truth // the result of doubtful
+	// tooMany means that not all parameters are listed. Upstreams differ in whether
+	// they read the others.
+	tooMany bool
+	escaped int // the bytes of names with escapes
 
-	sought string // the name that was looked for last
-	Hits   []hit  // what was found
+	lastName string // the name in the last call of find
+	Hits     []hit  // the last result of find
 }
 
-// maxParameters is about what upstreams read: PHP and qs ignore what stands behind
-// the 1000th, Django and Tomcat refuse it.
+// maxParameters is about the number that upstreams read: PHP and qs ignore parameters
+// behind the 1000th, Django and Tomcat refuse the request.
 const maxParameters = 1000
 
-// maxOddParameters is for what stands behind a fragment or an escaped `?`, which a
+// maxOddParameters bounds the parameters behind a fragment or an escaped `?`, which a
 // client can multiply.
 const maxOddParameters = 64
 
-// maxEscapedNames bounds what is decoded.
+// maxEscapedNames bounds the names that are decoded, in bytes.
 const maxEscapedNames = 16 << 10
 
-// parameter is one of them, whose names and values are read as need be.
+// parameter is one parameter. Its values are decoded when a condition needs them.
 type parameter struct {
 	name, value string // as sent
-	once, full  string // the name, decoded once and as often as possible
-	trimmed     string // the full one by trimName
+	once, full  string // the name decoded once, and until no escape is left
+	trimmed     string // full after request.TrimName
 
-	// inner: it is one where the query is decoded before it is split, as `%26` has it.
+	// inner marks a parameter that exists only to servers which decode the query before
+	// they split it, as in `a%26b=c`.
 	inner bool
-	// To some servers `;` is a separator, to others it is part of a value: what
-	// holds one stands here as a whole, and in its parts.
+	// whole marks a parameter between ampersands. Some servers also separate by `;`,
+	// others take it for part of a value: a pair with a semicolon is listed as a whole
+	// and in its parts.
 	whole bool
 
-	values []string // distinct readings of the value, once they are asked for
-	raw    bool     // the first of them is the value as sent, which no server decodes
-	loose  string   // the value with what some servers trim and cut off
-	listed bool     // it has a comma
+	values []string // the distinct readings of the value, after read
+	raw    bool     // values[0] is the value as sent, and a reading of servers that decode
+	loose  string   // the decoded value without what some servers trim and cut off
+	listed bool     // loose has a comma
 }
 
-// parameters reads the query, once a request.
+// parameters parses the query, once per request.
 func (v *View) parameters() *parameters {
 	q := &v.Query
 	if q.read {
@@ -67,18 +69,18 @@ func (v *View) parameters() *parameters {
 	if p.Fragment {
 		q.add(p.Query)
 	}
-	for _, late := range p.Late {
-		q.add(late.Alone)
-		q.add(late.Joined[strings.LastIndexAny(late.Alone, "&;")+1:]) // the others are those of late.alone
+	for _, hidden := range p.Hidden {
+		q.add(hidden.Alone)
+		q.add(hidden.Joined[strings.LastIndexAny(hidden.Alone, "&;")+1:]) // the other parameters are in Alone
 	}
-	q.crowded = q.crowded || len(q.List)-certain > maxOddParameters
+	q.tooMany = q.tooMany || len(q.List)-certain > maxOddParameters
 	return q
 }
 
-// add reads one query. It is as long as a client likes: each byte is looked at once.
+// add parses one query. A client chooses its length: each byte is read once.
 func (q *parameters) add(query string) {
 	start, semicolons := 0, false
-	for i := 0; i <= len(query) && !q.crowded; i++ {
+	for i := 0; i <= len(query) && !q.tooMany; i++ {
 		switch {
 		case i < len(query) && query[i] == ';':
 			semicolons = true
@@ -94,9 +96,10 @@ func (q *parameters) add(query string) {
 	}
 }
 
+// addParts adds the parts of a pair between its semicolons.
 func (q *parameters) addParts(pair string) {
 	start := 0
-	for i := 0; i <= len(pair) && !q.crowded; i++ {
+	for i := 0; i <= len(pair) && !q.tooMany; i++ {
 		if i == len(pair) || pair[i] == ';' {
 			if i > start {
 				q.append(pair[start:i], parameter{})
@@ -106,17 +109,17 @@ func (q *parameters) addParts(pair string) {
 	}
 }
 
-// addInner reads what comes of a query that is decoded before it is split.
+// addInner adds the parameters of servers that decode the query before they split it.
 func (q *parameters) addInner(query string) {
 	if strings.IndexByte(query, '%') < 0 {
 		return
 	}
-	for query != "" && !q.crowded {
+	for query != "" && !q.tooMany {
 		var pair string
 		if pair, query, _ = strings.Cut(query, "&"); !escapesDelimiter(pair) {
 			continue
 		}
-		for decoded := request.DecodeFully(pair); decoded != "" && !q.crowded; {
+		for decoded := request.DecodeFully(pair); decoded != "" && !q.tooMany; {
 			if pair, decoded = syntax.CutPair(decoded); pair != "" {
 				q.append(pair, parameter{inner: true})
 			}
@@ -124,7 +127,7 @@ func (q *parameters) addInner(query string) {
 	}
 }
 
-// escapesDelimiter finds `%26`, `%3b` and `%3d`, and what can bring them out.
+// escapesDelimiter finds `%26`, `%3b` and `%3d`, and escapes that decode to them.
 func escapesDelimiter(pair string) bool {
 	for i := 0; i+2 < len(pair); i++ {
 		if pair[i] == '%' && (pair[i+1] == '2' && (pair[i+2] == '5' || pair[i+2] == '6') ||
@@ -137,14 +140,14 @@ func escapesDelimiter(pair string) bool {
 
 func (q *parameters) append(pair string, p parameter) {
 	if len(q.List) == maxParameters {
-		q.crowded = true
+		q.tooMany = true
 		return
 	}
 	p.name, p.value, _ = strings.Cut(pair, "=")
 	p.once, p.full = p.name, p.name
 	if strings.IndexByte(p.name, '%') >= 0 {
 		if q.escaped += len(p.name); q.escaped > maxEscapedNames {
-			q.crowded = true
+			q.tooMany = true
 			return
 		}
 		if p.full = request.DecodeFully(p.name); request.DecodesOnce(p.name) {
@@ -157,29 +160,29 @@ func (q *parameters) append(pair string, p parameter) {
 	q.List = append(q.List, p)
 }
 
-// doubtful says that no condition on the query opens anything: what a fragment, an
-// escaped `?`, a broken escape or odd bytes do to a query is not known.
+// doubtful reports that no condition on the query opens anything: servers disagree
+// about a query with a fragment, an escaped `?`, a broken escape or odd bytes.
 func (q *parameters) doubtful(p *request.Path) bool {
-	if q.doubt == request.Unasked {
-		q.doubt = request.TruthOf(q.crowded || p.Fragment || p.Late != nil || request.HasOddBytes(p.Query) || request.HasBrokenEscape(p.Query) ||
+	if q.doubt == request.Unknown {
+		q.doubt = request.TruthOf(q.tooMany || p.Fragment || p.Hidden != nil || request.HasOddBytes(p.Query) || request.HasBrokenEscape(p.Query) ||
 			strings.IndexByte(p.Query, '%') >= 0 && request.HasOddBytes(string(syntax.DecodeEvery(nil, p.Query))))
 	}
-	return q.doubt == request.Yes
+	return q.doubt == request.True
 }
 
-// hit is a parameter that is like what a condition names.
+// hit is a parameter whose name is like that of a condition.
 type hit struct {
-	at   int // in parameters.list
+	at   int // the index in parameters.List
 	like request.Likeness
 }
 
-// find looks for the parameters of a condition. Many rules ask for one name: what
-// was found last is kept.
+// find returns the parameters of a condition. Many rules use the same name: the last
+// result is kept.
 func (q *parameters) find(c *condition) []hit {
-	if q.sought == c.name {
+	if q.lastName == c.name {
 		return q.Hits
 	}
-	q.sought, q.Hits = c.name, q.Hits[:0]
+	q.lastName, q.Hits = c.name, q.Hits[:0]
 	for i := range q.List {
 		if like := q.List[i].like(c); like != request.Unlike {
 			q.Hits = append(q.Hits, hit{i, like})
@@ -188,7 +191,7 @@ func (q *parameters) find(c *condition) []hit {
 	return q.Hits
 }
 
-// like compares the parameter's name with that of a condition, as decoded.
+// like compares the parameter's name with the decoded name of a condition.
 func (p *parameter) like(c *condition) request.Likeness {
 	switch {
 	case p.name == c.name && !strings.ContainsAny(c.name, "%+"):
@@ -202,8 +205,8 @@ func (p *parameter) like(c *condition) request.Likeness {
 	return request.LikeName(p.trimmed, c.name, true)
 }
 
-// read finds the distinct values that servers find: as sent, decoded, decoded with
-// `+` as a space, and decoded as often as possible.
+// read computes the distinct values that servers read: as sent, decoded, decoded with
+// `+` as a space, and decoded until no escape is left.
 func (p *parameter) read() {
 	if p.values != nil {
 		return
@@ -232,6 +235,7 @@ func (p *parameter) read() {
 	p.listed = strings.IndexByte(p.loose, ',') >= 0
 }
 
+// trimLoose trims at both ends what some server trims.
 func trimLoose(s string) string {
 	for s != "" && request.IsLooseSpace(s[0]) {
 		s = s[1:]
@@ -242,8 +246,8 @@ func trimLoose(s string) string {
 	return s
 }
 
-// joined are the values of a name in the query itself, decoded, as ASP.NET joins
-// them. ok: there are several.
+// joined returns the decoded values of a name in the query itself, joined as ASP.NET
+// does. ok reports that there are several.
 func (q *parameters) joined(c *condition) (values string, ok bool) {
 	if c.kind == conditionEqual && strings.IndexByte(c.value, ',') < 0 {
 		return "", false

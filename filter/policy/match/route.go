@@ -8,17 +8,17 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// routeCondition asks something of the route that Envoy has chosen: of its name
-// or of its metadata.
+// routeCondition is a requirement on the name or the metadata of the route that Envoy
+// has chosen.
 //
-// The host tells the route as it was before the filter changed any header, and
-// Envoy chooses again after that. A client that sends a copy of a header which
-// the filter removes could so be judged by one route and served by another: for
-// such a request no route opens anything, and every route binds.
+// The property of the host is the route before the filter changed any header, and Envoy
+// chooses the route again after that. A client that sends a copy of a header which the
+// filter removes could be judged by one route and served by another. So for such a
+// request no route opens anything, and every route binds.
 type routeCondition struct {
-	property int      // index in Policy.properties
-	names    []string // one of them; nil: condition
-	condition
+	property  int      // the index in Properties
+	names     []string // the value must be one of these; nil: the condition must hold
+	condition condition
 }
 
 func (c *routeCondition) holds(r *request.Request) bool {
@@ -44,13 +44,13 @@ func (c *routeCondition) covers(other *routeCondition) bool {
 			return false
 		}
 	}
-	return c.names != nil || c.same(&other.condition)
+	return c.names != nil || c.condition.same(&other.condition)
 }
 
-// Properties are the paths of the host's properties that rules ask for.
+// Properties are the paths of the host's properties that rules use.
 type Properties [][]string
 
-// index is that of a property, which several rules can share.
+// index returns the position of a property, which several rules can share.
 func (ps *Properties) index(path ...string) int {
 	for i, have := range *ps {
 		if slices.Equal(have, path) {
@@ -61,7 +61,7 @@ func (ps *Properties) index(path ...string) int {
 	return len(*ps) - 1
 }
 
-// readRoutes reads what a rule asks of the route.
+// readRoutes reads the conditions of a rule on the route.
 func (ps *Properties) readRoutes(o *config.Object) (list []routeCondition) {
 	if names := o.Strings("route_names", config.WantClaimText); len(names) > 0 {
 		list = append(list, routeCondition{property: ps.index("xds", "route_name"), names: names})

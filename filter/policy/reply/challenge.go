@@ -4,8 +4,10 @@ import (
 	"strings"
 )
 
-// Challenge writes a WWW-Authenticate value (RFC 6750 section 3). The realm is
-// always there: a bare scheme breaks RFC 6750. Each parameter occurs once.
+// Challenge returns a WWW-Authenticate value (RFC 6750 section 3). It always has a
+// realm: the scheme requires at least one parameter. Each parameter occurs once. code
+// is the RFC 6750 error, "" for a request without credentials; metadata is the URL of
+// the protected resource metadata (RFC 9728), or "".
 func Challenge(realm, code, description string, scopes []string, metadata string) string {
 	var b strings.Builder
 	b.WriteString("Bearer ")

@@ -10,8 +10,8 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// CORS lets browsers ask before they send a token, and read why it was refused
-// (Fetch standard, sections 3.2.2 and 4.8).
+// CORS lets browsers send preflights before they send a token, and lets scripts read
+// why a token was refused (Fetch standard, sections 3.2.2 and 4.8).
 type CORS struct {
 	Preflight   bool
 	anyOrigin   bool
@@ -19,27 +19,30 @@ type CORS struct {
 	credentials bool
 }
 
-// Passes reports whether a request is exactly a CORS preflight, which never has
-// credentials: OPTIONS with one Origin and one Access-Control-Request-Method.
-func (c *CORS) Passes(v *match.View) bool {
+// IsPreflight reports whether preflights are let through and the request is one:
+// OPTIONS with one Origin and one Access-Control-Request-Method. A preflight never
+// has credentials.
+func (c *CORS) IsPreflight(v *match.View) bool {
 	r := v.Request
 	if !c.Preflight || r.Method != "OPTIONS" || !r.HasPath || v.RequestPath().Suspect() {
 		return false
 	}
-	// Envoy joins several lines of these two with a comma.
+	// A comma means several lines, which Envoy has joined.
 	origin, hasOrigin := onlyHeader(r, "origin")
 	method, hasMethod := onlyHeader(r, "access-control-request-method")
 	return hasOrigin && hasMethod && !strings.ContainsAny(origin, ", ") && syntax.IsToken(method)
 }
 
-// onlyHeader is the value of a header that stands once and is not empty.
+// onlyHeader returns the value of a header that has exactly one line and is not
+// empty.
 func onlyHeader(r *request.Request, name string) (value string, ok bool) {
 	value, lines := r.Header(name)
 	return value, lines == 1 && value != ""
 }
 
-// Readable adds to a refusal what lets a script of a permitted origin read it.
-func (c *CORS) Readable(d *verdict.Deny, r *request.Request) *verdict.Deny {
+// Expose returns the refusal with the headers that let a script of a permitted origin
+// read it. For another origin it returns d itself.
+func (c *CORS) Expose(d *verdict.Deny, r *request.Request) *verdict.Deny {
 	origin, ok := onlyHeader(r, "origin")
 	if !ok || !c.anyOrigin && !syntax.Contains(c.origins, origin) {
 		return d
@@ -60,6 +63,7 @@ func (c *CORS) Readable(d *verdict.Deny, r *request.Request) *verdict.Deny {
 	return &with
 }
 
+// ReadCORS reads the member cors, nil where it is absent.
 func ReadCORS(o *config.Object) *CORS {
 	c := o.Object("cors")
 	if c == nil {
@@ -84,7 +88,7 @@ func ReadCORS(o *config.Object) *CORS {
 	return found
 }
 
-// wantOrigin is an origin as browsers write it (RFC 6454 section 6.2).
+// wantOrigin checks an origin as browsers serialise it (RFC 6454 section 6.2).
 func wantOrigin(s string) string {
 	const want = "want an origin as browsers write it, such as https://app.example, without a path; or *"
 	if s == "*" {
@@ -95,7 +99,7 @@ func wantOrigin(s string) string {
 		e.Scheme == "https" && strings.HasSuffix(e.Authority, ":443") || e.Scheme == "http" && strings.HasSuffix(e.Authority, ":80") {
 		return want
 	}
-	if _, ok := request.PlainHost(e.Authority); !ok {
+	if _, ok := request.UnambiguousHost(e.Authority); !ok {
 		return want
 	}
 	return ""

@@ -11,15 +11,15 @@ import (
 // resourceDocument is protected resource metadata as JSON (RFC 9728 section 2).
 type resourceDocument []byte
 
-// readResourceDocument reads the members of a protected resource, in the order
-// of the RFC. id is the resource's identifier, "" where it is wrong.
+// readResourceDocument reads the members of a protected resource, in the order of RFC
+// 9728 section 2. id is the identifier of the resource, "" where it is wrong.
 func readResourceDocument(o *config.Object) (document []byte, id string) {
 	d := resourceDocument("{")
 	id = d.text(o, "resource", wantResource)
 	d.list(o, "authorization_servers", nil, wantServer)
 	d.text(o, "jwks_uri", wantKeysURL)
 	d.list(o, "scopes_supported", nil, config.WantScope)
-	// What is said of this is what the filter does, unless somebody knows better.
+	// By default this is what the filter itself supports.
 	d.list(o, "bearer_methods_supported", []string{"header"}, wantBearerMethod)
 	d.list(o, "resource_signing_alg_values_supported", nil, wantAlgorithmName)
 	d.text(o, "resource_name", config.WantDetail)
@@ -78,21 +78,21 @@ func (d *resourceDocument) flag(o *config.Object, name string) {
 	}
 }
 
-// splitURL takes an https URL without user, or an http one of this very machine
-// (for development), and cuts it behind the authority.
+// splitURL splits an https URL without userinfo behind its authority. For development
+// it also accepts an http URL of the loopback host.
 func splitURL(s string) (host, rest string, ok bool) {
 	scheme, authority, _ := strings.Cut(s, "://")
 	if i := strings.IndexAny(authority, "/?#"); i >= 0 {
 		authority, rest = authority[:i], authority[i:]
 	}
-	host, ok = request.PlainHost(authority)
+	host, ok = request.UnambiguousHost(authority)
 	loopback := host == "localhost" || host == "127.0.0.1" || host == "[::1]"
 	if !ok || len(s) > config.MaxTextBytes || host[0] == '[' && !loopback ||
 		scheme != "https" && !(scheme == "http" && loopback) {
 		return "", "", false
 	}
 	for i := 0; i < len(rest); i++ {
-		// A fragment is nothing that a server sees.
+		// A fragment is never sent to a server.
 		if c := rest[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' || c == '#' {
 			return "", "", false
 		}

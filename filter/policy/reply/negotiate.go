@@ -9,28 +9,30 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// maxAccept bounds what is read of an Accept header; beyond it, it says nothing.
+// maxAccept bounds the Accept headers that are read, in bytes. A longer one is
+// ignored.
 const maxAccept = 1024
 
-// AnswerFormat is what a refusal of this request should look like.
+// AnswerFormat returns the format of a refusal of this request. negotiates is false
+// where no rule negotiates the format.
 func AnswerFormat(r *request.Request, negotiates bool) BodyFormat {
 	if request.IsGRPC(r) {
 		return BodyGRPC
 	}
 	if !negotiates {
-		return BodyJSON // all the same to refusals that do not negotiate
+		return BodyJSON // refusals that do not negotiate are equal in all formats
 	}
 	return preferredFormat(r)
 }
 
 var formatTypes = [BodyNegotiate]string{"application/json", "text/plain", "application/problem+json"}
 
-// preferredFormat reads Accept as RFC 9110 section 12.5.1 has it: the greatest
-// weight wins, and of equals the one that comes first in formatTypes. A client
-// that takes none of them gets JSON: a refusal is never kept back for its form.
+// preferredFormat evaluates Accept as RFC 9110 section 12.5.1 describes: the greatest
+// weight wins, and among equals the first in formatTypes. A client that accepts none
+// of them gets JSON: a refusal is never withheld because of its format.
 func preferredFormat(r *request.Request) BodyFormat {
 	var weights, specific [BodyNegotiate]int
-	said := false
+	asked := false
 	for i := range r.Headers {
 		if r.Headers[i][0] != "accept" || len(r.Headers[i][1]) > maxAccept {
 			continue
@@ -51,13 +53,13 @@ func preferredFormat(r *request.Request) BodyFormat {
 				}
 				if rank > specific[f] {
 					specific[f], weights[f] = rank, weight
-					said = true
+					asked = true
 				}
 			}
 		}
 	}
 	best := BodyJSON
-	for f := BodyJSON; said && f < BodyNegotiate; f++ {
+	for f := BodyJSON; asked && f < BodyNegotiate; f++ {
 		if weights[f] > weights[best] {
 			best = f
 		}
@@ -65,7 +67,8 @@ func preferredFormat(r *request.Request) BodyFormat {
 	return best
 }
 
-// weightOf is the q of some parameters, in thousandths.
+// weightOf returns the q parameter, in thousandths; 1000 where it is absent, 0 where
+// it is malformed.
 func weightOf(parameters string) int {
 	for parameter := range strings.SplitSeq(parameters, ";") {
 		name, value, _ := strings.Cut(syntax.TrimOWS(parameter), "=")
@@ -80,7 +83,8 @@ func weightOf(parameters string) int {
 	return 1000
 }
 
-// ReadRefusalHeaders reads headers that every refusal has beside its own.
+// ReadRefusalHeaders reads the headers that are added to every refusal, or returns
+// inherited where the member is absent.
 func ReadRefusalHeaders(o *config.Object, inherited [][2]string) [][2]string {
 	items := o.Array("refusal_headers")
 	if !o.Has("refusal_headers") {
@@ -109,7 +113,8 @@ func ReadRefusalHeaders(o *config.Object, inherited [][2]string) [][2]string {
 	return list
 }
 
-// wantRefusalHeader leaves those alone that the filter or Envoy writes.
+// wantRefusalHeader rejects the headers that the filter or Envoy writes into a
+// refusal.
 func wantRefusalHeader(s string) string {
 	if want := config.WantOwnHeader(s); want != "" {
 		return want

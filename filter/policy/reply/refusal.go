@@ -1,6 +1,6 @@
-// Package reply has every response that the filter gives by itself, ready before any
-// request: refusals and their challenges (RFC 6750 section 3, RFC 9457), protected
-// resource metadata (RFC 9728), and CORS. Nothing of a token or a request is in one.
+// Package reply has every local reply of the filter, built before the first request:
+// refusals and their challenges (RFC 6750 section 3, RFC 9457), protected resource
+// metadata (RFC 9728), and CORS. None contains anything of a token or a request.
 package reply
 
 import (
@@ -10,25 +10,27 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// BodyFormat is how a refusal tells its detail.
+// BodyFormat is the format of a refusal's body.
 type BodyFormat int
 
+// The formats. BodyGRPC is for gRPC requests whatever is configured.
 const (
 	BodyJSON      BodyFormat = iota // {"detail": …}, as FastAPI answers
 	BodyText                        // the bare text
-	bodyProblem                     // RFC 9457
-	BodyNegotiate                   // one of those, by the Accept header
+	bodyProblem                     // application/problem+json (RFC 9457)
+	BodyNegotiate                   // one of the above, by the Accept header
 
 	BodyGRPC = BodyNegotiate // plain text, which becomes grpc-message
 )
 
+// BodyFormatNames are the names in the configuration, by BodyFormat.
 var BodyFormatNames = []string{"json", "text", "problem", "negotiate"}
 
-// retryAfterSeconds is when keys that could not be had are likely asked for again.
+// retryAfterSeconds is the Retry-After of a 503. Unavailable keys have probably been
+// requested again by then.
 const retryAfterSeconds = "5"
 
-// Refusals are the ready answers of one rule, by what the client takes and by
-// Reason.
+// Refusals are the refusals of one rule, by the format and by the Reason.
 type Refusals [BodyGRPC + 1]*[verdict.NumReasons]*verdict.Deny
 
 // RefusalOptions is how a rule refuses.
@@ -37,11 +39,12 @@ type RefusalOptions struct {
 	Format  BodyFormat
 	Details [verdict.NumDetails]string
 	Scopes  []string    // for the challenge
-	Headers [][2]string // more of them, on every refusal
-	// metadata is where the challenge says that the resource is described.
+	Headers [][2]string // headers that are added to every refusal
+	// Metadata is the resource_metadata of the challenge (RFC 9728 section 5.1).
 	Metadata string
 }
 
+// NewRefusals builds all refusals of a rule.
 func NewRefusals(o *RefusalOptions) *Refusals {
 	var all Refusals
 	for f := BodyJSON; f < BodyNegotiate; f++ {
@@ -61,7 +64,7 @@ func NewRefusals(o *RefusalOptions) *Refusals {
 	return &all
 }
 
-// answers are the refusals of every reason in one format.
+// answers builds the refusals of every reason in one format.
 func (o *RefusalOptions) answers(f BodyFormat) *[verdict.NumReasons]*verdict.Deny {
 	var all [verdict.NumReasons]*verdict.Deny
 	for reason := range verdict.Reason(verdict.NumReasons) {
@@ -76,20 +79,20 @@ func (o *RefusalOptions) answer(reason verdict.Reason, out *verdict.Effect, f Bo
 	d := &verdict.Deny{Reason: reason, Status: out.Status, GRPCStatus: -1}
 	text := o.Details[out.Detail]
 	if f == BodyGRPC {
-		d.GRPCStatus, d.Body = out.GrpcStatus, []byte(text)
+		d.GRPCStatus, d.Body = out.GRPCStatus, []byte(text)
 	} else {
 		body, contentType := f.encode(out.Status, text)
 		d.Body = body
 		d.Headers = append(d.Headers, [2]string{"content-type", contentType})
 	}
-	// Nothing of a refusal may be kept by a cache, nor answer for another client.
+	// A cache must not serve the refusal of one client to another.
 	d.Headers = append(d.Headers, [2]string{"cache-control", "no-store"})
 	if out.Challenges {
 		var needed []string
 		if out.Code == "" || out.Code == "insufficient_scope" {
 			needed = o.Scopes
 		}
-		// Where another token would not help, neither does where to get one.
+		// Where another token would not help, its authorization server is not named.
 		where := ""
 		if out.Status == 401 || out.Code == "insufficient_scope" {
 			where = o.Metadata
@@ -106,8 +109,8 @@ func (o *RefusalOptions) answer(reason verdict.Reason, out *verdict.Effect, f Bo
 	return d
 }
 
-// Get never returns nil: a reason that allows, or none of the list, is a
-// mistake of ours and denies.
+// Get returns a refusal, never nil. A reason that allows or is unknown is a defect of
+// the filter and denies.
 func (r *Refusals) Get(reason verdict.Reason, f BodyFormat) *verdict.Deny {
 	if int(reason) < verdict.NumReasons && f >= 0 && int(f) < len(r) {
 		if d := r[f][reason]; d != nil {

@@ -9,29 +9,29 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// WellKnownResource goes between a resource's host and its path (RFC 9728
+// WellKnownResource is inserted between the host and the path of a resource (RFC 9728
 // section 3.1).
 const WellKnownResource = "/.well-known/oauth-protected-resource"
 
-// resource is one protected resource, whose metadata the filter serves.
+// resource is one protected resource whose metadata the filter serves.
 type resource struct {
 	name     string
 	host     request.HostPattern
-	path     string // of the metadata
+	path     string // the path of the metadata
 	metadata string // the URL of the metadata, for challenges
 	replies  resourceReplies
 }
 
-// Resources are those of a configuration, by name.
+// Resources are the protected resources of a configuration, sorted by name.
 type Resources []*resource
 
-// resourceReplies are ready: whoever asks for metadata needs no credentials, so
-// an answer must cost nothing.
-type resourceReplies struct{ get, options, other *verdict.Reply }
+// resourceReplies are built in advance. A request for metadata needs no credentials,
+// so that an answer must be cheap.
+type resourceReplies struct{ get, options, notAllowed *verdict.Reply }
 
-// Metadata answers a request for the metadata of a protected resource, nil for
-// any other. The path has to be that one octet by octet: what only some would
-// read as such is judged like any request.
+// Metadata returns the answer to a request for the metadata of a protected resource,
+// and nil for any other request. The path must be equal octet by octet: a path that
+// only some servers read as that one is decided like any request.
 func (rs Resources) Metadata(r *request.Request) *verdict.Reply {
 	if len(rs) == 0 || !r.HasPath {
 		return nil
@@ -46,21 +46,23 @@ func (rs Resources) Metadata(r *request.Request) *verdict.Reply {
 	}
 	switch {
 	case request.IsGRPC(r):
-		// To whatever calls itself gRPC, a GET too, Envoy sends 200 without the body:
-		// a shared cache that kept that would have no metadata for anybody.
-		return found.replies.other
+		// Envoy answers a gRPC request with 200 and drops the body. A shared cache would
+		// serve that empty 200 to all: send 405.
+		return found.replies.notAllowed
 	case r.Method == "GET", r.Method == "HEAD":
 		return found.replies.get
 	case r.Method == "OPTIONS":
 		return found.replies.options
 	}
-	return found.replies.other
+	return found.replies.notAllowed
 }
 
+// IsMetadataPath reports whether a path, without its query, can be that of metadata.
 func IsMetadataPath(path string) bool { return strings.HasPrefix(path, WellKnownResource) }
 
-// at finds the resource whose metadata is at path. The host counts only
-// where it is needed: a gateway before this one may have replaced it.
+// at returns the resource whose metadata is at path. It compares the host only where
+// two resources have the same path: a gateway before this one may have replaced the
+// host.
 func (rs Resources) at(path, authority string) *resource {
 	var found *resource
 	n := 0
@@ -73,7 +75,7 @@ func (rs Resources) at(path, authority string) *resource {
 	if n < 2 {
 		return found
 	}
-	host, ok := request.PlainHost(authority)
+	host, ok := request.UnambiguousHost(authority)
 	for _, m := range rs {
 		if ok && m.path == path && m.host.Match(host) {
 			return m
@@ -82,8 +84,8 @@ func (rs Resources) at(path, authority string) *resource {
 	return nil
 }
 
-// metadataURL is the metadata that challenges point to where nothing else is
-// said: that of the only resource.
+// metadataURL returns the metadata that challenges name by default: that of the only
+// resource.
 func (rs Resources) metadataURL() string {
 	if len(rs) == 1 {
 		return rs[0].metadata
@@ -91,7 +93,8 @@ func (rs Resources) metadataURL() string {
 	return ""
 }
 
-// ReadResources reads protected_resources, and what of them challenges name.
+// ReadResources reads protected_resources. metadata is the URL that challenges name
+// by default, or "".
 func ReadResources(o *config.Object) (rs Resources, metadata string) {
 	if found := o.Object("protected_resources"); found != nil {
 		rs.read(found)
@@ -103,7 +106,8 @@ func (rs *Resources) read(o *config.Object) {
 	if len(o.Members) == 0 {
 		o.Problems.Add(o.Path, "want at least one protected resource, got an empty object")
 	}
-	// A Struct has lost the order of its members, so it may not count.
+	// The wire format of a Struct does not keep the order of members, so it must not
+	// matter.
 	members := append([]config.Member(nil), o.Members...)
 	sort.Slice(members, func(i, j int) bool { return members[i].Name < members[j].Name })
 	for _, m := range members {
@@ -134,7 +138,7 @@ func (m *resource) read(o *config.Object) {
 	}
 	host, path, _ := splitURL(id)
 	m.host, _ = request.ParseHost(host)
-	// A slash that ends the host is not part of the path (RFC 9728 section 3.1).
+	// A slash that only ends the host is not part of the path (RFC 9728 section 3.1).
 	m.path = WellKnownResource
 	if path != "/" {
 		m.path += path
@@ -143,8 +147,8 @@ func (m *resource) read(o *config.Object) {
 	m.replies = newResourceReplies(document)
 }
 
-// ReadMetadataURL reads what resource_metadata of a challenge is, at the top or
-// in a rule: an address, or that of one of the resources.
+// ReadMetadataURL reads the resource_metadata of challenges, at the top or in a rule:
+// a URL, or the name of one of the resources.
 func (rs Resources) ReadMetadataURL(o *config.Object, byDefault string) string {
 	url := o.Checked("resource_metadata", "", wantMetadataURL)
 	name := o.Checked("protected_resource", "", rs.wantName)
@@ -173,7 +177,7 @@ func (rs Resources) wantName(name string) string {
 
 func newResourceReplies(document []byte) resourceReplies {
 	const methods = "GET, HEAD, OPTIONS"
-	// Everybody may read it, scripts of any page among them.
+	// The metadata is public: scripts of any origin may read it.
 	anyOrigin := [2]string{"access-control-allow-origin", "*"}
 	return resourceReplies{
 		get: &verdict.Reply{Reason: verdict.ReasonMetadata, Status: 200, Body: document, Headers: [][2]string{
@@ -184,11 +188,11 @@ func newResourceReplies(document []byte) resourceReplies {
 			{"cache-control", "no-store"},
 			anyOrigin,
 			{"access-control-allow-methods", methods},
-			// The asterisk does not stand for Authorization (Fetch section 3.3.4).
+			// The asterisk does not include Authorization (Fetch section 3.3.4).
 			{"access-control-allow-headers", "*, authorization"},
 			{"access-control-max-age", "300"},
 		}},
-		other: &verdict.Reply{Reason: verdict.ReasonMetadata, Status: 405, Headers: [][2]string{
+		notAllowed: &verdict.Reply{Reason: verdict.ReasonMetadata, Status: 405, Headers: [][2]string{
 			{"allow", methods}, {"cache-control", "no-store"}, anyOrigin,
 		}},
 	}

@@ -7,31 +7,30 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Likeness is how the name of a cookie or of a query parameter is like one that
-// the configuration names. What is like it but not the same binds requirements
-// and opens nothing; as a token it is never read and never stays.
+// Likeness says how the name of a cookie or of a query parameter compares with a
+// configured name. A name that is like it but not the same binds requirements and
+// opens nothing. A token under such a name is never read, and it is always removed.
 type Likeness uint8
 
 const (
-	Unlike  Likeness = iota
-	within           // `name.x`: something below it to some upstreams, no token to any
-	Aliased          // some upstreams read it under the name
-	Same
+	Unlike  Likeness = iota // another name
+	nested                  // `name.x`: some upstreams read a member of name; it is never a token
+	Aliased                 // some upstreams take it for the wanted name
+	Same                    // the wanted name
 )
 
-// LikeName compares a name, decoded, with one that is wanted. It knows
-//   - PHP, which drops spaces in front of a name, ends it at a NUL, takes `.`, space
-//     and `[` for `_`, and `name[…]` for name;
-//   - Rack and qs, to which `[name]` and `name]` are name, and qs and Spring, which
-//     find an object's members in `name.x`;
-//   - ASP.NET, to which case makes no difference, of cookies neither;
-//   - Spring, which takes `!name` for a default, and Zope, for which a type stands
-//     behind a colon;
+// LikeName compares a decoded name with a wanted name. parameter is true for a query
+// parameter and false for a cookie. The name must come from TrimName. It covers
+//   - PHP, which drops spaces in front of a name, ends it at a NUL, reads `.`, space
+//     and `[` as `_`, and `name[…]` as name;
+//   - Rack and qs, which read `[name]` and `name]` as name, and qs and Spring, which
+//     read `name.x` as a member of the object name;
+//   - ASP.NET, which ignores case, in cookies, too;
+//   - Spring, which reads `!name` as a default, and Zope, which reads a type behind a
+//     colon;
 //   - Django and Starlette, which trim every space of Latin-1 off a cookie's name;
 //   - URLSearchParams, which drops a `?` in front;
-//   - decoders that drop a byte order mark, control bytes and what is no UTF-8.
-//
-// The name is one from trimName.
+//   - decoders that drop a byte order mark, control bytes and invalid UTF-8.
 func LikeName(name, want string, parameter bool) Likeness {
 	rest, ok := CutName(name, want)
 	if !ok {
@@ -42,7 +41,7 @@ func LikeName(name, want string, parameter bool) Likeness {
 		case c == '[' || c == 0 || parameter && (c == ']' || c == ':' || c == '\'' || c == '"'):
 			return Aliased
 		case parameter && c == '.':
-			return within
+			return nested
 		case !IsLooseSpace(c) && c != '+':
 			return Unlike
 		}
@@ -50,8 +49,9 @@ func LikeName(name, want string, parameter bool) Likeness {
 	return Aliased
 }
 
-// TrimName drops what some upstream drops in front of a name, up to the byte that
-// a wanted name begins with, where that is of this kind itself.
+// TrimName removes what some upstream drops in front of a name. It stops at the byte
+// upTo, the first of the wanted name, where that is itself a byte that could be
+// dropped.
 func TrimName(name string, parameter bool, upTo byte) string {
 	for name != "" {
 		switch c := name[0]; {
@@ -67,7 +67,8 @@ func TrimName(name string, parameter bool, upTo byte) string {
 	return name
 }
 
-// CutName cuts off what some upstream takes for the wanted name.
+// CutName removes the wanted name from the start of name, in any spelling that some
+// upstream takes for it.
 func CutName(name, want string) (rest string, ok bool) {
 	i := 0
 	for k := 0; k < len(want); i++ {
@@ -84,10 +85,12 @@ func CutName(name, want string) (rest string, ok bool) {
 	return name[i:], true
 }
 
-// IsLooseSpace is generous: some trim control bytes, and Latin-1's and Unicode's
-// spaces.
+// IsLooseSpace reports whether some upstream trims c. It is generous: some trim
+// control bytes, and the spaces of Latin-1 and Unicode.
 func IsLooseSpace(c byte) bool { return c <= ' ' || c >= 0x7f }
 
+// FoldName maps a byte of a name to what upstreams make of it: PHP's `_`, and lower
+// case.
 func FoldName(c byte) byte {
 	switch {
 	case c == '.' || c == ' ' || c == '+' || c == '[':
@@ -98,8 +101,8 @@ func FoldName(c byte) byte {
 	return c
 }
 
-// DecodeFully decodes escapes and what they bring out, however often, and the
-// `%u0064` of ASP.NET.
+// DecodeFully decodes escapes until none is left, also those that decoding reveals
+// and the `%u0064` of ASP.NET.
 func DecodeFully(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s
@@ -107,7 +110,7 @@ func DecodeFully(s string) string {
 	return string(AppendDecoded(make([]byte, 0, len(s)), s))
 }
 
-// DecodesTo says that a name, decoded once, is the wanted one.
+// DecodesTo reports whether name, decoded once, equals want.
 func DecodesTo(name, want string) bool {
 	for i := 0; i < len(name); i++ {
 		c, ok := syntax.EscapeAt(name, i)
@@ -124,7 +127,8 @@ func DecodesTo(name, want string) bool {
 	return want == ""
 }
 
-// DecodesOnce says that decoding brings out no escape.
+// DecodesOnce reports whether every escape of s is intact and decoding reveals no
+// further one.
 func DecodesOnce(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] == '%' {
@@ -137,9 +141,9 @@ func DecodesOnce(s string) bool {
 	return true
 }
 
-// AppendDecoded takes an empty slice.
+// AppendDecoded is DecodeFully into out, which must be empty.
 func AppendDecoded(out []byte, s string) []byte {
-	percent := -1 // where the last one stands in out
+	percent := -1 // the index of the last one in out
 	for i := 0; i < len(s); i++ {
 		out = append(out, s[i])
 		if s[i] == '%' {
@@ -162,8 +166,8 @@ func AppendDecoded(out []byte, s string) []byte {
 	return out
 }
 
-// wholeEscape is the byte that `%64` or `%u0064` stands for. Bytes that are no
-// ASCII are all the same here.
+// wholeEscape returns the byte that `%64` or `%u0064` encodes. All values beyond 0xff
+// become 0xff: only ASCII matters here.
 func wholeEscape(b []byte) (c byte, ok bool) {
 	digits := b[1:]
 	if len(b) == 6 {

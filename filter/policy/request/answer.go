@@ -1,16 +1,20 @@
 package request
 
+// Truth is the cached result of a question about a request. The zero value is
+// Unknown: the question has not been evaluated.
 type Truth uint8
 
+// The values of Truth.
 const (
-	Unasked Truth = iota
-	No
-	Yes
+	Unknown Truth = iota
+	False
+	True
 )
 
+// TruthOf returns b as True or False.
 func TruthOf(b bool) Truth {
 	if b {
-		return Yes
+		return True
 	}
-	return No
+	return False
 }

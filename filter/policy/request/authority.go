@@ -7,34 +7,34 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Authority is what servers may read in a request's :authority.
+// Authority is what servers may read in the :authority of a request.
 type Authority struct {
-	Read  bool
-	Plain bool
-	host  string // of a plain authority
+	Parsed      bool   // false for the zero value
+	Unambiguous bool   // all servers read the same host
+	host        string // of an unambiguous authority
 
-	// Of any other:
-	names      [MaxOddParts]string // what some server may take for the host
-	count      int
-	anyAddress bool // there is a spelling of an address that parsers read differently, or not at all
-	anyHost    bool
+	// The fields of an ambiguous authority.
+	names      [maxOddParts]string // hosts that some server may read
+	count      int                 // the number of names
+	anyAddress bool                // it may be any address: parsers differ in how they read it
+	anyHost    bool                // it may be any host
 }
 
-// Bounds on what is searched for hosts, once for each pattern. What has more may
-// hold any host.
+// Bounds on an ambiguous authority, which is compared once with each pattern. An
+// authority beyond them may be any host.
 const (
-	MaxOddAuthority = 512
-	MaxOddParts     = 16
+	maxOddAuthority = 512 // bytes
+	maxOddParts     = 16  // hosts in it
 )
 
-// ReadAuthority finds the parts between the bytes that servers cut at, without
-// port and dots at the end.
+// ReadAuthority splits an :authority at the bytes at which servers cut it, and drops
+// the port and dots at the end.
 func ReadAuthority(s string) (a Authority) {
-	a.Read = true
-	if a.host, a.Plain = PlainHost(s); a.Plain {
+	a.Parsed = true
+	if a.host, a.Unambiguous = UnambiguousHost(s); a.Unambiguous {
 		return a
 	}
-	if len(s) > MaxOddAuthority || isMappedHost(s) {
+	if len(s) > maxOddAuthority || isMappedHost(s) {
 		a.anyHost = true
 		return a
 	}
@@ -50,8 +50,8 @@ func ReadAuthority(s string) (a Authority) {
 	return a
 }
 
-// isMappedHost: escapes, IDNA's mappings of what is not ASCII, and control bytes,
-// which URL parsers drop, can make any host of a name.
+// isMappedHost reports whether s can become any host: by escapes, by IDNA's mappings
+// of non-ASCII characters, or by control bytes, which URL parsers drop.
 func isMappedHost(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] < ' ' || s[i] >= 0x7f || s[i] == '%' {
@@ -65,8 +65,8 @@ func isNameByte(c byte) bool {
 	return syntax.IsAlpha(c) || syntax.IsDigit(c) || c == '.' || c == '-' || c == '_'
 }
 
-// add takes a part. `name:80:90`, `x:name`: servers cut at the first colon, at
-// the last, or at both.
+// add adds the hosts of one part. In `name:80:90` and `x:name` servers cut at the
+// first colon, at the last, or at both.
 func (a *Authority) add(part string) {
 	if strings.Count(part, ":") > 1 && strings.Trim(part, "0123456789abcdefABCDEF:.") == "" {
 		a.anyAddress = true // an IPv6 address without brackets
@@ -82,7 +82,7 @@ func (a *Authority) add(part string) {
 		if host == "" {
 			continue
 		}
-		if a.count == MaxOddParts {
+		if a.count == maxOddParts {
 			a.anyHost = true
 			return
 		}
@@ -91,17 +91,18 @@ func (a *Authority) add(part string) {
 	}
 }
 
-// PlainHost is the host of an authority about which all agree: a name or an
-// address, and perhaps a port. Userinfo, a dot at the end, several colons and
-// whatever else a server may cut or not make it odd, and so does an address in a
-// spelling that parsers read differently. No opening applies to an odd one.
-func PlainHost(authority string) (host string, ok bool) {
+// UnambiguousHost returns the host of an authority that all servers read in the same
+// way: a name or an address, and perhaps a port. ok is false for userinfo, a dot at
+// the end, several colons, everything else that a server may or may not cut, and an
+// address in a spelling that parsers read differently. No opening applies to such an
+// authority.
+func UnambiguousHost(authority string) (host string, ok bool) {
 	host, port := authority, ""
 	if end := strings.IndexByte(authority, ']'); end >= 0 {
 		if host, port = authority[:end+1], authority[end+1:]; port != "" && port[0] != ':' {
 			return "", false
 		}
-		if address, ok := ParseIPv6Literal(host); !ok || carriesIPv4(address) {
+		if address, ok := parseIPv6Literal(host); !ok || carriesIPv4(address) {
 			return "", false
 		}
 	} else {
@@ -123,9 +124,9 @@ func PlainHost(authority string) (host string, ok bool) {
 	return host, 1 < len(port) && len(port) <= 6
 }
 
-// isNumeric says that some parser may read s as an IPv4 address: every label is
-// a decimal, octal or hexadecimal number (`10.1`, `0x0a.0.0.1`, `167772161`).
-// Empty labels and the underscores of Python's numbers make no difference.
+// isNumeric reports whether some parser may read s as an IPv4 address: every label is
+// a decimal, octal or hexadecimal number (`10.1`, `0x0a.0.0.1`, `167772161`). It
+// ignores empty labels and the underscores of Python's numbers.
 func isNumeric(s string) bool {
 	digits := 0
 	for label := range strings.SplitSeq(s, ".") {
@@ -160,8 +161,9 @@ func parseIPv4(s string, address []byte) bool {
 	return true
 }
 
-// carriesIPv4: to some parsers `::ffff:10.0.0.1` and `::10.0.0.1` are 10.0.0.1
-// (RFC 4291 section 2.5.5). What begins with a zero is no such address, as `::1`.
+// carriesIPv4 reports whether some parsers read an IPv6 address as an IPv4 address:
+// `::ffff:10.0.0.1` and `::10.0.0.1` are 10.0.0.1 to them (RFC 4291 section 2.5.5).
+// An IPv4 address that begins with a zero does not count, or `::1` would.
 func carriesIPv4(address [16]byte) bool {
 	for _, b := range address[:10] {
 		if b != 0 {
@@ -177,10 +179,10 @@ func carriesIPv4(address [16]byte) bool {
 	return false
 }
 
-// ParseIPv6Literal takes an address in brackets and no zone, which means
-// something to one machine only. (net/netip would add 180 KB to the module; the
-// tests compare the two.)
-func ParseIPv6Literal(s string) (address [16]byte, ok bool) {
+// parseIPv6Literal parses an address in brackets. It accepts no zone: a zone is local
+// to one machine. (net/netip would add 180 KB to the module; the tests compare the
+// two.)
+func parseIPv6Literal(s string) (address [16]byte, ok bool) {
 	if len(s) < 4 || len(s) > 47 || s[0] != '[' || s[len(s)-1] != ']' {
 		return address, false
 	}

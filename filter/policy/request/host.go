@@ -9,22 +9,22 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// HostPattern is one pattern for the host of a request, whose port never
-// counts. The zero pattern matches nothing.
+// HostPattern is a pattern for the host of a request. Ports are ignored. The zero
+// pattern matches nothing.
 type HostPattern struct {
-	Name    string // in lower case; of a wildcard the part behind the asterisk, `.example.com`
-	ipv4    bool   // the name is an IPv4 address
-	Literal bool   // an IPv6 literal, which has many spellings
-	address [16]byte
+	Name    string   // in lower case; for a wildcard the part behind the asterisk, `.example.com`
+	ipv4    bool     // Name is an IPv4 address
+	IPv6    bool     // the pattern is an IPv6 literal, which has many spellings
+	address [16]byte // of an IPv6 literal
 }
 
-// ParseHost takes a host name, `*.` and a host name for all its subdomains at
-// any depth (not the name itself), an IPv4 address, or an IPv6 address in
-// brackets.
+// ParseHost parses a host name, `*.` and a host name for all its subdomains at any
+// depth (not the name itself), an IPv4 address, or an IPv6 address in brackets. An
+// error says what was wanted.
 func ParseHost(s string) (HostPattern, error) {
-	address, ok := ParseIPv6Literal(s)
+	address, ok := parseIPv6Literal(s)
 	if ok && !carriesIPv4(address) {
-		return HostPattern{Literal: true, address: address}, nil
+		return HostPattern{IPv6: true, address: address}, nil
 	}
 	brackets := strings.HasPrefix(s, "[")
 	if canonical := canonicalAddress(s); canonical != "" && canonical != s {
@@ -80,7 +80,7 @@ func isHostName(s string) bool {
 	return label > 0
 }
 
-// hasEmptyPunycode finds a label as `xn--example-`, which encodes nothing: a
+// hasEmptyPunycode finds a label such as `xn--example-`, which encodes nothing: a
 // lenient decoder takes it for `example` (CVE-2024-12224).
 func hasEmptyPunycode(s string) bool {
 	if !strings.Contains(s, "--") {
@@ -94,11 +94,11 @@ func hasEmptyPunycode(s string) bool {
 	return false
 }
 
-// Match compares a host without its port.
+// Match reports whether the pattern matches a host without its port.
 func (h *HostPattern) Match(host string) bool {
 	if strings.HasPrefix(host, "[") {
-		address, ok := ParseIPv6Literal(host)
-		return ok && h.Literal && address == h.address
+		address, ok := parseIPv6Literal(host)
+		return ok && h.IPv6 && address == h.address
 	}
 	if h.Name == "" {
 		return false
@@ -110,13 +110,13 @@ func (h *HostPattern) Match(host string) bool {
 	return syntax.EqualFoldASCII(host, h.Name)
 }
 
-// Binds says that some reading of the authority is a host that the pattern
-// matches.
+// Binds reports whether the pattern matches a host that some server may read in the
+// authority.
 func (h *HostPattern) Binds(a *Authority) bool {
-	if a.Plain {
+	if a.Unambiguous {
 		return h.Match(a.host)
 	}
-	if a.anyHost || a.anyAddress && (h.ipv4 || h.Literal) {
+	if a.anyHost || a.anyAddress && (h.ipv4 || h.IPv6) {
 		return true
 	}
 	for _, name := range a.names[:a.count] {
@@ -127,23 +127,24 @@ func (h *HostPattern) Binds(a *Authority) bool {
 	return false
 }
 
+// Covers reports whether the pattern matches every host that other matches.
 func (h *HostPattern) Covers(other *HostPattern) bool {
-	if h.Literal || other.Literal || h.Name == "" || h.Name == other.Name {
+	if h.IPv6 || other.IPv6 || h.Name == "" || h.Name == other.Name {
 		return *h == *other
 	}
 	return h.Name[0] == '.' && strings.HasSuffix(other.Name, h.Name)
 }
 
-// canonicalAddress is the one spelling of an address that all parsers agree
-// about, where s is one that at least some of them read; else it is empty.
+// canonicalAddress returns the spelling of an address that all parsers agree about.
+// It returns "" where no parser reads s as an address.
 func canonicalAddress(s string) string {
 	bare := strings.Trim(foldWidth(string(syntax.DecodeEvery(nil, s))), " \t[]")
 	if strings.IndexByte(bare, ':') < 0 {
 		return canonicalIPv4(strings.TrimRight(bare, "."))
 	}
-	bare, _, _ = strings.Cut(bare, "%") // a zone means something to one machine only
+	bare, _, _ = strings.Cut(bare, "%") // a zone is local to one machine
 	literal := "[" + strings.ToLower(bare) + "]"
-	address, ok := ParseIPv6Literal(literal)
+	address, ok := parseIPv6Literal(literal)
 	switch {
 	case !ok:
 		return ""
@@ -153,7 +154,7 @@ func canonicalAddress(s string) string {
 	return literal
 }
 
-// foldWidth replaces the digits and dots that IDNA takes for ASCII (UTS 46).
+// foldWidth replaces the digits and dots that IDNA maps to ASCII (UTS 46).
 func foldWidth(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -167,7 +168,7 @@ func foldWidth(s string) string {
 }
 
 // canonicalIPv4 reads numbers as inet_aton(3) and URL parsers do: one to four of
-// them, octal and hexadecimal ones too, the last of which fills what is left.
+// them, octal and hexadecimal ones, too. The last number fills the remaining bytes.
 func canonicalIPv4(s string) string {
 	parts := strings.Split(s, ".")
 	if len(parts) > 4 {

@@ -4,11 +4,12 @@ import (
 	"strings"
 )
 
-// cutAuthority reads `//host/path` as RFC 3986 does: `///path` has an empty host.
+// cutAuthority removes the authority of `//host/path` as RFC 3986 section 3 reads it:
+// `///path` has an empty host.
 func cutAuthority(dst []byte, s string) int { return copyBehindHost(dst, s[2:]) }
 
-// cutHost reads it as the URL standard does (Node's `new URL(request.url, base)`):
-// any number of slashes, then the host.
+// cutHost removes the host as the URL standard reads it (Node's `new URL(request.url,
+// base)`): any number of slashes, then the host.
 func cutHost(dst []byte, s string) int { return copyBehindHost(dst, strings.TrimLeft(s, "/")) }
 
 func copyBehindHost(dst []byte, s string) int {
@@ -18,8 +19,8 @@ func copyBehindHost(dst []byte, s string) int {
 	return copy(dst, "/")
 }
 
-// cutHostName reads it as Node's url.parse does: what cannot be in a name ends the
-// host and begins the path, so that `//x%61dmin` is /%61dmin.
+// cutHostName removes the host as Node's url.parse reads it: a byte that a name
+// cannot have ends the host and begins the path, so that `//x%61dmin` is /%61dmin.
 func cutHostName(dst []byte, s string) int {
 	host := s[2:]
 	if i := strings.IndexAny(host, "/?#"); i >= 0 {
@@ -35,13 +36,13 @@ func cutHostName(dst []byte, s string) int {
 	return 1 + copy(dst[1:], strings.TrimPrefix(s[2+from:], "/"))
 }
 
-// mergeSlashesBehindHost keeps those at the start, as Python's normpath keeps two:
-// a URL parser after it sees a host.
+// mergeSlashesBehindHost keeps the slashes at the start, as Python's normpath keeps
+// two of them: a URL parser behind it sees a host.
 func mergeSlashesBehindHost(dst []byte, s string) int {
 	return mergeFrom(len(s)-len(strings.TrimLeft(s, "/")), dst, s)
 }
 
-// resolveDotsBehindHost takes two slashes at the start for the root, as Python's
+// resolveDotsBehindHost treats two slashes at the start as the root, as Python's
 // normpath does.
 func resolveDotsBehindHost(dst []byte, s string) int {
 	dst[0] = '/'

@@ -7,16 +7,16 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// A pathStep is one thing that some server or URL parser does to a path.
+// A pathStep is a rewriting that some server or URL parser applies to a path.
 type pathStep struct {
-	changes pathTrait // a reading without these traits stays as it is
-	// take writes into dst what becomes of s, no more bytes than those of s, and
-	// returns how many they are.
+	changes pathTrait // the step does not change a reading without these traits
+	// take writes the rewritten s into dst and returns the number of its bytes, which
+	// is at most len(s).
 	take func(dst []byte, s string) int
 }
 
-// Escapes are decoded one kind at a time. Decoding `%25` alone and then the others
-// is decoding twice.
+// pathSteps are all rewritings. Escapes are decoded one kind at a time. Decoding
+// `%25` alone and then the others is decoding twice.
 var pathSteps = []pathStep{
 	decodeStep(escapedUnreserved), decodeStep(escapedOrdinary), decodeStep(escapedSlash), decodeStep(escapedBackslash),
 	decodeStep(escapedSemicolon), decodeStep(escapedEnd), decodeStep(escapedPercent),
@@ -42,7 +42,7 @@ var pathSteps = []pathStep{
 	{hasHost, cutHostName},
 }
 
-// PathSyntax are the bytes that mean something to some server.
+// PathSyntax are the bytes that are syntax to some server.
 const PathSyntax = `/\;?#%`
 
 func decodeStep(kind pathTrait) pathStep {
@@ -64,8 +64,8 @@ func decodeStep(kind pathTrait) pathStep {
 	}}
 }
 
-// narrowEscapes makes %XX of %u00XX, the escape of a UTF-16 unit that IIS and Jetty 9
-// know.
+// narrowEscapes turns %u00XX into %XX. The former is the escape of a UTF-16 unit,
+// which IIS and Jetty 9 decode.
 func narrowEscapes(dst []byte, s string) int {
 	n := 0
 	for i := 0; i < len(s); i++ {
@@ -82,9 +82,9 @@ func isWideEscape(behind string) bool {
 	return len(behind) >= 5 && behind[0]|0x20 == 'u' && behind[1:3] == "00" && syntax.HexDigit(behind[3]) >= 0 && syntax.HexDigit(behind[4]) >= 0
 }
 
-// shortenUTF8 takes two to four bytes for the ASCII that old decoders see in them:
-// for C0 AE a dot (CVE-2008-2938), and for C1 1C a backslash, though 1C is no byte
-// to continue with (CVE-2000-0884).
+// shortenUTF8 replaces an overlong sequence of two to four bytes by the ASCII that
+// old decoders read in it: for C0 AE a dot (CVE-2008-2938), and for C1 1C a
+// backslash, although 1C is not a continuation byte (CVE-2000-0884).
 func shortenUTF8(dst []byte, s string) int {
 	n := 0
 	for i := 0; i < len(s); i++ {
@@ -98,7 +98,7 @@ func shortenUTF8(dst []byte, s string) int {
 	return n
 }
 
-// overlongAt is how many bytes stand for one of ASCII.
+// overlongAt returns the length of the overlong sequence at i, or 0.
 func overlongAt(s string, i int) int {
 	lead := i
 	switch {
@@ -137,8 +137,8 @@ func cutParameters(dst []byte, s string) int {
 	return n
 }
 
-// cutLastParameters cuts them from the last segment only, as RFC 1808 and Python's
-// urljoin do.
+// cutLastParameters cuts parameters from the last segment only, as RFC 1808 and
+// Python's urljoin do.
 func cutLastParameters(dst []byte, s string) int {
 	last := strings.LastIndexByte(s, '/') + 1
 	if i := strings.IndexByte(s[last:], ';'); i >= 0 {
@@ -147,9 +147,9 @@ func cutLastParameters(dst []byte, s string) int {
 	return copy(dst, s)
 }
 
-// cutStep cuts at the first such byte: at a `;` as parsers of RFC 2396 may, at a
-// `#`, at the `?` that decoding has brought out, as Apache's rewriting does with
-// `%3f` (CVE-2024-38474), and at a NUL as C does.
+// cutStep cuts a path at the first delimiter: at a `;` as parsers of RFC 2396 may, at
+// a `#`, at the `?` that decoding has revealed, as Apache's rewriting does with `%3f`
+// (CVE-2024-38474), and at a NUL as C does.
 func cutStep(delimiter byte) func(dst []byte, s string) int {
 	return func(dst []byte, s string) int {
 		if i := strings.IndexByte(s, delimiter); i >= 0 {
@@ -159,6 +159,7 @@ func cutStep(delimiter byte) func(dst []byte, s string) int {
 	}
 }
 
+// mergeSlashes replaces each run of slashes by one.
 func mergeSlashes(dst []byte, s string) int { return mergeFrom(0, dst, s) }
 
 func mergeFrom(from int, dst []byte, s string) int {
@@ -172,11 +173,12 @@ func mergeFrom(from int, dst []byte, s string) int {
 	return n
 }
 
-// resolveDots is RFC 3986 5.2.4.
+// resolveDots removes dot segments as RFC 3986 section 5.2.4 does.
 func resolveDots(dst []byte, s string) int { return resolve(dst, s, false) }
 
-// resolveDotsBelowRoot keeps what climbs out of the root, as Java's URI.normalize
-// does: where a server puts that behind a directory, it is not the client's.
+// resolveDotsBelowRoot keeps `..` segments that climb out of the root, as Java's
+// URI.normalize does. A server that puts such a path behind a directory decides over
+// a different resource.
 func resolveDotsBelowRoot(dst []byte, s string) int { return resolve(dst, s, true) }
 
 func resolve(dst []byte, s string, keep bool) int {
@@ -219,7 +221,7 @@ func plusesToSpaces(dst []byte, s string) int {
 }
 
 // trimNames cuts spaces, and dots among them, from the end of each segment, as
-// Windows does to file names. Of a segment that is nothing else the dots stay: two
+// Windows does to file names. In a segment that has nothing else the dots stay: two
 // or more of them climb.
 func trimNames(dst []byte, s string) int {
 	n := 0
@@ -246,8 +248,8 @@ func trimNames(dst []byte, s string) int {
 	return n
 }
 
-// skipControls is the start of the URL standard's parser: no control bytes and
-// spaces at the end, no tabs and ends of lines anywhere.
+// skipControls is the first step of the URL standard's parser: it removes control
+// bytes and spaces at the end, and tabs and line ends anywhere.
 func skipControls(dst []byte, s string) int {
 	n := 0
 	for _, c := range []byte(strings.TrimRightFunc(s, func(r rune) bool { return r <= ' ' })) {

@@ -6,43 +6,46 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Bounds on the closure of one path. Past them the path is crowded: no honest
-// client sends it, it opens nothing, and what binds it cannot be said in full.
+// Bounds on the closure of one path. A path beyond them has too many readings: honest
+// clients do not send it, it opens nothing, and since not all rules that bind it are
+// known, the request is refused.
 const (
-	MaxReadings      = 100      // readings of one path
-	MaxReadingsBytes = 20 << 10 // bytes of all of them
-	// Bytes that steps read, most of them to find what another order of steps found
-	// before; stepCost is what a step costs beside. A long path has longWalk times its
-	// bytes more: its readings are few.
+	maxReadings      = 100      // readings of one path
+	maxReadingsBytes = 20 << 10 // bytes of all of them
+	// maxWalkedBytes bounds the bytes that all steps read; most of them only find again
+	// what another order of steps found before. A step costs stepCost in addition. A
+	// long path may use longWalk times its length more: it has few readings.
 	maxWalkedBytes = 10 << 10
 	longWalk       = 4
 	stepCost       = 16
 )
 
-// Walk finds readings. It has the memory for them, so that a hostile path
-// leaves no garbage: a State keeps one.
+// Walk computes the readings of paths. It owns the memory for them, so that a hostile
+// path leaves no garbage: a State keeps one Walk.
 type Walk struct {
-	memory []byte // of all readings but the raw one, one behind the other
-	list   []string
-	marks  []pathMark // of the list
+	memory []byte     // of all readings but the raw one, concatenated
+	list   []string   // the readings found so far
+	marks  []pathMark // marks[i] is about list[i]
 }
 
-// pathMark is what is known of one reading.
+// pathMark is the hash of a reading and the traits that select its steps.
 type pathMark struct {
 	hash uint64
 	has  pathTrait
 }
 
-// Readings walks the closure of a path breadth first, the raw path first; full says
-// that only a part is listed. A path without a slash at its start is one only to
-// Envoy, and to URL parsers a scheme, a host or worse. Of those `*` has a meaning.
-func (w *Walk) Readings(path string) (list []string, full bool) {
+// readings lists the readings of a path breadth first, the raw path first. full
+// reports that the list is incomplete because a bound was reached. Only Envoy accepts
+// a path that does not begin with a slash; a URL parser reads a scheme or a host in
+// it. So full is true for those, except for `*`, which has a defined meaning (RFC
+// 9112 section 3.2.4).
+func (w *Walk) readings(path string) (list []string, full bool) {
 	w.list = append(w.list[:0], path)
-	if len(path) > MaxOddPath || path == "" || path[0] != '/' {
+	if len(path) > maxOddPath || path == "" || path[0] != '/' {
 		return w.list, path != "*"
 	}
 	if w.memory == nil {
-		w.memory = make([]byte, MaxReadingsBytes)
+		w.memory = make([]byte, maxReadingsBytes)
 	}
 	w.marks = append(w.marks[:0], markPath(path))
 	used, left := 0, maxWalkedBytes+longWalk*len(path)
@@ -57,10 +60,10 @@ func (w *Walk) Readings(path string) (list []string, full bool) {
 			}
 			next := syntax.Borrow(w.memory[used : used+pathSteps[k].take(w.memory[used:], reading)])
 			mark := markPath(next)
-			if w.knows(next, mark.hash) {
+			if w.seen(next, mark.hash) {
 				continue
 			}
-			if len(w.list) == MaxReadings {
+			if len(w.list) == maxReadings {
 				return w.list, true
 			}
 			used += len(next)
@@ -70,8 +73,8 @@ func (w *Walk) Readings(path string) (list []string, full bool) {
 	return w.list, false
 }
 
-// knows compares the whole, too: a client can find two paths with one hash.
-func (w *Walk) knows(reading string, hash uint64) bool {
+// seen compares the text, too: a client can construct two paths with one hash.
+func (w *Walk) seen(reading string, hash uint64) bool {
 	for i := range w.marks {
 		if w.marks[i].hash == hash && w.list[i] == reading {
 			return true
@@ -80,7 +83,8 @@ func (w *Walk) knows(reading string, hash uint64) bool {
 	return false
 }
 
-// pathTrait is what some step changes in a reading.
+// pathTrait is a set of features of a reading. A step applies only where one of its
+// features is present.
 type pathTrait uint32
 
 const (
@@ -98,17 +102,17 @@ const (
 	hasQuestion
 	hasHash
 	hasNUL
-	hasControls // that URL parsers skip
-	hasSpaces   // where a name may end
-	hasPluses   // in a segment that has nothing else but dots
-	hasDots     // a segment of them
-	hasSlashes  // two in a row
-	hasHost     // begins with two slashes
+	hasControls // control bytes that URL parsers skip
+	hasSpaces   // spaces at which a file name may end
+	hasPluses   // pluses in a segment of nothing but pluses, spaces and dots
+	hasDots     // a dot segment
+	hasSlashes  // two slashes in a row
+	hasHost     // the path begins with two slashes
 )
 
-// escapeTraits says of what kind the escape of a byte is. Servers differ in which
-// they decode: Envoy only the unreserved ones, Apache and Tomcat may leave `%2f` and
-// decode `%3b`.
+// escapeTraits maps a byte to the kind of its escape. Servers differ in the kinds
+// that they decode: Envoy decodes only unreserved ones; Apache and Tomcat may leave
+// `%2f` and decode `%3b`.
 var escapeTraits = func() (table [256]pathTrait) {
 	for c := range table {
 		table[c] = escapedOrdinary
@@ -121,7 +125,7 @@ var escapeTraits = func() (table [256]pathTrait) {
 	return table
 }()
 
-// plainBytes are those that bring no trait.
+// plainBytes are the bytes that have no trait.
 var plainBytes = func() (table [256]bool) {
 	for c := range table {
 		table[c] = c > ' ' && c != '/' && c != '\\' && c != ';' && c != '?' && c != '#' && c != '%' &&
@@ -146,7 +150,7 @@ func markPath(s string) pathMark {
 	return m
 }
 
-// segmentTrait looks at the first segment of s, see isBlank.
+// segmentTrait returns the trait of the first segment of s, see isBlank.
 func segmentTrait(s string) pathTrait {
 	dots, spaces := 0, 0
 	for i := 0; i < len(s) && s[i] != '/'; i++ {

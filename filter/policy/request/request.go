@@ -1,6 +1,6 @@
 // Package request is one HTTP request as the host gave it, and every reading that an
-// upstream may make of its path (RFC 3986 and what servers do beyond it), of its
-// authority and of the names of its parameters. It knows no rule.
+// upstream may make of its path (RFC 3986, and what servers do beyond it), of its
+// authority and of the names of its parameters. It does not know any rule.
 package request
 
 import (
@@ -10,36 +10,37 @@ import (
 	"bearerauth/filter/policy/fetch"
 )
 
-// Request is what the policy sees of one HTTP request: the header pairs as the
-// host gave them, several lines of one name as several pairs, names in lower
-// case. It borrows the strings: it is valid only during one call.
+// Request is one HTTP request: the header pairs as the host gave them, several lines
+// of one name as several pairs, names in lower case. Its strings borrow the memory of
+// the host call, so that a Request is valid only during one callback.
 type Request struct {
 	Method    string
 	Scheme    string
 	Authority string // host and perhaps port, from :authority
-	Path      string // :path with query and whatever else the client sent
-	HasPath   bool   // CONNECT has none
+	Path      string // :path with the query, as the client sent it
+	HasPath   bool   // false for CONNECT
 	Headers   [][2]string
 
 	// Properties are those of Policy.Properties, in its order.
 	Properties []Property
 
-	// MayWait: there is room and time for this request to wait.
+	// MayWait permits the request to wait for an answer.
 	MayWait bool
-	// KnownMayWait: there is, if its token was good a moment ago. Some room is
-	// kept for those, so that a flood of garbage which waits does not take all.
+	// KnownMayWait permits it only if its token was valid recently. The shell reserves
+	// places for those, so that a flood of garbage tokens cannot occupy all of them.
 	KnownMayWait bool
-	// Since is when this request was judged first, if it has waited since then.
+	// Since is the time of the first decision, if the request has waited since then.
 	Since time.Time
-	// Failed is what it waited for last, if that settled without an answer: it does
-	// not wait for the same again. The zero Errand is none.
+	// Failed is the errand that the request waited for, if it settled without an
+	// answer: the request does not wait for it again. The zero Errand is none.
 	Failed fetch.Errand
 }
 
+// PatienceOf returns how long a request may wait, as the shell allows it.
 func PatienceOf(r *Request) fetch.Patience {
 	switch {
 	case r.MayWait:
-		return fetch.MayWait
+		return fetch.Wait
 	case r.KnownMayWait:
 		return fetch.WaitIfKnown
 	}
@@ -52,7 +53,7 @@ func NewRequest(pairs [][2]string) (r Request) {
 	return r
 }
 
-// Read makes r the request of these pairs.
+// Read makes r the request of these pairs and drops what was in it before.
 func (r *Request) Read(pairs [][2]string) {
 	*r = Request{Headers: pairs}
 	for i := range pairs {
@@ -73,7 +74,8 @@ func (r *Request) Read(pairs [][2]string) {
 	}
 }
 
-// Header is the last line of a header, and how many lines it has.
+// Header returns the value of the last line of a header, and the number of its lines.
+// name must be in lower case.
 func (r *Request) Header(name string) (value string, lines int) {
 	for i := range r.Headers {
 		if r.Headers[i][0] == name {
@@ -84,8 +86,9 @@ func (r *Request) Header(name string) (value string, lines int) {
 	return value, lines
 }
 
-// IsGRPC recognises a gRPC request exactly as Envoy does: to any other, Envoy
-// sends the body as it is.
+// IsGRPC recognises a gRPC request exactly as Envoy does (application/grpc and
+// application/grpc+…). To any other request Envoy sends the body of a local reply
+// unchanged.
 func IsGRPC(r *Request) bool {
 	const grpc = "application/grpc"
 	for i := range r.Headers {
@@ -98,8 +101,8 @@ func IsGRPC(r *Request) bool {
 	return false
 }
 
-// Property is a property of the request's host, as Policy.Properties names it.
+// Property is a property of the request in the host, as Policy.Properties names it.
 type Property struct {
 	Value string
-	OK    bool // the host has it
+	OK    bool // the host has such a property
 }

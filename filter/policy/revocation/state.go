@@ -71,7 +71,7 @@ func (st *State) current(now time.Time) bool {
 }
 
 // longestDelay bounds how far ahead a fetch is planned.
-func (st *State) longestDelay() time.Duration { return max(st.config.refresh, fetch.FirstBackoff) }
+func (st *State) longestDelay() time.Duration { return max(st.config.refresh, fetch.MinBackoff) }
 
 // withoutList decides over a good token while no current list is in force.
 func (st *State) withoutList(v identity.Outcome, now time.Time, mayWait bool) identity.Outcome {
@@ -118,12 +118,12 @@ func (st *State) Learn(now time.Time, a fetch.Answer) fetch.Learned {
 			st.failureLogged = now
 		}
 		st.failed = true
-		most := fetch.ColdBackoff
+		most := fetch.MaxBackoffWithoutKeys
 		if st.current(now) {
-			most = fetch.LastBackoff
+			most = fetch.MaxBackoff
 		}
 		// The delay after a failure never exceeds the delay after a success.
-		st.backoff = min(max(2*st.backoff, fetch.FirstBackoff), most, st.longestDelay())
+		st.backoff = min(max(2*st.backoff, fetch.MinBackoff), most, st.longestDelay())
 		st.next = now.Add(st.backoff - st.jitter.Below(st.backoff/2))
 		return learned
 	}

@@ -131,7 +131,7 @@ func (ts *Tokens) Read(o *config.Object, provider int, name string) {
 		if t == nil {
 			continue
 		}
-		t.Secretive = true
+		t.MayHoldSecret = true
 		token := token{}
 		digest := t.Checked("sha256", "", wantDigest)
 		if !t.Has("sha256") {

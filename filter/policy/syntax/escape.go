@@ -1,10 +1,12 @@
 package syntax
 
+// IsUnreserved reports whether c is an unreserved character (RFC 3986 section 2.3).
 func IsUnreserved(c byte) bool {
 	return IsAlpha(c) || IsDigit(c) || c == '-' || c == '.' || c == '_' || c == '~'
 }
 
-// DecodeEvery appends s with every escape decoded once. Broken ones stay.
+// DecodeEvery appends s to dst with every percent-encoded octet decoded, once. A
+// broken escape stays as it is.
 func DecodeEvery(dst []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {
 		c, ok := EscapeAt(s, i)
@@ -18,7 +20,7 @@ func DecodeEvery(dst []byte, s string) []byte {
 	return dst
 }
 
-// EscapeAt is the byte that the escape at s[i:] stands for.
+// EscapeAt decodes the escape at the start of s[i:]. ok is false where there is none.
 func EscapeAt(s string, i int) (c byte, ok bool) {
 	if s[i] != '%' || i+2 >= len(s) {
 		return 0, false
@@ -27,7 +29,8 @@ func EscapeAt(s string, i int) (c byte, ok bool) {
 	return high<<4 | low&0xf, high|low < 16
 }
 
-// hexDigits are 16 where a byte is none.
+// hexDigits maps a byte to the value of the hexadecimal digit, and every other byte to
+// 16.
 var hexDigits = func() (table [256]byte) {
 	for c := range table {
 		table[c] = 16

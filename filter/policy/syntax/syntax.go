@@ -9,20 +9,25 @@ import (
 	"unsafe"
 )
 
-// Character classes of RFC 9110, 6749 and 6750; octets, never locale.
-
+// IsAlpha reports whether c is an ASCII letter.
 func IsAlpha(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// IsDigit reports whether c is an ASCII digit.
 func IsDigit(c byte) bool { return c >= '0' && c <= '9' }
 
+// IsB64Char reports whether c may be in a b64token before its padding (RFC 6750
+// section 2.1).
 func IsB64Char(c byte) bool {
 	return IsAlpha(c) || IsDigit(c) || c == '-' || c == '.' || c == '_' || c == '~' || c == '+' || c == '/'
 }
 
-// IsTchar: RFC 9110 section 5.6.2.
+// IsTchar reports whether c is a tchar (RFC 9110 section 5.6.2).
 func IsTchar(c byte) bool {
 	return IsAlpha(c) || IsDigit(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
+// IsToken reports whether s is a token (RFC 9110 section 5.6.2). A bearer token is a
+// b64token: see IsB64Token.
 func IsToken(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if !IsTchar(s[i]) {
@@ -32,7 +37,8 @@ func IsToken(s string) bool {
 	return s != ""
 }
 
-// IsScopeToken: RFC 6749 section 3.3, 1*( %x21 / %x23-5B / %x5D-7E ).
+// IsScopeToken reports whether s is one scope: 1*( %x21 / %x23-5B / %x5D-7E ) (RFC 6749
+// section 3.3).
 func IsScopeToken(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c < 0x21 || c > 0x7e || c == '"' || c == '\\' {
@@ -42,8 +48,8 @@ func IsScopeToken(s string) bool {
 	return s != ""
 }
 
-// IsPrintableASCII allows inner spaces, not those at the ends: a header field
-// would lose them.
+// IsPrintableASCII reports whether s is printable ASCII and not empty. It allows inner
+// spaces, but none at the ends: a header field would lose those.
 func IsPrintableASCII(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] < 0x20 || s[i] > 0x7e {
@@ -53,6 +59,7 @@ func IsPrintableASCII(s string) bool {
 	return s != "" && s[0] != ' ' && s[len(s)-1] != ' '
 }
 
+// TrimOWS trims optional white space (RFC 9110 section 5.6.3) off both ends.
 func TrimOWS(s string) string {
 	for s != "" && (s[0] == ' ' || s[0] == '\t') {
 		s = s[1:]
@@ -63,7 +70,7 @@ func TrimOWS(s string) string {
 	return s
 }
 
-// EqualFoldASCII compares with lower, which is in lower case already.
+// EqualFoldASCII compares s, in any case, with lower, which must be in lower case.
 // strings.EqualFold would also fold U+017F and U+212A into ASCII.
 func EqualFoldASCII(s, lower string) bool {
 	if len(s) != len(lower) {
@@ -92,11 +99,12 @@ func HexDigit(c byte) int {
 	return -1
 }
 
-// Borrow is b as a string for as long as b stays as it is. TinyGo copies for every
-// string(b), even one that is only compared.
+// Borrow returns b as a string without a copy. The string is valid only as long as b
+// is not written to. TinyGo copies for every string(b), even in a comparison.
 func Borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// CutPair cuts a query at the first `&`, or `;`, which some take for it.
+// CutPair cuts a query at the first `&` or `;`: some servers separate parameters by
+// the semicolon, too.
 func CutPair(query string) (pair, rest string) {
 	for i := 0; i < len(query); i++ {
 		if query[i] == '&' || query[i] == ';' {
@@ -106,10 +114,12 @@ func CutPair(query string) (pair, rest string) {
 	return query, ""
 }
 
-// MaxTokenBytes bounds the work that a stranger can cause.
+// MaxTokenBytes is the longest token that is read, in bytes. It bounds the work that an
+// unauthenticated client can cause.
 const MaxTokenBytes = 16 << 10
 
-// IsB64Token: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
+// IsB64Token reports whether s is a b64token (RFC 6750 section 2.1):
+// 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
 func IsB64Token(s string) bool {
 	i := 0
 	for i < len(s) && b64Octets[s[i]] {
@@ -131,7 +141,8 @@ var b64Octets = func() (table [256]bool) {
 	return table
 }()
 
-// SameHeader compares header names in any case, and with any other sign for -.
+// SameHeader reports whether some upstream may take two header names for the same: in
+// any case, and with another punctuation character in place of the hyphen.
 func SameHeader(a, b string) bool {
 	if len(a) != len(b) {
 		return false
@@ -144,9 +155,9 @@ func SameHeader(a, b string) bool {
 	return true
 }
 
-// foldHeader knows those to whom every sign is the same: CGI has _ for -, lighttpd
-// for all that is no letter or digit, and PHP for the dot, too. The colon is no
-// part of a name but marks Envoy's own.
+// foldHeader maps a byte of a header name to what upstreams make of it. CGI writes _
+// for the hyphen, lighttpd for every byte that is no letter or digit, PHP for the dot,
+// too. The colon stays: it marks pseudo-headers and is not part of any other name.
 func foldHeader(c byte) byte {
 	switch {
 	case c >= 'a' && c <= 'z', IsDigit(c), c == ':':
@@ -157,6 +168,7 @@ func foldHeader(c byte) byte {
 	return '-'
 }
 
+// Contains reports whether s is in list.
 func Contains(list []string, s string) bool {
 	for _, have := range list {
 		if have == s {
@@ -166,6 +178,7 @@ func Contains(list []string, s string) bool {
 	return false
 }
 
+// HasControl reports whether s has a control character of ASCII.
 func HasControl(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }

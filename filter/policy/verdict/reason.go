@@ -1,12 +1,12 @@
 package verdict
 
-// Reason says why a request was let through or refused. It is a closed list:
-// the status, the challenge, the log's word, the access log's details and the
-// metric's label all come from the one table below.
+// Reason says why a request was let through or refused. It is a closed list: the
+// status, the challenge, the log's word, the access log's details and the metric's
+// label all follow from the table Effects.
 type Reason uint8
 
-// The zero Reason is a failure of the filter itself, so that what was never
-// decided denies.
+// The reasons. The zero Reason is a failure of the filter itself, so that a request
+// without a decision is denied.
 const (
 	ReasonInternal Reason = iota
 	ReasonMissing
@@ -51,7 +51,8 @@ const (
 	NumReasons int = iota
 )
 
-// The kinds of refusal, each with a text that a configuration can replace.
+// The kinds of refusal, each with a text that the configuration can replace. They are
+// the indices of DetailNames and DefaultDetails.
 const (
 	detailInternal = iota
 	detailMissingToken
@@ -64,6 +65,8 @@ const (
 	NumDetails
 )
 
+// DetailNames are the names of the texts in the configuration, "" for one that cannot
+// be replaced. DefaultDetails are the texts by default.
 var (
 	DetailNames = [NumDetails]string{
 		"", "missing_token", "invalid_request", "invalid_token", "insufficient_scope", "forbidden",
@@ -76,50 +79,51 @@ var (
 	}
 )
 
-// Effect is what follows from a Reason. The zero outcome is a 500.
+// Effect is what follows from a Reason. The zero Effect denies.
 type Effect struct {
 	word        string
 	Allows      bool
-	Answers     bool // neither passes nor refuses: a Reply
+	Answers     bool // the request gets a Reply, it neither passes nor is refused
 	Status      uint32
-	GrpcStatus  int32  // google.rpc.Code, for gRPC requests
-	Detail      int    // which text the body has
-	Challenges  bool   // with WWW-Authenticate
+	GRPCStatus  int32  // google.rpc.Code, for gRPC requests
+	Detail      int    // the text in the body, an index of DefaultDetails
+	Challenges  bool   // the response has WWW-Authenticate
 	Code        string // RFC 6750 section 3.1; "" where no credentials were sent
 	Description string // RFC 6750 error_description
 }
 
+// Effects holds the effect of each reason.
 var Effects = [NumReasons]Effect{
-	ReasonInternal: {word: "internal", Status: 500, GrpcStatus: 13, Detail: detailInternal},
-	ReasonMissing:  {word: "missing", Status: 401, GrpcStatus: 16, Detail: detailMissingToken, Challenges: true},
+	ReasonInternal: {word: "internal", Status: 500, GRPCStatus: 13, Detail: detailInternal},
+	ReasonMissing:  {word: "missing", Status: 401, GRPCStatus: 16, Detail: detailMissingToken, Challenges: true},
 	ReasonMalformed: {
-		word: "malformed", Status: 400, GrpcStatus: 16, Detail: detailInvalidRequest, Challenges: true,
+		word: "malformed", Status: 400, GRPCStatus: 16, Detail: detailInvalidRequest, Challenges: true,
 		Code: "invalid_request", Description: "The credentials are malformed",
 	},
 	ReasonSeveralCredentials: {
-		word: "several_credentials", Status: 400, GrpcStatus: 16, Detail: detailInvalidRequest, Challenges: true,
+		word: "several_credentials", Status: 400, GRPCStatus: 16, Detail: detailInvalidRequest, Challenges: true,
 		Code: "invalid_request", Description: "The request has more than one set of credentials",
 	},
 	ReasonNonCanonicalPath: {
-		word: "non_canonical_path", Status: 400, GrpcStatus: 16, Detail: detailInvalidRequest, Challenges: true,
+		word: "non_canonical_path", Status: 400, GRPCStatus: 16, Detail: detailInvalidRequest, Challenges: true,
 		Code: "invalid_request", Description: "The path is not in canonical form",
 	},
 	ReasonConnection: {
-		word: "connection_header", Status: 400, GrpcStatus: 16, Detail: detailInvalidRequest, Challenges: true,
+		word: "connection_header", Status: 400, GRPCStatus: 16, Detail: detailInvalidRequest, Challenges: true,
 		Code: "invalid_request", Description: "The Connection header names a header that is set here",
 	},
 	ReasonUnknownToken: invalid("unknown_token"),
-	// The token is good, and a 401 would make the client throw it away and fetch the next like it.
+	// The token is valid. A 401 would make the client discard it and fetch another like it.
 	ReasonOtherProvider: insufficient("other_provider"),
 	ReasonNotYetValid:   invalid("not_yet_valid"),
 	ReasonExpired: {
-		word: "expired", Status: 401, GrpcStatus: 16, Detail: detailInvalidToken, Challenges: true,
+		word: "expired", Status: 401, GRPCStatus: 16, Detail: detailInvalidToken, Challenges: true,
 		Code: "invalid_token", Description: "The access token expired",
 	},
 	ReasonInsufficientScope:  insufficient("insufficient_scope"),
 	ReasonInsufficientClaims: insufficient("insufficient_claims"),
-	// No token would help: a challenge would send the client in circles.
-	ReasonForbidden:         {word: "forbidden", Status: 403, GrpcStatus: 7, Detail: detailForbidden},
+	// No token would help. A challenge would make the client request one again and again.
+	ReasonForbidden:         {word: "forbidden", Status: 403, GRPCStatus: 7, Detail: detailForbidden},
 	ReasonMalformedToken:    invalid("malformed_token"),
 	ReasonAlgorithm:         invalid("algorithm"),
 	ReasonUnknownKey:        invalid("unknown_key"),
@@ -133,12 +137,12 @@ var Effects = [NumReasons]Effect{
 	ReasonNoExpiry:          invalid("no_expiry"),
 	ReasonLifetime:          invalid("lifetime"),
 	ReasonSenderConstrained: invalid("sender_constrained"),
-	// Nothing is known about the token: a 401 would make clients throw it away.
-	ReasonKeysUnavailable:          {word: "keys_unavailable", Status: 503, GrpcStatus: 14, Detail: detailUnavailable},
-	ReasonIntrospectionUnavailable: {word: "introspection_unavailable", Status: 503, GrpcStatus: 14, Detail: detailUnavailable},
+	// The token may be valid. A 401 would make the client discard it.
+	ReasonKeysUnavailable:          {word: "keys_unavailable", Status: 503, GRPCStatus: 14, Detail: detailUnavailable},
+	ReasonIntrospectionUnavailable: {word: "introspection_unavailable", Status: 503, GRPCStatus: 14, Detail: detailUnavailable},
 	ReasonInactive:                 invalid("inactive"),
 	ReasonRevoked:                  invalid("revoked"),
-	ReasonRevocationsUnavailable:   {word: "revocations_unavailable", Status: 503, GrpcStatus: 14, Detail: detailUnavailable},
+	ReasonRevocationsUnavailable:   {word: "revocations_unavailable", Status: 503, GRPCStatus: 14, Detail: detailUnavailable},
 	ReasonWrongLocation:            invalid("wrong_location"),
 	ReasonTokenValid:               {word: "token_valid", Allows: true},
 	ReasonAnonymous:                {word: "anonymous", Allows: true},
@@ -149,25 +153,26 @@ var Effects = [NumReasons]Effect{
 	ReasonMetadata:                 {word: "metadata", Answers: true},
 }
 
-// invalid is the outcome that all refusals of a token share, so that a client
-// cannot tell a bad signature from a key or an issuer that nobody knows.
+// invalid is the effect that all refusals of a token share, so that a client cannot
+// distinguish a bad signature from an unknown key or issuer.
 func invalid(word string) Effect {
 	return Effect{
-		word: word, Status: 401, GrpcStatus: 16, Detail: detailInvalidToken, Challenges: true,
+		word: word, Status: 401, GRPCStatus: 16, Detail: detailInvalidToken, Challenges: true,
 		Code: "invalid_token", Description: "The access token is invalid",
 	}
 }
 
-// insufficient is the outcome of a valid token that is not enough. A client
-// need not learn which claims open what: a scope it can ask for.
+// insufficient is the effect of a valid token that does not satisfy the rule. The
+// description does not say which claims would; the challenge names scopes, since a
+// client can request those.
 func insufficient(word string) Effect {
 	return Effect{
-		word: word, Status: 403, GrpcStatus: 7, Detail: detailInsufficientScope, Challenges: true,
+		word: word, Status: 403, GRPCStatus: 7, Detail: detailInsufficientScope, Challenges: true,
 		Code: "insufficient_scope", Description: "The access token lacks a scope that the request needs",
 	}
 }
 
-// String is the reason's word in logs, metrics and response code details.
+// String returns the reason's word in logs, metrics and response code details.
 func (r Reason) String() string {
 	if int(r) >= NumReasons {
 		return "internal"
@@ -181,7 +186,7 @@ func (r Reason) Allows() bool { return int(r) < NumReasons && Effects[r].Allows 
 // Answers reports whether requests get a Reply for this reason.
 func (r Reason) Answers() bool { return int(r) < NumReasons && Effects[r].Answers }
 
-// Decision is what becomes of a request for this reason, as metrics have it.
+// Decision returns the metric's label: allow, answer or deny.
 func (r Reason) Decision() string {
 	switch {
 	case r.Allows():
