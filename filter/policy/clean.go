@@ -7,29 +7,29 @@ import (
 	"bearerauth/filter/policy/request"
 )
 
-// AppendForged appends the names of those headers or trailers in pairs that
-// only the filter may set, as they stand there: an upstream that maps headers
-// to variables reads x_auth_subject, and perhaps x.auth.subject, as
-// x-auth-subject.
+// AppendForged appends the names of those headers or trailers that only the filter may
+// set, spelled as in pairs: an upstream that maps headers to variables reads
+// x_auth_subject, and perhaps x.auth.subject, as x-auth-subject.
 func (p *Policy) AppendForged(names []string, pairs [][2]string) []string {
 	return p.propagation.Owned.AppendForged(names, pairs)
 }
 
-// AppendCredentials appends the names of trailers that look like credentials: no
-// rule reads them there, so none stays.
+// AppendCredentials appends the names of trailers that look like credentials. No rule
+// reads a credential from a trailer, so all of them must be removed.
 func (p *Policy) AppendCredentials(names []string, trailers [][2]string) []string {
 	return p.locations.AppendTrailers(names, trailers)
 }
 
-// forged reports whether the client sent a header that the filter will remove and
-// no honest one sends.
+// forged reports whether the client sent a header that the filter removes and that honest
+// clients do not send. Token headers do not count as forged, because honest clients send
+// them.
 func (p *Policy) forged(r *request.Request) bool {
 	return len(p.propagation.Owned.AppendForged(nil, r.Headers)) > 0 || p.locations.Misspelt(r)
 }
 
-// Redacted is a :path without the parameters that may hold a token, in whatever
-// spelling, and reports whether it had any. A refused request goes nowhere, but
-// access logs show its path.
+// Redacted returns a :path without the parameters that may contain a token, in any
+// spelling, and reports whether it had any. The access log shows the path of a refused
+// request, too.
 func (p *Policy) Redacted(target string) (string, bool) {
 	if strings.IndexByte(target, '?') < 0 && strings.IndexByte(target, '#') < 0 {
 		return target, false
@@ -49,7 +49,7 @@ func (p *Policy) Redacted(target string) (string, bool) {
 	rest, fragment, _ := strings.Cut(target, "#")
 	redacted := parameters.StripParameters(rest, all)
 	if fragment != "" {
-		// OAuth's implicit grant put tokens there (RFC 6749 section 4.2.2).
+		// The implicit grant returns tokens in the fragment (RFC 6749 section 4.2.2).
 		_, fragment, _ = strings.Cut(parameters.StripParameters("?"+fragment, all), "?")
 	}
 	if fragment != "" {

@@ -12,8 +12,9 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// Decide says whether a request passes. The verdict holds until the next Decide
-// with the same state.
+// Decide decides whether a request passes: a *verdict.Allow, a *verdict.Deny, or a
+// *verdict.Wait for an answer that can change the verdict. The verdict is valid until the
+// next Decide or Quick with the same state.
 func (p *Policy) Decide(s *State, now time.Time, r *request.Request) verdict.Verdict {
 	s.keys.Begin()
 	if len(p.propagation.Owned) > 0 && p.onlyAuthorization() {
@@ -29,7 +30,8 @@ func (p *Policy) Decide(s *State, now time.Time, r *request.Request) verdict.Ver
 }
 
 func (p *Policy) decide(s *State, now time.Time, r *request.Request) verdict.Verdict {
-	// Both are the state's, or each request would be two allocations in TinyGo.
+	// Both belong to the state: as local variables they would be two allocations for each
+	// request in TinyGo.
 	view, q := &s.view, &s.inquiry
 	list, hits := view.Query.List[:0], view.Query.Hits[:0]
 	*view = match.NewView(r)
@@ -37,7 +39,7 @@ func (p *Policy) decide(s *State, now time.Time, r *request.Request) verdict.Ver
 	view.Query.List, view.Query.Hits = list, hits
 	view.Forged = len(p.properties) > 0 && p.forged(r)
 	*q = inquiry{state: s, request: r, moment: fetch.Moment{Now: now, Since: r.Since, Failed: &r.Failed}}
-	// Asked first: to list the readings of a path and to judge each costs more.
+	// This check comes first, because it is cheaper than to judge all readings of a path.
 	if p.rejectNonCanonical && !view.CanonicalPath() || view.TooManyReadings() {
 		return p.fallback.refusals.Get(verdict.ReasonNonCanonicalPath, q.format())
 	}
@@ -51,7 +53,7 @@ func (p *Policy) decide(s *State, now time.Time, r *request.Request) verdict.Ver
 	if p.propagation.Owned.NamedByConnection(r.Headers) {
 		return p.anyRule(&j).refusals.Get(verdict.ReasonConnection, q.format())
 	}
-	// Nothing that a client sends changes what is forbidden.
+	// A rule with access deny comes before every credential.
 	for _, rule := range j.bind {
 		if rule.access == accessDeny && !rule.shadow {
 			return rule.refusals.Get(verdict.ReasonForbidden, q.format())
@@ -71,29 +73,29 @@ func (p *Policy) decide(s *State, now time.Time, r *request.Request) verdict.Ver
 		}
 	}
 	if o := j.opening; o != nil && o.access != accessAnonymous {
-		// Also beside rules that bind other readings: a token that is enough for
-		// those need not be for this one.
+		// An opening that verifies also binds here: the rules of the other readings may
+		// ask for less.
 		j.add(o)
 		s.bind = j.bind
 	}
 	return p.require(q, j.bind, request.PatienceOf(r))
 }
 
-// inquiry is one request on its way to a verdict.
+// inquiry is a request while it is decided.
 type inquiry struct {
 	state    *State
 	request  *request.Request
 	moment   fetch.Moment
-	identity *identity.Identity // once some token has verified
+	identity *identity.Identity // nil until a token has verified
 }
 
-// format is that of a refusal's body, which the client takes.
+// format returns the format of a refusal's body that the client accepts.
 func (q *inquiry) format() reply.BodyFormat {
 	return reply.AnswerFormat(q.request, q.state.policy.negotiates)
 }
 
-// open decides over a request that every reading takes for one of an opening.
-// nil: it needs a token all the same.
+// open decides over a request for which all readings lead to the opening. The result is
+// nil if the request needs a verified token all the same.
 func (p *Policy) open(q *inquiry, j *judgement) verdict.Verdict {
 	o := j.opening
 	if o.shadow {
@@ -108,7 +110,8 @@ func (p *Policy) open(q *inquiry, j *judgement) verdict.Verdict {
 		}
 		return p.pass(q, j, verdict.ReasonPresenceOnly)
 	case accessOptional:
-		// Also credentials for other rules count: what is there must be good.
+		// A credential for another rule counts, too: each credential that is sent must be
+		// good.
 		if q.state.only(credential.Everywhere).Kind == credential.None {
 			return p.pass(q, j, verdict.ReasonOptionalMissing)
 		}
@@ -116,13 +119,13 @@ func (p *Policy) open(q *inquiry, j *judgement) verdict.Verdict {
 	return nil
 }
 
-// require lets a request pass that meets all of these rules.
+// require lets a request pass if it meets all of these rules.
 func (p *Policy) require(q *inquiry, bind []*rule, how fetch.Patience) verdict.Verdict {
 	q.moment.Patience = how
 	first := bind[0]
 	var id *identity.Identity
 	for _, rule := range bind {
-		v := p.tokens(q, rule)
+		v := p.verifyFor(q, rule)
 		if v.Wait != nil {
 			return &verdict.Wait{For: *v.Wait, Until: q.moment.Now.Add(v.Wait.Timeout), Since: q.moment.Now}
 		}
@@ -130,7 +133,7 @@ func (p *Policy) require(q *inquiry, bind []*rule, how fetch.Patience) verdict.V
 			return first.refusals.Get(v.Reason, q.format())
 		}
 		if id != nil && id != v.ID {
-			// Two rules bind two readings, and each has found somebody else.
+			// Two rules bind two readings, and found tokens of different identities.
 			return first.refusals.Get(verdict.ReasonSeveralCredentials, q.format())
 		}
 		id = v.ID
@@ -152,18 +155,18 @@ func (p *Policy) require(q *inquiry, bind []*rule, how fetch.Patience) verdict.V
 	return p.passVerified(q, bind, id)
 }
 
-// holder finds out who a rule takes the request's sender for: the holder of its
-// one token, or of the first where it wants several.
-func (p *Policy) tokens(q *inquiry, rule *rule) (first identity.Outcome) {
+// verifyFor verifies the token that a rule asks for. If the rule asks for several, all
+// must verify, and the result is the outcome of the first.
+func (p *Policy) verifyFor(q *inquiry, rule *rule) (first identity.Outcome) {
 	if rule.allOf == nil {
-		return p.token(q, rule.places)
+		return p.verifyAt(q, rule.places)
 	}
 	for i, provider := range rule.allOf {
-		v := p.token(q, p.places[provider])
+		v := p.verifyAt(q, p.places[provider])
 		if v.Wait != nil {
-			// The others need not wait for this one to begin.
+			// Begin the calls for the other tokens now, or the waits would add up.
 			for _, other := range rule.allOf[i+1:] {
-				p.token(q, p.places[other])
+				p.verifyAt(q, p.places[other])
 			}
 			return v
 		}
@@ -180,8 +183,8 @@ func (p *Policy) tokens(q *inquiry, rule *rule) (first identity.Outcome) {
 	return first
 }
 
-// token verifies the one token at these places, once a request.
-func (p *Policy) token(q *inquiry, at credential.Places) identity.Outcome {
+// verifyAt verifies the only token at these places, once for each request.
+func (p *Policy) verifyAt(q *inquiry, at credential.Places) identity.Outcome {
 	c := q.state.only(at)
 	if c.Kind != credential.Bearer {
 		return identity.Outcome{Reason: credentialReason(c.Kind)}
@@ -191,7 +194,7 @@ func (p *Policy) token(q *inquiry, at credential.Places) identity.Outcome {
 		v := &c.outcome
 		*v = p.verify(q.state, c, q.moment)
 		if v.Wait == nil && v.Reason == verdict.ReasonTokenValid && !p.places[v.ID.Index].Has(c.location) {
-			// Good, but not to be sent in this way.
+			// The token is good, but not at a location of its provider.
 			*v = identity.Outcome{Reason: verdict.ReasonWrongLocation}
 		}
 	}
@@ -199,8 +202,8 @@ func (p *Policy) token(q *inquiry, at credential.Places) identity.Outcome {
 	return c.outcome
 }
 
-// shadow says what a rule in shadow would have answered, and lets the request
-// through. It waits for nothing: nobody is kept back by a trial.
+// shadow lets a request pass, and adds to the Allow what a rule in shadow would have
+// answered. It waits for no call: a trial must not delay requests.
 func (p *Policy) shadow(q *inquiry, j *judgement) verdict.Verdict {
 	o := j.opening
 	var refused *verdict.Deny
@@ -218,7 +221,7 @@ func (p *Policy) shadow(q *inquiry, j *judgement) verdict.Verdict {
 	}
 	var a *verdict.Allow
 	if refused.Identity != nil {
-		// The token is good: the upstream gets what it would without the trial.
+		// The token is good: the upstream gets its identity, as without the shadow.
 		a = p.passVerified(q, []*rule{o}, q.identity)
 		a.Reason = verdict.ReasonShadow
 	} else {
@@ -229,8 +232,8 @@ func (p *Policy) shadow(q *inquiry, j *judgement) verdict.Verdict {
 	return a
 }
 
-// verify finds out whose token it is. A token that is configured as such is
-// that one, whatever it looks like.
+// verify verifies a token: as a static token, by introspection, and as a JWT, in this
+// order. A configured digest decides over its token, whatever the token looks like.
 func (p *Policy) verify(s *State, c *found, m fetch.Moment) identity.Outcome {
 	if !p.static.Empty() && c.known == nil {
 		if id, reason := p.static.Verify(s.digester.Sum(c.Token), m.Now); reason != verdict.ReasonUnknownToken {
@@ -238,8 +241,8 @@ func (p *Policy) verify(s *State, c *found, m fetch.Moment) identity.Outcome {
 		}
 	}
 	if len(p.servers) > 0 && c.known == nil {
-		if i := p.servers.For(c.Token, c.location, p.places); i != nil {
-			if v, ours := s.introspection.Introspect(i, s.name(c), c.Token, m); ours {
+		if server := p.servers.For(c.Token, c.location, p.places); server != nil {
+			if v, asked := s.introspection.Introspect(server, s.name(c), c.Token, m); asked {
 				return v
 			}
 		}
@@ -252,16 +255,16 @@ func (p *Policy) verify(s *State, c *found, m fetch.Moment) identity.Outcome {
 	if v.Reason != verdict.ReasonTokenValid || v.Wait != nil {
 		return v
 	}
-	if i := p.introspectAfter[v.ID.Index]; i != nil {
-		// Good by itself, but it may have been revoked since.
-		if said := s.introspection.IntrospectVerified(i, key, c.Token, m); said.Reason != verdict.ReasonTokenValid || said.Wait != nil {
-			return said
+	if server := p.introspectAfter[v.ID.Index]; server != nil {
+		// The signature is good, but the token may have been revoked since.
+		if answer := s.introspection.IntrospectVerified(server, key, c.Token, m); answer.Reason != verdict.ReasonTokenValid || answer.Wait != nil {
+			return answer
 		}
 	}
 	return v
 }
 
-// anyRule is a rule to take the texts of a refusal from.
+// anyRule returns a rule whose texts a refusal can have.
 func (p *Policy) anyRule(j *judgement) *rule {
 	if len(j.bind) > 0 {
 		return j.bind[0]
@@ -272,6 +275,7 @@ func (p *Policy) anyRule(j *judgement) *rule {
 	return p.fallback
 }
 
+// credentialReason returns why a credential that is no bearer token is refused.
 func credentialReason(k credential.Kind) verdict.Reason {
 	switch k {
 	case credential.None:

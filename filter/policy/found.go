@@ -9,21 +9,21 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// found is what stands at one location of a request, and what came of it.
+// found is the credential at a location of a request, and the result of its verification.
 type found struct {
 	credential.Credential
-	location int // in Policy.locations
+	location int // index in Policy.locations
 
-	key    cache.Name // the token's name in the caches
+	key    cache.Name // of the token, in the caches
 	hasKey bool
-	known  *jwt.Remembered // what is remembered of the token
+	known  *jwt.Remembered // nil: the token is not remembered
 
 	judged  bool
 	outcome identity.Outcome // once judged
-	used    bool             // it verified, and some rule asked for it
+	used    bool             // the token has verified, and a rule asked for it
 }
 
-// credentials reads what stands at each location.
+// credentials reads the credential at each location.
 func (s *State) credentials(p *Policy, r *request.Request) {
 	s.found = s.found[:0]
 	var searched [credential.MaxLocations]credential.Found
@@ -39,11 +39,11 @@ func (s *State) credentials(p *Policy, r *request.Request) {
 	}
 }
 
-// authorization is readCredential, from which it spares the tokens that are
-// remembered: to be so, they were well-formed.
+// authorization is credential.Read for Authorization. It does not check the syntax of a
+// remembered token again.
 func (s *State) authorization(p *Policy, r *request.Request, f *found) {
-	// Where access_token is a location it is a credential of its own: whether both
-	// are looked at depends on the rule.
+	// If access_token is a location, it is a credential of its own: the rule decides
+	// whether both count.
 	second := !p.locations.ReadsAccessToken && credential.HasQueryToken(r.Path)
 	if !p.jwt.Empty() {
 		if token, plain := credential.SingleBearer(r); plain {
@@ -60,10 +60,10 @@ func (s *State) authorization(p *Policy, r *request.Request, f *found) {
 	f.Credential = credential.Read(r, second)
 }
 
-// name is the token's in the caches.
+// name returns the token's name in the caches.
 func (s *State) name(f *found) cache.Name {
 	if !f.hasKey {
-		// It stood elsewhere than in a plain Authorization: nobody has looked yet.
+		// The token was not in a plain Authorization header, so it was not looked up yet.
 		f.key, f.hasKey = s.hash.Sum(f.Token), true
 		if f.known == nil {
 			f.known = s.jwt.Remembered(f.key)
@@ -72,21 +72,21 @@ func (s *State) name(f *found) cache.Name {
 	return f.key
 }
 
-// only is the one credential at these places. Two of them are two methods, and
-// the upstream may look at the other (RFC 6750 section 2).
+// only returns the only credential at these places. Two of them are two methods of RFC
+// 6750 section 2, of which the upstream may use the other, so they are refused.
 func (s *State) only(at credential.Places) *found {
-	one := &nothingFound
+	only := &nothingFound
 	for i := range s.found {
 		f := &s.found[i]
 		if !at.Has(i) || f.Kind == credential.None {
 			continue
 		}
-		if one.Kind != credential.None {
+		if only.Kind != credential.None {
 			return &severalFound
 		}
-		one = f
+		only = f
 	}
-	return one
+	return only
 }
 
 var (
@@ -94,14 +94,14 @@ var (
 	severalFound = found{Credential: credential.Credential{Kind: credential.Several}}
 )
 
-// strip takes tokens out of the request, each from where it stood: those that
-// were verified unless verified are kept, the others unless others are. An
-// upstream that finds a token may take it for verified.
+// strip removes tokens from the request: those that were verified unless keepVerified,
+// and the others unless keepOthers. An upstream could take a token that it finds for a
+// verified one.
 func (s *State) strip(a *verdict.Allow, p *Policy, r *request.Request, keepVerified, keepOthers bool) {
-	var which credential.StripMask
+	var mask credential.StripMask
 	for i := range s.found {
 		f := &s.found[i]
-		which.Add(i, f.Named && !(f.used && keepVerified) && !(!f.used && keepOthers), f.Aliased)
+		mask.Add(i, f.Named && !(f.used && keepVerified) && !(!f.used && keepOthers), f.Aliased)
 	}
-	a.Remove, a.Set = p.locations.Strip(a.Remove, a.Set, r, which)
+	a.Remove, a.Set = p.locations.Strip(a.Remove, a.Set, r, mask)
 }

@@ -13,13 +13,14 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// Parse reads a plugin configuration that needs nothing from the environment.
-// Its error is a *ConfigError with every problem found; then there is no Policy.
+// Parse reads a plugin configuration that uses no environment variable. If it has
+// problems, the error has all of them.
 func Parse(config []byte) (*Policy, error) {
 	return ParseWith(config, func(string) (string, bool) { return "", false })
 }
 
-// ParseWith is Parse with an environment, where a configuration can leave its secrets.
+// ParseWith is Parse with the environment variables of the VM, from which a configuration
+// can take its secrets.
 func ParseWith(text []byte, environment func(name string) (string, bool)) (*Policy, error) {
 	problems := config.Problems{Environment: environment}
 	root := config.ReadDocument(text, &problems)
@@ -62,7 +63,7 @@ func (p *Policy) read(o *config.Object) {
 	o.Done()
 }
 
-// readDetails reads the texts of refusals that replace those given.
+// readDetails reads the texts of refusals. A text that is absent stays as in details.
 func readDetails(o *config.Object, details [verdict.NumDetails]string) [verdict.NumDetails]string {
 	d := o.Object("details")
 	if d == nil {
@@ -90,10 +91,10 @@ func (p *Policy) readProviders(o *config.Object) {
 	if len(providers.Members) == 0 {
 		providers.Problems.Add(providers.Path, "want at least one provider, got an empty object")
 	}
-	// A Struct has lost the order of its members, so it may not count.
+	// A protobuf Struct has no order of members, so the order must not matter.
 	members := append([]config.Member(nil), providers.Members...)
 	sort.Slice(members, func(i, j int) bool { return members[i].Name < members[j].Name })
-	var by []introspectAfter
+	var after []introspectAfter
 	for _, m := range members {
 		if want := config.WantName(m.Name); want != "" {
 			o.Problems.Add(m.Value.Path, want)
@@ -112,8 +113,8 @@ func (p *Policy) readProviders(o *config.Object) {
 		p.places = append(p.places, p.locations.Read(provider, p.propagation.Owned.Contains))
 		switch provider.Choice("type", "static", "jwt", "introspection") {
 		case 1:
-			if ask := p.jwt.Read(provider, index, m.Name, &p.claims, &p.sources); ask != "" {
-				by = append(by, introspectAfter{index, ask, provider.At("introspect_after_verify")})
+			if server := p.jwt.Read(provider, index, m.Name, &p.claims, &p.sources); server != "" {
+				after = append(after, introspectAfter{index, server, provider.At("introspect_after_verify")})
 			}
 		case 2:
 			p.servers.Read(provider, index, m.Name, p.places, &p.claims, &p.sources)
@@ -121,7 +122,7 @@ func (p *Policy) readProviders(o *config.Object) {
 			p.static.Read(provider, index, m.Name)
 		}
 	}
-	p.resolveIntrospectAfter(by, o.Problems)
+	p.resolveIntrospection(after, o.Problems)
 }
 
 func (p *Policy) provider(name string) int {
@@ -150,7 +151,7 @@ func (p *Policy) readRules(o *config.Object, common *reply.RefusalOptions, ready
 		rule := p.readRule(r, common, ready)
 		rule.path = item.Path
 		if len(o.Problems.List) > before {
-			// What a broken rule would match is unknown.
+			// It is unknown what a rule with problems would match.
 			continue
 		}
 		for _, earlier := range p.rules {
@@ -171,7 +172,7 @@ func (p *Policy) readRule(o *config.Object, common *reply.RefusalOptions, ready 
 	}
 	r.access = access(o.Choice("access", accessNames...))
 	r.forwardAuthorization = o.Boolean("forward_authorization", p.forwardAuthorization)
-	p.readWhose(o, r)
+	p.readProviderChoice(o, r)
 	r.shadow = o.Boolean("shadow", false)
 	r.scopes = o.Strings("scopes", config.WantScope)
 	for _, scope := range r.scopes {
@@ -203,8 +204,9 @@ func (p *Policy) readRule(o *config.Object, common *reply.RefusalOptions, ready 
 	return r
 }
 
-// readWhose reads whose tokens a rule takes, and so where it looks for them.
-func (p *Policy) readWhose(o *config.Object, r *rule) {
+// readProviderChoice reads the providers whose tokens a rule accepts, and so the places
+// of these tokens.
+func (p *Policy) readProviderChoice(o *config.Object, r *rule) {
 	r.places = credential.Everywhere
 	if names := o.Strings("providers", p.wantProvider); o.Has("providers") {
 		r.providers = make([]bool, len(p.providers))
@@ -232,7 +234,7 @@ func (p *Policy) readWhose(o *config.Object, r *rule) {
 	}
 }
 
-// checkRule finds members that would be of no effect beside the others.
+// checkRule finds members that have no effect beside the others.
 func (p *Policy) checkRule(o *config.Object, r *rule) {
 	if !r.access.verifies() {
 		for _, name := range []string{"providers", "all_of", "scopes", "any_scopes", "claims"} {

@@ -27,7 +27,7 @@ type Policy struct {
 	static               static.Tokens
 	jwt                  jwt.Providers
 	servers              introspection.Servers
-	introspectAfter      map[int]*introspection.Server // who is asked about the verified tokens of a provider
+	introspectAfter      map[int]*introspection.Server // the server that judges the verified JWTs of a provider, by its index
 	revocations          *revocation.Revocations       // nil: no token is ever revoked
 	sources              jwks.Sources
 	claims               claims.Table

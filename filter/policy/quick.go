@@ -13,26 +13,25 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// oneDoor says that an Allow of this policy depends on nothing but :path, the
-// credential in Authorization, and copies of headers of its own.
+// onlyAuthorization reports whether an Allow of this policy depends only on :path, on the
+// credential in Authorization, and on headers that the filter owns.
 func (p *Policy) onlyAuthorization() bool {
 	return len(p.rules) == 0 && len(p.locations.List) == 1 &&
 		p.locations.List[0].Kind == credential.Authorization && (p.cors == nil || !p.cors.Preflight)
 }
 
-// OnlyCredential says that there are no headers of its own either. Then the
-// others need not be read: Quick may be asked first.
+// OnlyCredential reports whether the filter owns no header either. Then the caller may
+// ask Quick, before it reads all headers.
 func (p *Policy) OnlyCredential() bool { return len(p.propagation.Owned) == 0 && p.onlyAuthorization() }
 
-// Quick is Decide for the commonest request, in a fraction of its work: one
-// "Bearer" and a token that is good, on a canonical path. nil says
-// nothing about the request: ask Decide. What Quick allows Decide would allow in
-// the same way.
+// Quick is Decide for the most frequent request, at a fraction of the cost: "Bearer" and a
+// good token, on a canonical path. An Allow is the one that Decide would return. nil is no
+// refusal: the caller must ask Decide. Use Quick only if OnlyCredential.
 func (p *Policy) Quick(s *State, now time.Time, authorization, path string) *verdict.Allow {
 	return p.quick(s, now, authorization, path, nil)
 }
 
-// quickRequest is Quick for a policy with headers of its own, whose copies go.
+// quickRequest is Quick for a policy that owns headers: it removes those of the client.
 func (p *Policy) quickRequest(s *State, now time.Time, r *request.Request) *verdict.Allow {
 	authorization, lines := r.Header("authorization")
 	if lines != 1 || p.propagation.Owned.NamedByConnection(r.Headers) {
@@ -41,7 +40,7 @@ func (p *Policy) quickRequest(s *State, now time.Time, r *request.Request) *verd
 	return p.quick(s, now, authorization, r.Path, r.Headers)
 }
 
-// quick takes the headers only to look for copies of its own.
+// quick needs the headers only to remove those that the filter owns.
 func (p *Policy) quick(s *State, now time.Time, authorization, path string, headers [][2]string) *verdict.Allow {
 	token, ok := credential.CutBearer(authorization)
 	if !ok {
@@ -59,13 +58,12 @@ func (p *Policy) quick(s *State, now time.Time, authorization, path string, head
 	if !p.forwardAuthorization {
 		a.Remove = append(a.Remove, "authorization")
 	}
-	if p.propagation.TokenHeader != "" {
-		a.Set = append(a.Set, [2]string{p.propagation.TokenHeader, token})
-	}
-	p.propagate(a, id)
+	p.propagate(a, id, token)
 	return a
 }
 
+// quickIdentity returns the identity of a token that verifies without a wait and meets the
+// fallback, which is the only rule. nil: Decide must decide.
 func (p *Policy) quickIdentity(s *State, token string, now time.Time) *identity.Identity {
 	s.keys.Begin()
 	c := found{Credential: credential.Credential{Kind: credential.Bearer, Token: token, Named: true}}
@@ -73,10 +71,10 @@ func (p *Policy) quickIdentity(s *State, token string, now time.Time) *identity.
 		c.key, c.hasKey = s.hash.Sum(token), true
 		c.known = s.jwt.Remembered(c.key)
 	}
-	// Nobody waits here: Decide says who may.
+	// Quick never waits: Decide decides whether the request may.
 	v := p.verify(s, &c, fetch.Moment{Now: now, Patience: fetch.CacheOnly})
-	// A good JWT consists of b64token characters; a configured digest can be that
-	// of anything.
+	// A good JWT has only b64token characters (RFC 6750 section 2.1). A configured digest
+	// can be that of any text, which Decide refuses as malformed.
 	if v.Wait != nil || v.Reason != verdict.ReasonTokenValid || v.Unchecked || v.ID.LacksClaim || !p.static.Empty() && !syntax.IsB64Token(token) {
 		return nil
 	}

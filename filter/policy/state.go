@@ -17,12 +17,11 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// State is what changes from request to request: keys from the network and
-// verdicts that are remembered. One State serves one request at a time, and no
-// two configurations share one.
+// State is what changes from request to request: fetched keys, and the results that are
+// remembered. A State serves a single configuration, and a single request at a time.
 type State struct {
 	policy *Policy
-	hash   cache.Key // names tokens
+	hash   cache.Key // makes the names of tokens in the caches
 	jitter fetch.Jitter
 
 	digester      static.Digester // of static tokens
@@ -31,31 +30,31 @@ type State struct {
 	jwt           *jwt.State
 	introspection *introspection.State
 
-	// The request under decision. They are the state's, or each request would be
-	// allocations in TinyGo.
+	// The request under decision. As local variables these would be allocations for each
+	// request in TinyGo.
 	inquiry   inquiry
 	view      match.View
 	walk      request.Walk // its readings
 	allow     verdict.Allow
 	bind      []*rule
-	concerned []int     // of Policy.rules, by one reading of the request
+	concerned []int     // rules that the index finds for a reading of the request
 	answers   []answers // by rule
-	round     uint64    // of the request that they are about
+	round     uint64    // number of the request that the answers are about
 	found     []found   // by location
 }
 
-// Host is what a State takes from the VM that it lives in.
+// Host is what a State needs from its VM.
 type Host struct {
-	Random [32]byte // the VM's own, and secret
-	// Verify checks signatures faster than Go's crypto does, for the algorithms
-	// of Knows: those in which jose.SelfTest found it right.
+	Random [32]byte // of this VM, and secret
+	// Verify verifies signatures faster than Go's crypto does. It is used for the
+	// algorithms of Knows, in which it has passed jose.SelfTest. It may be nil.
 	Verify jose.HostVerifier
 	Knows  jose.Algorithms
-	// Sign signs with RSA faster than Go's crypto does; nil: it does not.
+	// Sign signs with RSA faster than Go's crypto does. It may be nil.
 	Sign jose.HostSigner
 }
 
-// NewState returns the state of a VM that has seen nothing yet.
+// NewState returns the state of a new VM: it has no fetched keys and remembers no token.
 func (p *Policy) NewState(host Host) *State {
 	s := &State{
 		policy: p,
@@ -69,17 +68,18 @@ func (p *Policy) NewState(host Host) *State {
 	return s
 }
 
-// Pending reports that Due may have calls which no tick should be waited for.
+// Pending reports whether Due may have calls that should not wait for the next tick.
 func (s *State) Pending() bool { return s.introspection.Pending() }
 
-// Due returns the calls to make now, and takes them for begun.
+// Due returns the calls that must begin now. The caller must make them, and pass each
+// answer to Learn.
 func (s *State) Due(now time.Time) []fetch.Call {
 	calls := s.keys.Due(nil, now)
 	calls = s.introspection.Due(calls, now)
 	return s.revoked.Due(calls, now)
 }
 
-// Learn takes the answer to a call: success, failure and garbage alike.
+// Learn takes the answer to a call, success or not. Errors in it are in the result.
 func (s *State) Learn(now time.Time, call fetch.Call, answer fetch.Answer) fetch.Learned {
 	switch errand := call.For; errand.Kind {
 	case fetch.ErrandToken:
@@ -91,7 +91,7 @@ func (s *State) Learn(now time.Time, call fetch.Call, answer fetch.Answer) fetch
 	}
 }
 
-// Sweep frees what is over; to be called now and then.
+// Sweep frees what has expired. Call it from time to time.
 func (s *State) Sweep(now time.Time) {
 	at := fetch.Seconds(now)
 	s.jwt.Sweep(at)

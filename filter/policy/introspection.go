@@ -1,0 +1,61 @@
+package policy
+
+import (
+	"bearerauth/filter/policy/config"
+	"bearerauth/filter/policy/introspection"
+)
+
+// introspectAfter is the member introspect_after_verify of a provider of JWTs.
+type introspectAfter struct {
+	provider int    // index of the provider
+	server   string // name of the introspection provider
+	path     string // of the member
+}
+
+// resolveIntrospection finds the servers that introspect_after_verify names, once all
+// providers were read. The token_prefix and issuers of such a server do not matter: the
+// provider that has verified a JWT decides. It also finds the issuers whose JWTs only a
+// server may judge.
+func (p *Policy) resolveIntrospection(all []introspectAfter, problems *config.Problems) {
+	for _, after := range all {
+		found := false
+		for _, server := range p.servers {
+			if server.Name == after.server {
+				found = true
+				if p.introspectAfter == nil {
+					p.introspectAfter = map[int]*introspection.Server{}
+				}
+				p.introspectAfter[after.provider] = server
+			}
+		}
+		if !found {
+			problems.Add(after.path, "want the name of a provider of type introspection, got "+config.Quote(after.server))
+		}
+	}
+	for _, server := range p.servers {
+		if server.OnlyAfterVerify && !p.introspectsAfter(server) {
+			problems.Add(server.Path, "want a provider of type jwt with introspect_after_verify, or nobody is asked by only_after_verify")
+		}
+		for _, issuer := range server.Issuers {
+			if !server.TakesJWTs {
+				continue
+			}
+			if p.jwt.Names(issuer) {
+				// At another location, or with a token too long to be sent, the keys of the
+				// provider would accept a JWT that the server has revoked.
+				problems.Add(config.JoinPath(server.Path, "issuers"), "want issuers that no provider of type jwt has: their JWTs are the server's to judge, got "+config.Quote(issuer))
+			}
+			p.jwt.Exclude(issuer)
+		}
+	}
+}
+
+// introspectsAfter reports whether a provider of JWTs names this server.
+func (p *Policy) introspectsAfter(server *introspection.Server) bool {
+	for _, other := range p.introspectAfter {
+		if other == server {
+			return true
+		}
+	}
+	return false
+}
