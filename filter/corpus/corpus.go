@@ -1,10 +1,10 @@
-// Package corpus reads the configurations of testdata/config for tests. It is
-// not part of the built module.
+// Package corpus reads the configurations of testdata/config for tests. It is not
+// part of the built module.
 //
-// What the parser refuses is in archives, one per topic, in the format of
-// golang.org/x/tools/txtar: NAME.json is a configuration, NAME.err after it is
-// the parser's whole error. A configuration that a text file cannot hold is
-// NAME.quoted, a Go string.
+// The configurations that the parser refuses are in archives, one per topic, in the
+// format of golang.org/x/tools/txtar: NAME.json is a configuration, NAME.err behind
+// it is the whole error of the parser. A configuration that a text file cannot hold
+// is NAME.quoted, a Go string.
 package corpus
 
 import (
@@ -33,7 +33,7 @@ func Environment(name string) (string, bool) {
 type Case struct {
 	Name   string
 	Config []byte
-	Error  string // refuses it, and ends with a line break; "" for none, or none yet
+	Error  string // the error of the parser, with a line break at its end; "" for none, or none yet
 }
 
 // Valid reads the configurations that the parser accepts.
@@ -107,7 +107,7 @@ func (a Archive) Write(dir string) error {
 	return os.WriteFile(filepath.Join(dir, "invalid", a.Topic+".txtar"), []byte(text.String()), 0o644)
 }
 
-// plain tells whether an archive can hold a configuration as it is.
+// plain reports whether an archive can hold a configuration as it is.
 func plain(config string) bool {
 	return utf8.ValidString(config) && strings.HasSuffix(config, "\n") && !strings.ContainsAny(config, "\r\x00\ufeff") &&
 		!strings.HasPrefix(config, "-- ") && !strings.Contains(config, "\n-- ")

@@ -104,7 +104,7 @@ func TestParseHostile(t *testing.T) {
 
 func TestParseTooLong(t *testing.T) {
 	t.Parallel()
-	config := append([]byte(minimalConfig), strings.Repeat(" ", config.MaxConfigBytes-len(minimalConfig))...)
+	config := append([]byte(minimalConfig), strings.Repeat(" ", 16<<20-len(minimalConfig))...)
 	if _, err := Parse(config); err != nil {
 		t.Errorf("%d bytes: %v", len(config), err)
 	}

@@ -6,13 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"bearerauth/filter/policy/config"
 	"bearerauth/filter/policy/identity"
 )
 
 // What protobuf's own encoder writes for the values of google.protobuf.Struct.
 func field(number byte, body string) string {
-	return string(append([]byte{number<<3 | config.WireBytes}, binary.AppendUvarint(nil, uint64(len(body)))...)) + body
+	return string(append([]byte{number<<3 | 2}, binary.AppendUvarint(nil, uint64(len(body)))...)) + body
 }
 func stringValue(s string) string     { return field(3, s) }
 func entry(name, value string) string { return field(1, field(1, name)+field(2, value)) }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"bearerauth/filter/jose"
-	"bearerauth/filter/policy/reply"
 	"bearerauth/filter/policy/request"
 	"bearerauth/filter/policy/verdict"
 )
@@ -126,7 +125,7 @@ func TestQuickWhateverIsConfigured(t *testing.T) {
 		for range 100 {
 			now := testNow.Add(time.Duration(r.IntN(6)) * time.Second)
 			authorization := fmt.Sprintf(pick(r, "Bearer %s", "Bearer %s", "bEARER %s", "Bearer  %s", "Bearer %s,", " Bearer %s"), pick(r, tokens...))
-			path := pick(r, "/", "/", "/a", metadataPath, reply.WellKnownResource, reply.WellKnownResource+"/x", "/a?x", "/a?access_token=b", "/a//b", "/a#"+metadataPath, "/a?"+metadataPath)
+			path := pick(r, "/", "/", "/a", metadataPath, wellKnownResource, wellKnownResource+"/x", "/a?x", "/a?access_token=b", "/a//b", "/a#"+metadataPath, "/a?"+metadataPath)
 			pairs := [][2]string{{":method", pick(r, "GET", "OPTIONS", "CONNECT")}, {":authority", "api.example"}, {":path", path}, {"authorization", authorization}}
 			pairs = append(pairs, sprinkled(r, 3, [][2]string{
 				{"connection", "authorization, x-sub"},
@@ -190,7 +189,7 @@ func TestQuickWithHeadersOfItsOwn(t *testing.T) {
 			now := testNow.Add(time.Duration(r.IntN(6)) * time.Second)
 			pairs := [][2]string{{":method", pick(r, "GET", "OPTIONS")}, {":authority", "api.example"}}
 			if r.IntN(20) > 0 {
-				pairs = append(pairs, [2]string{":path", pick(r, "/", "/b", "/a", reply.WellKnownResource+"/mcp", "/b?access_token=b", "/b//c", "/b?x=%41")})
+				pairs = append(pairs, [2]string{":path", pick(r, "/", "/b", "/a", wellKnownResource+"/mcp", "/b?access_token=b", "/b//c", "/b?x=%41")})
 			}
 			for range 1 + r.IntN(10)/9 {
 				form := pick(r, "Bearer %s", "Bearer %s", "Bearer %s", "bEARER %s", "Bearer  %s", "Bearer %s,", "Basic %s")

@@ -1,6 +1,6 @@
-// Package scenario reads the request stories of testdata/scenarios. Three
-// drivers tell them: the core natively, the built module on wazero, and a real
-// Envoy. A story holds only what all of them must agree on.
+// Package scenario reads the request stories of testdata/scenarios. Three drivers run
+// them: the core natively, the built module on wazero, and a real Envoy. A story
+// holds only what must be the same in all of them.
 package scenario
 
 import (
@@ -106,7 +106,7 @@ func (r *Request) Pairs() [][2]string {
 	return append(pairs, r.Headers...)
 }
 
-// Passes says that the request reaches the upstream.
+// Passes reports whether the request reaches the upstream.
 func (e *Expect) Passes() bool { return e.Status == 200 && !e.Answered }
 
 // Details is %RESPONSE_CODE_DETAILS% of a request that does not pass.
@@ -117,7 +117,7 @@ func (e *Expect) Details() string {
 	return "bearerauth_denied{" + e.Reason + "}"
 }
 
-// CheckState says what is wrong with the filter state that got shows.
+// CheckState returns what is wrong with the filter state that got shows, or nil.
 func (e *Expect) CheckState(got func(name string) string) error {
 	want := maps.Clone(e.State)
 	if e.Subject != nil {
@@ -134,15 +134,15 @@ func (e *Expect) CheckState(got func(name string) string) error {
 	return nil
 }
 
-// CheckUpstream says what is wrong with the header map that an upstream got.
+// CheckUpstream returns what is wrong with the headers that the upstream got, or nil.
 func (e *Expect) CheckUpstream(pairs [][2]string) error {
 	return check("the upstream", e.Upstream, pairs)
 }
 
-// CheckReply says what is wrong with the header map that the client got.
+// CheckReply returns what is wrong with the headers that the client got, or nil.
 func (e *Expect) CheckReply(pairs [][2]string) error { return check("the client", e.Headers, pairs) }
 
-func check(who string, wanted map[string]*string, pairs [][2]string) error {
+func check(receiver string, wanted map[string]*string, pairs [][2]string) error {
 	for name, want := range wanted {
 		var got []string
 		for _, pair := range pairs {
@@ -152,9 +152,9 @@ func check(who string, wanted map[string]*string, pairs [][2]string) error {
 		}
 		switch {
 		case want == nil && len(got) > 0:
-			return fmt.Errorf("%s got %s: %q, want none", who, name, got)
+			return fmt.Errorf("%s got %s: %q, want none", receiver, name, got)
 		case want != nil && (len(got) != 1 || got[0] != *want):
-			return fmt.Errorf("%s got %s: %q, want %q once", who, name, got, *want)
+			return fmt.Errorf("%s got %s: %q, want %q once", receiver, name, got, *want)
 		}
 	}
 	return nil

@@ -34,13 +34,13 @@ func (c *Callout) Header(name string) string {
 	return value
 }
 
-// Answer delivers a response, a second time if called so. It reports false
-// when there is nobody left: Envoy cancels the callouts of a deleted plugin.
+// Answer delivers a response, a second time if it is called twice. It returns false
+// if the plugin has been deleted: Envoy cancels its callouts.
 func (c *Callout) Answer(headers [][2]string, body []byte, trailers [][2]string) bool {
 	return c.deliver(&calloutAnswer{headers: lowerCased(headers), body: body, trailers: lowerCased(trailers)})
 }
 
-// Fail tells the module that there was no response: a timeout, a reset, no
+// Fail reports to the module that there was no response: a timeout, a reset, no
 // healthy host.
 func (c *Callout) Fail() bool { return c.deliver(nil) }
 

@@ -133,7 +133,7 @@ func (i *invocation) edit(change func(pairs) pairs) Status {
 	return OK
 }
 
-// checked tells of what would split a header on the wire.
+// checked reports a violation for a field that would split a header on the wire.
 func (i *invocation) checked(added ...[2]string) pairs {
 	for _, pair := range added {
 		if pair[0] == "" || strings.ContainsAny(pair[0], "\x00\r\n") || strings.ContainsAny(pair[1], "\x00\r\n") {

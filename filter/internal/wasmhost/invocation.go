@@ -45,8 +45,8 @@ type invocation struct {
 	outs    []uint32
 }
 
-// contextPlugin and contextStream are those of the effective context, or of the
-// current one when the effective one has gone.
+// contextPlugin and contextStream return the plugin and the stream of the effective
+// context, or of the current one if the effective one has been deleted.
 func (vm *VM) contextPlugin() *Plugin {
 	if stream := vm.contextStream(); stream != nil {
 		return stream.plugin
@@ -117,8 +117,8 @@ func (vm *VM) dispatch(name string, f hostFunction, memory api.Memory, stack []u
 	return status
 }
 
-// read takes the arguments out of the module's memory, and tells of each
-// pointer that is wrong: Envoy only answers the module with a status.
+// read takes the arguments out of the module's memory, and reports each invalid
+// pointer as a violation: Envoy would only return a status to the module.
 func (i *invocation) read(name, parameters string, stack []uint64) (described string, status Status) {
 	var words []string
 	bad := func(format string, arguments ...any) {

@@ -1,10 +1,10 @@
-// Package wasmhost runs a proxy-wasm module in a test and behaves towards it
-// as Envoy does, recording every host call and refusing those it is told to.
+// Package wasmhost runs a proxy-wasm module in a test and behaves towards it as Envoy
+// does. It records every host call, and refuses those that the test selects.
 //
-// Where it had to be chosen what to do, the sources of proxy-wasm-cpp-host and
-// of Envoy's source/extensions/common/wasm decided: actions of a callback are
-// carried out when it has returned, ids start where Envoy's start, and a
-// module that trapped answers 503 for ever after.
+// Where there was a choice, the sources of proxy-wasm-cpp-host and of Envoy's
+// source/extensions/common/wasm decided: actions of a callback are carried out when
+// it has returned, ids start where Envoy's start, and a module that trapped answers
+// 503 from then on.
 package wasmhost
 
 import (

@@ -22,8 +22,8 @@ type Plugin struct {
 	deleted     bool
 }
 
-// NewPlugin starts a configuration; ok is what the module said to it. As in
-// Envoy, proxy_on_vm_start runs for each plugin of a VM and not only the first.
+// NewPlugin starts a configuration. ok reports whether the module accepted it. As in
+// Envoy, proxy_on_vm_start runs for each plugin of a VM and not only for the first.
 func (vm *VM) NewPlugin(config []byte) (plugin *Plugin, ok bool) {
 	p := &Plugin{Properties: map[string]string{}, id: vm.nextID(), vm: vm, config: config}
 	vm.plugins[p.id] = p
@@ -81,5 +81,5 @@ func (p *Plugin) delete() {
 	delete(p.vm.plugins, p.id)
 }
 
-// Deleted tells whether the plugin is gone.
+// Deleted reports whether the plugin has been deleted.
 func (p *Plugin) Deleted() bool { return p.deleted }

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Action is what a callback tells the host to do with its headers, data or
+// Action is the result of a callback: what the host does with the headers, data or
 // trailers. The zero value lets nothing through.
 type Action int
 

@@ -223,7 +223,7 @@ func (vm *VM) runDeferred() {
 	}
 }
 
-// notify is a callback whose result says nothing about a stream.
+// notify is a callback whose result does not affect a stream.
 func (vm *VM) notify(contextID uint32, export string, arguments ...uint64) (result uint64, called bool) {
 	result, called = vm.call(contextID, export, arguments...)
 	vm.stopNext = false
@@ -278,9 +278,9 @@ func (vm *VM) Stdout() string { return vm.stdout.String() }
 // Stderr is what the module wrote there; Envoy would log it at error level.
 func (vm *VM) Stderr() string { return vm.stderr.String() }
 
-// Violations are things that a module must never do: bad pointers, malformed
-// maps, a second reply, resuming what is not paused. Those that nobody has
-// asked for fail the test at its end.
+// Violations returns what the module did that it must never do: bad pointers,
+// malformed maps, a second reply, resuming what is not paused. It clears the list.
+// Violations that the test does not fetch fail it at its end.
 func (vm *VM) Violations() []string {
 	violations := vm.violations
 	vm.violations = nil

@@ -17,7 +17,7 @@ import (
 
 // Bounds on a configuration.
 const (
-	MaxConfigBytes = 16 << 20
+	maxConfigBytes = 16 << 20
 	maxConfigDepth = 16 // levels of nesting
 )
 
@@ -138,8 +138,8 @@ func ReadDocument(config []byte, p *Problems) *Node {
 		p.Add("", `the configuration is empty: want a JSON object with "providers"`)
 		return nil
 	}
-	if len(config) > MaxConfigBytes {
-		p.Add("", "want at most "+strconv.Itoa(MaxConfigBytes)+" bytes, got "+strconv.Itoa(len(config)))
+	if len(config) > maxConfigBytes {
+		p.Add("", "want at most "+strconv.Itoa(maxConfigBytes)+" bytes, got "+strconv.Itoa(len(config)))
 		return nil
 	}
 	// Duplicates are refused here rather than by the tokenizer, which would

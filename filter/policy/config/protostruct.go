@@ -24,7 +24,7 @@ var errStruct = errors.New("not a google.protobuf.Struct")
 const (
 	wireVarint = 0
 	wireFixed  = 1
-	WireBytes  = 2
+	wireBytes  = 2
 )
 
 // readStruct reads a whole message. It accepts nothing that the three types above do
@@ -96,7 +96,7 @@ func readValue(message []byte, path string, depth int, p *Problems) (*Node, erro
 		if rest[0] == 1 {
 			n.Kind = 't'
 		}
-	case wire == WireBytes:
+	case wire == wireBytes:
 		body, rest, err := cutBytes(message, field)
 		if err != nil || len(rest) > 0 {
 			return nil, errStruct
@@ -142,7 +142,7 @@ func readList(message []byte, path string, depth int, p *Problems) (*Node, error
 
 // cutBytes cuts a length-delimited field of this number from the front.
 func cutBytes(message []byte, field byte) (body, rest []byte, err error) {
-	if len(message) == 0 || message[0] != field<<3|WireBytes {
+	if len(message) == 0 || message[0] != field<<3|wireBytes {
 		return nil, nil, errStruct
 	}
 	size, n := binary.Uvarint(message[1:])

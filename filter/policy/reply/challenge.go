@@ -4,11 +4,11 @@ import (
 	"strings"
 )
 
-// Challenge returns a WWW-Authenticate value (RFC 6750 section 3). It always has a
+// challenge returns a WWW-Authenticate value (RFC 6750 section 3). It always has a
 // realm: the scheme requires at least one parameter. Each parameter occurs once. code
 // is the RFC 6750 error, "" for a request without credentials; metadata is the URL of
 // the protected resource metadata (RFC 9728), or "".
-func Challenge(realm, code, description string, scopes []string, metadata string) string {
+func challenge(realm, code, description string, scopes []string, metadata string) string {
 	var b strings.Builder
 	b.WriteString("Bearer ")
 	writeParam(&b, "realm", realm)

@@ -97,7 +97,7 @@ func (o *RefusalOptions) answer(reason verdict.Reason, out *verdict.Effect, f Bo
 		if out.Status == 401 || out.Code == "insufficient_scope" {
 			where = o.Metadata
 		}
-		d.Headers = append(d.Headers, [2]string{"www-authenticate", Challenge(o.Realm, out.Code, out.Description, needed, where)})
+		d.Headers = append(d.Headers, [2]string{"www-authenticate", challenge(o.Realm, out.Code, out.Description, needed, where)})
 	}
 	if out.Status == 503 {
 		d.Headers = append(d.Headers, [2]string{"retry-after", retryAfterSeconds})

@@ -9,9 +9,9 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// WellKnownResource is inserted between the host and the path of a resource (RFC 9728
+// wellKnownResource is inserted between the host and the path of a resource (RFC 9728
 // section 3.1).
-const WellKnownResource = "/.well-known/oauth-protected-resource"
+const wellKnownResource = "/.well-known/oauth-protected-resource"
 
 // resource is one protected resource whose metadata the filter serves.
 type resource struct {
@@ -58,7 +58,7 @@ func (rs Resources) Metadata(r *request.Request) *verdict.Reply {
 }
 
 // IsMetadataPath reports whether a path, without its query, can be that of metadata.
-func IsMetadataPath(path string) bool { return strings.HasPrefix(path, WellKnownResource) }
+func IsMetadataPath(path string) bool { return strings.HasPrefix(path, wellKnownResource) }
 
 // at returns the resource whose metadata is at path. It compares the host only where
 // two resources have the same path: a gateway before this one may have replaced the
@@ -139,7 +139,7 @@ func (m *resource) read(o *config.Object) {
 	host, path, _ := splitURL(id)
 	m.host, _ = request.ParseHost(host)
 	// A slash that only ends the host is not part of the path (RFC 9728 section 3.1).
-	m.path = WellKnownResource
+	m.path = wellKnownResource
 	if path != "/" {
 		m.path += path
 	}
