@@ -95,23 +95,31 @@ func (v *View) CanonicalPath() bool {
 // expressions were run on. A requirement may bind one of the others: refuse the
 // request.
 func (v *View) TooManyReadings() bool {
-	return v.RequestPath().TooManyReadings || v.expressionBytes > v.MaxExpressionBytes
+	return v.RequestPath().TooManyReadings || v.expressionBytes > v.expressionLimit()
 }
 
 // Bounds on path expressions, in bytes. Many expressions could be run on many readings,
 // and each byte costs more than computing the readings does. A reading that is longer
 // than maxPathExpression is not matched at all. For a path with several readings each
 // expression of the configuration adds maxPathExpression to what all may read together,
-// up to maxPathExpressions.
+// up to maxPathExpressions. A short path may cost less: shortExpressions bytes, and four
+// more for each byte by which the path is longer than shortPath.
 const (
 	maxPathExpression  = 2048
 	maxPathExpressions = 24 << 10
+	shortPath          = 1 << 10
+	shortExpressions   = 5 << 10
 )
+
+// expressionLimit is how many bytes of this path's readings expressions may read.
+func (v *View) expressionLimit() int {
+	return min(v.MaxExpressionBytes, shortExpressions+4*max(0, len(v.Request.Path)-shortPath))
+}
 
 // matches reports whether a pattern matches a reading. It charges expressions.
 func (v *View) matches(p *pathPattern, reading string) bool {
 	if p.expression != nil && !v.path.Canonical() {
-		if v.expressionBytes += len(reading); v.expressionBytes > v.MaxExpressionBytes {
+		if v.expressionBytes += len(reading); v.expressionBytes > v.expressionLimit() {
 			return false
 		}
 	}
