@@ -40,7 +40,7 @@ func (p *Policy) resolveIntrospection(all []introspectAfter, problems *config.Pr
 			if !server.TakesJWTs {
 				continue
 			}
-			if p.jwt.Names(issuer) {
+			if p.jwt.HasIssuer(issuer) {
 				// At another location, or with a token too long to be sent, the keys of the
 				// provider would accept a JWT that the server has revoked.
 				problems.Add(config.JoinPath(server.Path, "issuers"), "want issuers that no provider of type jwt has: their JWTs are the server's to judge, got "+config.Quote(issuer))

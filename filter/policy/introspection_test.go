@@ -85,8 +85,8 @@ func (w *introspectionWorld) answer(status, contentType, body string) (fetch.Cal
 	return call, l
 }
 
-// lookupOf is the question that a call asks.
-func (w *introspectionWorld) lookupOf(call fetch.Call) *introspection.Question {
+// questionOf is the question that a call asks.
+func (w *introspectionWorld) questionOf(call fetch.Call) *introspection.Question {
 	return w.state.introspection.Servers[call.For.Index].Questions[call.For.Token]
 }
 

@@ -13,8 +13,8 @@ import (
 // never changes.
 type Facts []uint64
 
-// Set adds a fact. The Facts must be long enough.
-func (f Facts) Set(bit int) { f[bit/64] |= 1 << (bit % 64) }
+// add adds a fact. The Facts must be long enough.
+func (f Facts) add(bit int) { f[bit/64] |= 1 << (bit % 64) }
 
 // All reports whether f has every fact of the mask.
 func (f Facts) All(mask Facts) bool {
@@ -41,7 +41,7 @@ func (f Facts) With(bit int) Facts {
 	for bit/64 >= len(f) {
 		f = append(f, 0)
 	}
-	f.Set(bit)
+	f.add(bit)
 	return f
 }
 
@@ -125,31 +125,31 @@ func (c *claimQuestions) answer(f Facts, value jose.Value) {
 		return
 	}
 	if c.exists >= 0 {
-		f.Set(c.exists)
+		f.add(c.exists)
 	}
 	if kind == '[' {
 		if len(c.has) > 0 {
 			value.Items(func(item jose.Value) bool {
-				f.setAll(c.has[scalarOf(item)])
+				f.addAll(c.has[scalarOf(item)])
 				return true
 			})
 		}
 		return
 	}
 	s := scalarOf(value)
-	f.setAll(c.Is[s])
+	f.addAll(c.Is[s])
 	if kind != '"' || len(s.Text) > config.MaxRegexInput {
 		return
 	}
 	for _, p := range c.patterns {
 		if p.expression.MatchString(s.Text) {
-			f.Set(p.bit)
+			f.add(p.bit)
 		}
 	}
 }
 
-func (f Facts) setAll(bits []int) {
+func (f Facts) addAll(bits []int) {
 	for _, bit := range bits {
-		f.Set(bit)
+		f.add(bit)
 	}
 }

@@ -13,7 +13,7 @@ func TestNoFacts(t *testing.T) {
 			}
 		}
 		full := make(Facts, 4)
-		full.Set(bit)
+		full.add(bit)
 		if !full.All(mask) || !full.Any(mask) || full.All(mask.With(17)) || !full.Any(mask.With(17)) {
 			t.Errorf("fact %d", bit)
 		}

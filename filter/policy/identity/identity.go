@@ -149,7 +149,7 @@ func (p *Propagation) setScopes(id *Identity, source *Source) {
 	}
 	for _, scope := range list {
 		if bit, ok := p.Questions.scopes[scope]; ok {
-			id.Facts.Set(bit)
+			id.Facts.add(bit)
 		}
 	}
 	if p.scope.set() {

@@ -83,11 +83,11 @@ func (s *State) Ask(source *Source, kid string, now time.Time, mayWait bool) (re
 // KeySet returns the key set in force of a keyring, nil if none was fetched. Keys
 // belong to a single provider: no other provider's tokens are verified with them (RFC
 // 8725 section 3.8).
-func (s *State) KeySet(k *Ring) *jose.KeySet {
-	if k.Source == nil {
-		return k.keys
+func (s *State) KeySet(ring *Ring) *jose.KeySet {
+	if ring.Source == nil {
+		return ring.keys
 	}
-	return s.Sources[k.Source.index].Keys
+	return s.Sources[ring.Source.index].Keys
 }
 
 // Begin gives a new request the full budget of jose.MaxCost.

@@ -15,9 +15,9 @@ import (
 // "" for none.
 func (ps *Providers) Read(o *config.Object, index int, name string, table *claims.Table, sources *jwks.Sources) (introspectAfter string) {
 	before := len(o.Problems.List)
-	j := &Provider{index: index, name: name}
+	p := &Provider{index: index, name: name}
 	issuers := readIssuers(o)
-	j.Validator = claims.ReadValidator(o, table)
+	p.Validator = claims.ReadValidator(o, table)
 	any := o.Boolean("insecure_any_issuer_and_audience", false)
 	named := o.Has("issuer") || o.Has("issuers") || o.Has("issuer_template") || o.Has("audiences")
 	switch {
@@ -26,12 +26,12 @@ func (ps *Providers) Read(o *config.Object, index int, name string, table *claim
 	case named && any:
 		o.Wrong("insecure_any_issuer_and_audience", "want it only without issuer and audiences")
 	}
-	j.AllowNoExpiry = o.Boolean("insecure_allow_no_expiry", false)
-	if j.AllowNoExpiry && j.MaxLifetime > 0 {
+	p.AllowNoExpiry = o.Boolean("insecure_allow_no_expiry", false)
+	if p.AllowNoExpiry && p.MaxLifetime > 0 {
 		o.Wrong("insecure_allow_no_expiry", "want it only without max_lifetime, which needs an expiry")
 	}
 	for _, typ := range o.Strings("types", wantMediaType) {
-		j.types = append(j.types, MediaType(typ))
+		p.types = append(p.types, MediaType(typ))
 	}
 	keyIDs := o.Strings("key_ids", config.WantClaimText)
 	introspectAfter = o.Checked("introspect_after_verify", "", config.WantName)
@@ -39,10 +39,10 @@ func (ps *Providers) Read(o *config.Object, index int, name string, table *claim
 	for _, i := range issuers {
 		names = append(names, i.issuer)
 	}
-	j.Ring = sources.ReadKeys(o, name, names, keyIDs)
+	p.Ring = sources.ReadKeys(o, name, names, keyIDs)
 	o.Done()
 	if len(o.Problems.List) == before {
-		ps.add(o, j, issuers, table)
+		ps.add(o, p, issuers, table)
 	}
 	return introspectAfter
 }
@@ -125,17 +125,17 @@ func wantMediaType(s string) string {
 // add adds a provider under its issuers. Which provider judges a token must not
 // depend on the order of providers, so two providers that could both take a token are
 // a problem.
-func (ps *Providers) add(o *config.Object, j *Provider, issuers []namedIssuer, table *claims.Table) {
+func (ps *Providers) add(o *config.Object, p *Provider, issuers []namedIssuer, table *claims.Table) {
 	at := len(ps.list)
-	ps.list = append(ps.list, j)
+	ps.list = append(ps.list, p)
 	if len(issuers) == 0 {
 		for _, other := range ps.anyIssuer {
-			if shareKeyID(other, j) {
+			if shareKeyID(other, p) {
 				o.Wrong("issuer", "want it: the provider "+other.name+" takes every issuer already (or give both key_ids of their own)")
 				return
 			}
 		}
-		ps.anyIssuer = append(ps.anyIssuer, j)
+		ps.anyIssuer = append(ps.anyIssuer, p)
 		return
 	}
 	if ps.issuers == nil {
@@ -147,7 +147,7 @@ func (ps *Providers) add(o *config.Object, j *Provider, issuers []namedIssuer, t
 			rule.claim = table.Index(i.claim)
 		}
 		for _, other := range ps.issuers[i.issuer] {
-			if shareAudience(ps.list[other.provider], j) && shareKeyID(ps.list[other.provider], j) {
+			if shareAudience(ps.list[other.provider], p) && shareKeyID(ps.list[other.provider], p) {
 				o.Problems.Add(o.Path, "want audiences or key_ids of its own: the provider "+ps.list[other.provider].name+" has the same issuer "+config.Quote(i.issuer))
 				return
 			}

@@ -87,12 +87,12 @@ func (s *State) holds(b badToken, now float64) bool {
 	return now >= b.from && now < b.until && (b.keys == nil || s.keys.KeySet(&b.provider.Ring) == b.keys)
 }
 
-func (c *tokenCache) putBad(k cache.Name, reason verdict.Reason, j *Provider, keys *jose.KeySet, now float64) {
-	c.Bad.Put(k, badToken{reason, j, keys, math.Inf(-1), now + BadTokenSeconds})
+func (c *tokenCache) putBad(k cache.Name, reason verdict.Reason, p *Provider, keys *jose.KeySet, now float64) {
+	c.Bad.Put(k, badToken{reason, p, keys, math.Inf(-1), now + BadTokenSeconds})
 }
 
-func (c *tokenCache) putExpired(k cache.Name, expires float64, j *Provider, keys *jose.KeySet, now float64) {
-	c.Bad.Put(k, badToken{verdict.ReasonExpired, j, keys, expires, now + BadTokenSeconds})
+func (c *tokenCache) putExpired(k cache.Name, expires float64, p *Provider, keys *jose.KeySet, now float64) {
+	c.Bad.Put(k, badToken{verdict.ReasonExpired, p, keys, expires, now + BadTokenSeconds})
 }
 
 // Sweep removes tokens that have expired, tokens whose keys were withdrawn, and

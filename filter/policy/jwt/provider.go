@@ -42,11 +42,11 @@ func (ps *Providers) Empty() bool { return len(ps.list) == 0 }
 
 // Takes reports whether a provider accepts tokens of this issuer.
 func (ps *Providers) Takes(issuer string) bool {
-	return ps.Names(issuer) || len(ps.anyIssuer) > 0
+	return ps.HasIssuer(issuer) || len(ps.anyIssuer) > 0
 }
 
-// Names reports whether a provider has this issuer in its configuration.
-func (ps *Providers) Names(issuer string) bool { return len(ps.issuers[issuer]) > 0 }
+// HasIssuer reports whether a provider has this issuer in its configuration.
+func (ps *Providers) HasIssuer(issuer string) bool { return len(ps.issuers[issuer]) > 0 }
 
 // Exclude makes every provider refuse tokens of this issuer, because only an
 // introspection server may judge them.
@@ -88,9 +88,9 @@ func (ps *Providers) byIssuer(c *claims.Claims, m *jose.Message) choice {
 		return choice{claim: -1}
 	}
 	if !c.HasIssuer || len(rules) == 0 {
-		for _, j := range ps.anyIssuer {
-			if j.TakesKey(m) {
-				return choice{provider: j, claim: -1}
+		for _, p := range ps.anyIssuer {
+			if p.TakesKey(m) {
+				return choice{provider: p, claim: -1}
 			}
 		}
 		if len(ps.anyIssuer) > 0 {
@@ -100,11 +100,11 @@ func (ps *Providers) byIssuer(c *claims.Claims, m *jose.Message) choice {
 	}
 	best, takesKey := rules[0], false
 	for _, r := range rules {
-		j := ps.list[r.provider]
-		if !j.TakesKey(m) {
+		p := ps.list[r.provider]
+		if !p.TakesKey(m) {
 			continue
 		}
-		if len(rules) == 1 || j.TakesAudience(c.Audience) {
+		if len(rules) == 1 || p.TakesAudience(c.Audience) {
 			best = r
 			break
 		}
@@ -129,8 +129,8 @@ func (c choice) judge(have *claims.Claims, m *jose.Message) verdict.Reason {
 	return verdict.ReasonTokenValid
 }
 
-func (j *Provider) takesType(m *jose.Message) bool {
-	if j.types == nil {
+func (p *Provider) takesType(m *jose.Message) bool {
+	if p.types == nil {
 		if !m.HasType {
 			return true
 		}
@@ -143,12 +143,12 @@ func (j *Provider) takesType(m *jose.Message) bool {
 		typ = strings.TrimSpace(typ)
 		return typ == "at+jwt" || !strings.HasSuffix(typ, "+jwt")
 	}
-	return m.HasType && syntax.Contains(j.types, MediaType(m.Type))
+	return m.HasType && syntax.Contains(p.types, MediaType(m.Type))
 }
 
 // source collects what a verified JWT says. It borrows from the token.
-func (s *State) source(j *Provider, c *claims.Claims, m *jose.Message) identity.Source {
-	t := identity.Source{Provider: j.index, ProviderName: j.name, Subject: c.Subject, Values: c.Values, Scopes: j.Scopes}
+func (s *State) source(p *Provider, c *claims.Claims, m *jose.Message) identity.Source {
+	t := identity.Source{Provider: p.index, ProviderName: p.name, Subject: c.Subject, Values: c.Values, Scopes: p.Scopes}
 	t.ClientID = s.propagation.ClientIDOf(c)
 	_, t.Payload, _ = strings.Cut(m.Signed, ".")
 	return t

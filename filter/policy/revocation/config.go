@@ -16,7 +16,7 @@ import (
 // Read reads the member revocations, nil without one. someJWTs reports whether a
 // provider verifies JWTs, and takes whether a provider accepts tokens of an issuer: the
 // providers must have been read. Problems go to o.
-func Read(o *config.Object, t *claims.Table, someJWTs bool, takes func(issuer string) bool) *Revocations {
+func Read(o *config.Object, table *claims.Table, someJWTs bool, takes func(issuer string) bool) *Revocations {
 	n := o.Get("revocations")
 	if n == nil {
 		return nil
@@ -25,7 +25,7 @@ func Read(o *config.Object, t *claims.Table, someJWTs bool, takes func(issuer st
 	if c == nil {
 		return nil
 	}
-	r := &Revocations{jtiClaim: t.Index("jti")}
+	r := &Revocations{jtiClaim: table.Index("jti")}
 	r.readInline(c, takes)
 	c.Checked("uri", "", func(s string) (why string) {
 		r.Source, why = config.ParseURI(s)

@@ -99,7 +99,7 @@ func TestKnownGoFirst(t *testing.T) {
 	w.want("/", "stranger", "wait")
 	w.want("/", "good-4", "wait")
 	w.answer("200", jsonType, `{"active":true}`)
-	if q := w.lookupOf(w.calls[len(w.calls)-1]); len(w.calls) != 4 || q.Token != "good-4" {
+	if q := w.questionOf(w.calls[len(w.calls)-1]); len(w.calls) != 4 || q.Token != "good-4" {
 		t.Errorf("%s goes first", q.Token)
 	}
 }
@@ -112,14 +112,14 @@ func TestRevokedIsAStranger(t *testing.T) {
 	w.answer("200", jsonType, `{"active":true}`)
 	w.now = w.now.Add(time.Minute)
 	w.want("/", "good", "wait")
-	if q := w.lookupOf(w.calls[0]); !q.Known {
+	if q := w.questionOf(w.calls[0]); !q.Known {
 		t.Error("a token that was good is a stranger")
 	}
 	w.answer("200", jsonType, `{"active":false}`)
 	w.want("/", "good", "inactive")
 	w.now = w.now.Add(time.Millisecond)
 	w.want("/", "good", "wait")
-	if q := w.lookupOf(w.calls[0]); q.Known {
+	if q := w.questionOf(w.calls[0]); q.Known {
 		t.Error("a revoked token is known")
 	}
 	// So is one that was good long ago.
@@ -128,13 +128,13 @@ func TestRevokedIsAStranger(t *testing.T) {
 	w.answer("200", jsonType, `{"active":true}`)
 	w.now = w.now.Add(time.Hour)
 	w.want("/", "good", "wait")
-	if w.lookupOf(w.calls[0]).Known {
+	if w.questionOf(w.calls[0]).Known {
 		t.Error("good an hour ago is known")
 	}
 }
 
-// TestLookupAnsweredTwice: a shell that fails half-way tells an answer again.
-func TestLookupAnsweredTwice(t *testing.T) {
+// TestQuestionAnsweredTwice: a shell that fails half-way tells an answer again.
+func TestQuestionAnsweredTwice(t *testing.T) {
 	t.Parallel()
 	w := newIntrospectionWorld(t, map[string]any{"max_calls": 2}, "")
 	w.want("/", "one", "wait")
@@ -216,9 +216,9 @@ func TestStale(t *testing.T) {
 	}
 }
 
-// TestLookupFailures: which failure is whose, and nothing that the server says
+// TestQuestionFailures: which failure is whose, and nothing that the server says
 // gets into the log.
-func TestLookupFailures(t *testing.T) {
+func TestQuestionFailures(t *testing.T) {
 	t.Parallel()
 	const secret = "fake-secret-token"
 	for _, c := range []struct {
@@ -264,8 +264,8 @@ func TestLookupFailures(t *testing.T) {
 	}
 }
 
-// TestLookupInShadow: a trial keeps nobody back, and finds out all the same.
-func TestLookupInShadow(t *testing.T) {
+// TestQuestionInShadow: a trial keeps nobody back, and finds out all the same.
+func TestQuestionInShadow(t *testing.T) {
 	t.Parallel()
 	w := newIntrospectionWorld(t, nil, `, "rules": [{"shadow": true}]`)
 	v := w.decide("/", "good")
@@ -329,7 +329,7 @@ func TestIntrospectAfterVerify(t *testing.T) {
 	for range 3 {
 		w.want("/", token, "wait")
 	}
-	if len(w.calls) != 1 || !w.lookupOf(w.calls[0]).Known {
+	if len(w.calls) != 1 || !w.questionOf(w.calls[0]).Known {
 		t.Fatalf("%d calls", len(w.calls))
 	}
 	w.answer("200", jsonType, `{"active":true,"sub":"mallory"}`)
@@ -347,8 +347,8 @@ func TestIntrospectAfterVerify(t *testing.T) {
 	w.want("/", other, "introspection_unavailable")
 }
 
-// TestLookupForTwo: both tokens of a request are asked about at once.
-func TestLookupForTwo(t *testing.T) {
+// TestQuestionForTwo: both tokens of a request are asked about at once.
+func TestQuestionForTwo(t *testing.T) {
 	t.Parallel()
 	provider := func(more string) string {
 		return `{"type": "introspection", "introspection_uri": "https://issuer.example/introspect", "cluster": "issuer",

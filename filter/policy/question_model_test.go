@@ -11,10 +11,10 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// TestLookupHistories plays random histories and holds them to a model: a token
+// TestQuestionHistories plays random histories and holds them to a model: a token
 // passes only by an answer that called it active, for as long as that may hold;
 // what is counted is there; and nothing is left when everybody has gone.
-func TestLookupHistories(t *testing.T) {
+func TestQuestionHistories(t *testing.T) {
 	t.Parallel()
 	const positive, negative, stale = 10 * time.Second, 5 * time.Second, 20 * time.Second
 	r := rand.New(rand.NewPCG(6, 6))
@@ -42,7 +42,7 @@ func TestLookupHistories(t *testing.T) {
 				if len(w.calls) == 0 {
 					continue
 				}
-				q := w.lookupOf(w.calls[0])
+				q := w.questionOf(w.calls[0])
 				switch {
 				case r.IntN(3) == 0:
 					w.answer([]string{"", "500", "401"}[r.IntN(3)], jsonType, `{"active":true}`)
@@ -81,7 +81,7 @@ func TestLookupHistories(t *testing.T) {
 					}
 				}
 			}
-			checkLookups(t, l, len(w.calls))
+			checkQueues(t, l, len(w.calls))
 		}
 		for len(w.calls) > 0 {
 			w.answer("500", "", "")
@@ -89,7 +89,7 @@ func TestLookupHistories(t *testing.T) {
 		w.now = w.now.Add(time.Hour)
 		w.state.Due(w.now)
 		w.state.Sweep(w.now)
-		if checkLookups(t, l, 0); len(l.Questions) != 0 || l.Good.Len()+l.Bad.Len() != 0 {
+		if checkQueues(t, l, 0); len(l.Questions) != 0 || l.Good.Len()+l.Bad.Len() != 0 {
 			t.Fatalf("%d questions and %d answers are left", len(l.Questions), l.Good.Len())
 		}
 	}
@@ -98,8 +98,8 @@ func TestLookupHistories(t *testing.T) {
 	}
 }
 
-// check wants the counts to be those of what is there.
-func checkLookups(t *testing.T, l *introspection.ServerState, calls int) {
+// checkQueues compares the counts with the questions that exist.
+func checkQueues(t *testing.T, l *introspection.ServerState, calls int) {
 	t.Helper()
 	asked, underWay := 0, 0
 	for i := range l.Queues {
