@@ -6,7 +6,6 @@ import (
 	"bearerauth/filter/policy/credential"
 	"bearerauth/filter/policy/fetch"
 	"bearerauth/filter/policy/identity"
-	"bearerauth/filter/policy/match"
 	"bearerauth/filter/policy/reply"
 	"bearerauth/filter/policy/request"
 	"bearerauth/filter/policy/verdict"
@@ -31,10 +30,8 @@ func (p *Policy) Decide(s *State, now time.Time, r *request.Request) verdict.Ver
 func (p *Policy) decide(s *State, now time.Time, r *request.Request) verdict.Verdict {
 	// Both are the state's, or each request would be two allocations in TinyGo.
 	view, q := &s.view, &s.inquiry
-	list, hits := view.Query.List[:0], view.Query.Hits[:0]
-	*view = match.NewView(r)
+	view.Reset(r)
 	view.Walk, view.IgnoresPath, view.MaxExpressionBytes = &s.walk, p.index.IgnoresPath, p.index.MaxExpressionBytes
-	view.Query.List, view.Query.Hits = list, hits
 	view.Forged = len(p.properties) > 0 && p.forged(r)
 	*q = inquiry{s: s, r: r, m: fetch.Moment{Now: now, Since: r.Since, Failed: &r.Failed}}
 	// Asked first: to list the readings of a path and to judge each costs more.
