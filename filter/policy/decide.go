@@ -6,7 +6,6 @@ import (
 	"bearerauth/filter/policy/credential"
 	"bearerauth/filter/policy/fetch"
 	"bearerauth/filter/policy/identity"
-	"bearerauth/filter/policy/match"
 	"bearerauth/filter/policy/reply"
 	"bearerauth/filter/policy/request"
 	"bearerauth/filter/policy/verdict"
@@ -33,10 +32,8 @@ func (p *Policy) decide(s *State, now time.Time, r *request.Request) verdict.Ver
 	// Both belong to the state: as local variables they would be two allocations for each
 	// request in TinyGo.
 	view, q := &s.view, &s.inquiry
-	list, hits := view.Query.List[:0], view.Query.Hits[:0]
-	*view = match.NewView(r)
+	view.Reset(r)
 	view.Walk, view.IgnoresPath, view.MaxExpressionBytes = &s.walk, p.index.IgnoresPath, p.index.MaxExpressionBytes
-	view.Query.List, view.Query.Hits = list, hits
 	view.Forged = len(p.properties) > 0 && p.forged(r)
 	*q = inquiry{state: s, request: r, moment: fetch.Moment{Now: now, Since: r.Since, Failed: &r.Failed}}
 	// This check comes first, because it is cheaper than to judge all readings of a path.

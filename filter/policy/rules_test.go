@@ -41,7 +41,7 @@ func BenchmarkRules(b *testing.B) {
 			s, q := new(State), &request.Request{Method: "GET", Authority: "e", Path: "/orders/1/items", HasPath: true}
 			b.ReportAllocs()
 			for b.Loop() {
-				v := match.NewView(q)
+				v := match.View{Request: q}
 				if j := p.judge(s, &v); j.bind[0] != p.rules[n-1] {
 					b.Fatal(says(j))
 				}
@@ -152,7 +152,7 @@ func FuzzRules(f *testing.F) {
 		s := p.NewState(Host{})
 		for _, q := range []request.Request{{Path: path, HasPath: true, Authority: authority}, {Path: "/a/b", HasPath: true, Authority: "e.com"}, {Authority: authority}, {Path: path, HasPath: true, Authority: authority}} {
 			q.Method = "GET"
-			view, other := match.NewView(&q), match.NewView(&q)
+			view, other := match.View{Request: &q}, match.View{Request: &q}
 			if got, want := says(p.judge(s, &view)), says(askEach(p, &other)); got != want {
 				t.Fatalf("%q %q: %s, want %s by %v", q.Path, q.Authority, got, want, rules)
 			}

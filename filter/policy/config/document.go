@@ -47,6 +47,7 @@ type Problem struct {
 // ConfigError lists everything that is wrong in a configuration.
 type ConfigError struct{ Problems []Problem }
 
+// Error returns the number of problems, and a line for each.
 func (e *ConfigError) Error() string {
 	var b strings.Builder
 	b.WriteString("configuration: ")

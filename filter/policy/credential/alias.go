@@ -9,7 +9,7 @@ import (
 
 // locate returns the locations of a kind that have this name, and those that have it
 // to some upstreams only.
-func (ls *Locations) locate(kind locationKind, name, pair string) (named, alias Places) {
+func (ls *Locations) locate(kind LocationKind, name, pair string) (named, alias Places) {
 	full := name
 	if strings.IndexByte(name, '%') >= 0 {
 		var buffer [96]byte

@@ -13,15 +13,17 @@ import (
 
 // Location is a place in a request that can hold a token.
 type Location struct {
-	Kind   locationKind
+	Kind   LocationKind
 	Name   string // the name of the header, the cookie or the query parameter
 	prefix string // the beginning of a header's value, in lower case
 }
 
-type locationKind uint8
+// LocationKind is the part of a request in which a location is.
+type LocationKind uint8
 
+// The kinds of locations.
 const (
-	Authorization locationKind = iota // RFC 6750 section 2.1
+	Authorization LocationKind = iota // RFC 6750 section 2.1
 	header
 	cookie
 	Query // RFC 6750 section 2.3

@@ -118,7 +118,7 @@ func (ls *Locations) StripParameters(target string, mask StripMask) string {
 }
 
 // strips reports whether the mask removes a cookie or parameter of this name.
-func (ls *Locations) strips(kind locationKind, name, pair string, mask StripMask) bool {
+func (ls *Locations) strips(kind LocationKind, name, pair string, mask StripMask) bool {
 	named, alias := ls.locate(kind, name, pair)
 	return named&mask.Named != 0 || alias&mask.Aliased != 0
 }

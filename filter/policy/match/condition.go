@@ -232,7 +232,7 @@ func (c *condition) parameter(v *View) (binds, opens bool) {
 	whole := false
 	opens = true
 	for _, hit := range q.find(c) {
-		p := &q.List[hit.at]
+		p := &q.list[hit.at]
 		some, every := c.holdsIn(v, p)
 		binds = binds || some
 		opens = opens && every && (p.inner || hit.like == request.Same)

@@ -78,7 +78,7 @@ func TestHost(t *testing.T) {
 	} {
 		h := host(t, c.pattern)
 		m := Match{hosts: []request.HostPattern{h}}
-		v := NewView(&request.Request{Authority: c.authority, Path: "/", HasPath: true})
+		v := newView(&request.Request{Authority: c.authority, Path: "/", HasPath: true})
 		if got := m.opens(&v); got != c.opens {
 			t.Errorf("%q opens %q: %v", c.pattern, c.authority, got)
 		}

@@ -55,7 +55,7 @@ func TestRuleIndexLeavesNothingOut(t *testing.T) {
 				q.Path = path() + one("", "/", "/..", "//", ";x", "/%2e%2e/a", `\a`, "%2fa", "/"+strings.Repeat("b", config.MaxRegexInput))
 			}
 			q.Authority = one(q.Authority, "X.e.com", "[::1]:80", "y.x.e.com", ".e.com", "e.com:", "%65.com", "e.com,x.e.com", "["+"e.com")
-			view := NewView(q)
+			view := newView(q)
 			view.MaxExpressionBytes = x.MaxExpressionBytes
 			for _, reading := range view.Readings() {
 				found := x.Find(nil, &view, reading)

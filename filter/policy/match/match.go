@@ -50,13 +50,18 @@ type View struct {
 	Forged bool
 
 	host      request.Authority
-	Query     parameters
+	query     parameters
 	metered   bool
 	allowance int // the bytes that conditions may still read, see affords
 }
 
-// NewView makes a View of r. Its readings are computed when they are first needed.
-func NewView(r *request.Request) View { return View{Request: r} }
+// Reset makes v the View of another request. It keeps the memory of the parameters, so
+// that a State needs one View for all requests.
+func (v *View) Reset(r *request.Request) {
+	list, hits := v.query.list[:0], v.query.hits[:0]
+	*v = View{Request: r}
+	v.query.list, v.query.hits = list, hits
+}
 
 // RequestPath returns the path with its readings.
 func (v *View) RequestPath() *request.Path {

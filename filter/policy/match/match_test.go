@@ -10,8 +10,10 @@ import (
 	"bearerauth/filter/policy/request"
 )
 
+func newView(r *request.Request) View { return View{Request: r} }
+
 func matchView(method, authority, path string, pairs ...[2]string) *View {
-	v := NewView(&request.Request{Method: method, Authority: authority, Path: path, HasPath: true, Headers: pairs})
+	v := newView(&request.Request{Method: method, Authority: authority, Path: path, HasPath: true, Headers: pairs})
 	return &v
 }
 
@@ -83,7 +85,7 @@ func TestMatchIgnoresOverrides(t *testing.T) {
 
 // TestMatchWithoutPath: CONNECT passes no opening and meets no path rule.
 func TestMatchWithoutPath(t *testing.T) {
-	v := NewView(&request.Request{Method: "CONNECT", Authority: "example.com:443"})
+	v := newView(&request.Request{Method: "CONNECT", Authority: "example.com:443"})
 	if got := v.Readings(); len(got) != 1 || got[0] != noPath {
 		t.Fatalf("readings %q", got)
 	}
@@ -253,7 +255,7 @@ func TestMatchProperties(t *testing.T) {
 	for range 40000 {
 		m, o := randomMatch(t, r), randomMatch(t, r)
 		q := randomRequest(r)
-		v := NewView(q)
+		v := newView(q)
 		covers := m.Covers(&o)
 		says := func() string { return fmt.Sprintf("%+v\n%+v\n%+v", *q, m, o) }
 		if o.opens(&v) {
@@ -304,7 +306,7 @@ func FuzzMatch(f *testing.F) {
 		query:   []condition{queryCondition(f, "x", conditionPresent, "")},
 	}
 	f.Fuzz(func(t *testing.T, method, authority, path, name, value string, hasPath bool) {
-		v := NewView(&request.Request{
+		v := newView(&request.Request{
 			Method: method, Authority: authority, Path: path, HasPath: hasPath, Headers: [][2]string{{name, value}},
 		})
 		if len(v.Readings()) == 0 {
@@ -340,7 +342,7 @@ func BenchmarkMatch(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		v := NewView(r)
+		v := newView(r)
 		n := 0
 		for i := range rules {
 			for _, reading := range v.Readings() {

@@ -202,7 +202,7 @@ func bindsAny(m *Match, v *View) bool {
 }
 
 func viewOf(path string) *View {
-	v := NewView(&request.Request{Method: "GET", Authority: "example.com", Path: path, HasPath: true})
+	v := newView(&request.Request{Method: "GET", Authority: "example.com", Path: path, HasPath: true})
 	return &v
 }
 
@@ -377,7 +377,7 @@ func TestCanonicalPathAllocatesNothing(t *testing.T) {
 	public := prefixMatch(t, "/public")
 	r := &request.Request{Method: "GET", Authority: "example.com", Path: "/public/items/42?x=1", HasPath: true}
 	if n := testing.AllocsPerRun(100, func() {
-		v := NewView(r)
+		v := newView(r)
 		if !public.opens(&v) || len(v.Readings()) != 1 {
 			t.Fatal("not opened")
 		}

@@ -12,7 +12,7 @@ import (
 // query begins and ends. All conditions share them.
 type parameters struct {
 	read  bool
-	List  []parameter
+	list  []parameter
 	doubt request.Truth // the result of doubtful
 	// tooMany means that not all parameters are listed. Upstreams differ in whether
 	// they read the others.
@@ -20,7 +20,7 @@ type parameters struct {
 	escaped int // the bytes of names with escapes
 
 	lastName string // the name in the last call of find
-	Hits     []hit  // the last result of find
+	hits     []hit  // the last result of find
 }
 
 // maxParameters is about the number that upstreams read: PHP and qs ignore parameters
@@ -56,7 +56,7 @@ type parameter struct {
 
 // parameters parses the query, once per request.
 func (v *View) parameters() *parameters {
-	q := &v.Query
+	q := &v.query
 	if q.read {
 		return q
 	}
@@ -65,7 +65,7 @@ func (v *View) parameters() *parameters {
 	query, _, _ := strings.Cut(p.Query, "#")
 	q.add(query)
 	q.addInner(query)
-	certain := len(q.List)
+	certain := len(q.list)
 	if p.Fragment {
 		q.add(p.Query)
 	}
@@ -73,7 +73,7 @@ func (v *View) parameters() *parameters {
 		q.add(hidden.Alone)
 		q.add(hidden.Joined[strings.LastIndexAny(hidden.Alone, "&;")+1:]) // the other parameters are in Alone
 	}
-	q.tooMany = q.tooMany || len(q.List)-certain > maxOddParameters
+	q.tooMany = q.tooMany || len(q.list)-certain > maxOddParameters
 	return q
 }
 
@@ -139,7 +139,7 @@ func escapesDelimiter(pair string) bool {
 }
 
 func (q *parameters) append(pair string, p parameter) {
-	if len(q.List) == maxParameters {
+	if len(q.list) == maxParameters {
 		q.tooMany = true
 		return
 	}
@@ -157,7 +157,7 @@ func (q *parameters) append(pair string, p parameter) {
 		}
 	}
 	p.trimmed = request.TrimName(p.full, true, 0)
-	q.List = append(q.List, p)
+	q.list = append(q.list, p)
 }
 
 // doubtful reports that no condition on the query opens anything: servers disagree
@@ -172,7 +172,7 @@ func (q *parameters) doubtful(p *request.Path) bool {
 
 // hit is a parameter whose name is like that of a condition.
 type hit struct {
-	at   int // the index in parameters.List
+	at   int // the index in parameters.list
 	like request.Likeness
 }
 
@@ -180,15 +180,15 @@ type hit struct {
 // result is kept.
 func (q *parameters) find(c *condition) []hit {
 	if q.lastName == c.name {
-		return q.Hits
+		return q.hits
 	}
-	q.lastName, q.Hits = c.name, q.Hits[:0]
-	for i := range q.List {
-		if like := q.List[i].like(c); like != request.Unlike {
-			q.Hits = append(q.Hits, hit{i, like})
+	q.lastName, q.hits = c.name, q.hits[:0]
+	for i := range q.list {
+		if like := q.list[i].like(c); like != request.Unlike {
+			q.hits = append(q.hits, hit{i, like})
 		}
 	}
-	return q.Hits
+	return q.hits
 }
 
 // like compares the parameter's name with the decoded name of a condition.
@@ -254,7 +254,7 @@ func (q *parameters) joined(c *condition) (values string, ok bool) {
 	}
 	n, length := 0, 0
 	for _, hit := range q.find(c) {
-		if p := &q.List[hit.at]; p.whole {
+		if p := &q.list[hit.at]; p.whole {
 			p.read()
 			n++
 			length += len(p.loose) + 1
@@ -265,7 +265,7 @@ func (q *parameters) joined(c *condition) (values string, ok bool) {
 	}
 	joined := make([]byte, 0, length)
 	for _, hit := range q.find(c) {
-		if p := &q.List[hit.at]; p.whole {
+		if p := &q.list[hit.at]; p.whole {
 			joined = append(append(joined, p.loose...), ',')
 		}
 	}

@@ -42,9 +42,9 @@ func TestLateQueriesLoseNothing(t *testing.T) {
 		}
 		want := false
 		for _, query := range all {
-			one := NewView(v.Request)
-			one.Query.read = true
-			one.Query.add(query)
+			one := newView(v.Request)
+			one.query.read = true
+			one.query.add(query)
 			binds, _ := c.parameter(&one)
 			want = want || binds
 		}
