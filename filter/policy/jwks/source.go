@@ -5,6 +5,7 @@
 package jwks
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -128,7 +129,11 @@ func (st *SourceState) learn(now time.Time, answer fetch.Answer) fetch.Learned {
 	st.inFlight, st.failed, st.backoff = false, false, 0
 	st.Learned = st.started
 	set.Keep(st.Keys)
-	st.Keys = set
+	if st.Keys == nil || !slices.Equal(set.Keys, st.Keys.Keys) {
+		// Otherwise the refusals by the present set hold: a forged token that has waited
+		// for this answer is not checked against the same keys again.
+		st.Keys = set
+	}
 	for kid, k := range st.Kids {
 		// Whoever finds its key now does not ask again. A kid that is there for
 		// another algorithm is missing all the same.
