@@ -251,6 +251,18 @@ func TestTriedTokensCostNothing(t *testing.T) {
 			t.Errorf("round %d: %d checks, want %d", round, checks, want)
 		}
 	}
+	// The same keys once more: what waited for them is not checked again.
+	w.fetch()
+	checks = 0
+	for _, token := range tokens {
+		if got := w.askToken(token); got != "unknown_key" {
+			t.Errorf("after a fetch of the same keys: %s", got)
+		}
+	}
+	w.now = w.now.Add(11 * time.Second)
+	if got := w.askToken(tokens[0]); got != "wait" || checks != 0 {
+		t.Errorf("after a fetch of the same keys: %s, %d checks", got, checks)
+	}
 	// The fetch brings the key: none of the refusals may outlive it.
 	w.served = ecSet(t, keys, numbered)
 	w.fetch()

@@ -6,6 +6,7 @@
 package jwks
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -137,7 +138,11 @@ func (st *SourceState) learn(now time.Time, answer fetch.Answer) fetch.Learned {
 	st.inFlight, st.failed, st.backoff = false, false, 0
 	st.Learned = st.started
 	set.Keep(st.Keys)
-	st.Keys = set
+	if st.Keys == nil || !slices.Equal(set.Keys, st.Keys.Keys) {
+		// Otherwise the refusals by the present set hold: a forged token that has waited
+		// for this answer is not checked against the same keys again.
+		st.Keys = set
+	}
 	for kid, k := range st.Kids {
 		// A kid may be in the set for another algorithm. It counts as missing: a token
 		// whose key is in the set never comes here again.
