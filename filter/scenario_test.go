@@ -8,7 +8,7 @@ import (
 	"bearerauth/filter/scenario"
 )
 
-// TestScenarios tells the stories to the built module.
+// TestScenarios runs the stories in the built module.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	stories, err := scenario.Load("../testdata/scenarios")

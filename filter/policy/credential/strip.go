@@ -7,8 +7,8 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// Strip removes the credentials that mask selects from a request. It appends the
-// names of headers to remove to remove, and headers to set to set.
+// Strip removes from a request the credentials that mask selects. It returns remove
+// with the names of headers to remove appended, and set with the headers to set.
 func (ls *Locations) Strip(remove []string, set [][2]string, r *request.Request, mask StripMask) ([]string, [][2]string) {
 	var cookies, parameters StripMask
 	for i := range ls.List {
@@ -57,17 +57,18 @@ func (ls *Locations) Misspelt(r *request.Request) bool {
 	return false
 }
 
-// StripMask selects the locations to strip: Named those whose own name is removed,
-// Aliased those whose name to some upstreams only is removed.
+// StripMask selects what Strip removes: at the Named locations the credential under
+// the configured name, at the Aliased locations those under names that only some
+// upstreams take for it.
 type StripMask struct{ Named, Aliased Places }
 
 // Add selects location i.
-func (g *StripMask) Add(i int, named, aliased bool) {
+func (m *StripMask) Add(i int, named, aliased bool) {
 	if named {
-		g.Named |= 1 << i
+		m.Named |= 1 << i
 	}
 	if aliased {
-		g.Aliased |= 1 << i
+		m.Aliased |= 1 << i
 	}
 }
 
