@@ -113,7 +113,7 @@ const (
 	maxPathExpression  = 2048
 	maxPathExpressions = 24 << 10
 	shortPath          = 1 << 10
-	shortExpressions   = 5 << 10
+	shortExpressions   = 4 << 10
 )
 
 // expressionLimit is how many bytes of this path's readings expressions may read.
