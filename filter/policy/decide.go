@@ -92,7 +92,7 @@ func (q *inquiry) format() reply.BodyFormat {
 }
 
 // open decides over a request for which all readings lead to the opening. The result is
-// nil if the request needs a verified token all the same.
+// nil if the request still needs a verified token.
 func (p *Policy) open(q *inquiry, j *judgement) verdict.Verdict {
 	o := j.opening
 	if o.shadow {

@@ -264,7 +264,7 @@ func TestQuestionFailures(t *testing.T) {
 	}
 }
 
-// TestQuestionInShadow: a trial keeps nobody back, and finds out all the same.
+// TestQuestionInShadow: a shadow rule delays no request, and still asks the server.
 func TestQuestionInShadow(t *testing.T) {
 	t.Parallel()
 	w := newIntrospectionWorld(t, nil, `, "rules": [{"shadow": true}]`)

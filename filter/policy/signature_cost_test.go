@@ -230,7 +230,7 @@ func TestTooManyFetchedKeys(t *testing.T) {
 
 // TestTriedTokensCostNothing: which keys a token was tried against is remembered
 // for all forged tokens, not only for the newest, and for as long as these are the
-// keys. A fetch is asked for all the same.
+// keys. A fetch is still requested.
 func TestTriedTokensCostNothing(t *testing.T) {
 	t.Parallel()
 	keys := ecKeys(t, elliptic.P256(), 3)

@@ -35,7 +35,7 @@ func (ls *Locations) Strip(remove []string, set [][2]string, r *request.Request,
 	return remove, set
 }
 
-// appendSpellings appends the header's names as they are spelt in pairs. Some
+// appendSpellings appends the header's names as pairs spell them. Some
 // upstreams take x_token for x-token, and the filter has not verified what is in it.
 func (l *Location) appendSpellings(names []string, pairs [][2]string, exact bool) []string {
 	for i := range pairs {

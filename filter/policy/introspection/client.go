@@ -50,7 +50,7 @@ const (
 )
 
 // SignedBy reports whether the host signs correctly with at least one of the private
-// keys. Each signature of the host is verified all the same.
+// keys. Each signature of the host is verified nevertheless.
 func (servers Servers) SignedBy(host jose.HostSigner) bool {
 	for _, server := range servers {
 		if server.client.key != nil && server.client.key.SignedBy(host) {

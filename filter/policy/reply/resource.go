@@ -30,7 +30,7 @@ type Resources []*resource
 type resourceReplies struct{ get, options, notAllowed *verdict.Reply }
 
 // Metadata returns the answer to a request for the metadata of a protected resource,
-// and nil for any other request. The path must be equal octet by octet: a path that
+// and nil for any other request. The path must be equal byte by byte: a path that
 // only some servers read as that one is decided like any request.
 func (rs Resources) Metadata(r *request.Request) *verdict.Reply {
 	if len(rs) == 0 || !r.HasPath {
