@@ -1,11 +1,6 @@
 package policy
 
-import (
-	"strings"
-
-	"bearerauth/filter/policy/credential"
-	"bearerauth/filter/policy/request"
-)
+import "bearerauth/filter/policy/request"
 
 // AppendForged appends the names of those headers or trailers that only the filter may
 // set, spelled as in pairs: an upstream that maps headers to variables reads
@@ -30,30 +25,4 @@ func (p *Policy) forged(r *request.Request) bool {
 // Redacted returns a :path without the parameters that may contain a token, in any
 // spelling, and reports whether it had any. The access log shows the path of a refused
 // request, too.
-func (p *Policy) Redacted(target string) (string, bool) {
-	if strings.IndexByte(target, '?') < 0 && strings.IndexByte(target, '#') < 0 {
-		return target, false
-	}
-	if len(target) > credential.MaxRedacted {
-		path, _, _ := strings.Cut(target, "?")
-		path, _, _ = strings.Cut(path, "#")
-		return path, true
-	}
-	parameters := credential.Locations{List: []credential.Location{credential.AccessToken}}
-	for _, l := range p.locations.List {
-		if l.Kind == credential.Query && l.Name != credential.AccessToken.Name {
-			parameters.List = append(parameters.List, l)
-		}
-	}
-	all := credential.StripMask{Named: credential.Everywhere, Aliased: credential.Everywhere}
-	rest, fragment, _ := strings.Cut(target, "#")
-	redacted := parameters.StripParameters(rest, all)
-	if fragment != "" {
-		// The implicit grant returns tokens in the fragment (RFC 6749 section 4.2.2).
-		_, fragment, _ = strings.Cut(parameters.StripParameters("?"+fragment, all), "?")
-	}
-	if fragment != "" {
-		redacted += "#" + fragment
-	}
-	return redacted, len(redacted) != len(target)
-}
+func (p *Policy) Redacted(target string) (string, bool) { return p.locations.Redact(target) }

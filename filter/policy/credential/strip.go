@@ -30,7 +30,7 @@ func (ls *Locations) Strip(remove []string, set [][2]string, r *request.Request,
 		remove, set = ls.stripCookies(remove, set, r, cookies)
 	}
 	if parameters != (StripMask{}) {
-		set = append(set, [2]string{":path", ls.StripParameters(r.Path, parameters)})
+		set = append(set, [2]string{":path", ls.stripParameters(r.Path, parameters)})
 	}
 	return remove, set
 }
@@ -94,9 +94,9 @@ func (ls *Locations) stripCookies(remove []string, set [][2]string, r *request.R
 	return remove, set
 }
 
-// StripParameters removes parameters from a request target and leaves all other
+// stripParameters removes parameters from a request target and leaves all other
 // octets.
-func (ls *Locations) StripParameters(target string, mask StripMask) string {
+func (ls *Locations) stripParameters(target string, mask StripMask) string {
 	path, rest, _ := strings.Cut(target, "?")
 	query, fragment, hasFragment := strings.Cut(rest, "#")
 	kept := make([]byte, 0, len(target))
