@@ -11,7 +11,7 @@ func readKey(item Value, secrets Secrets) (key *Key, id string, private bool, er
 	var j jwk
 	members, err := r.Object(item)
 	if err != nil {
-		// A key that says something twice may be private all the same. Names are
+		// A key that says something twice may be private nevertheless. Names are
 		// compared last, so a lax reader has seen all members.
 		lax := Reader{lax: true}
 		_, _ = lax.Object(item)
