@@ -36,9 +36,9 @@ demo: $(MODULE)
 # Shows what runs, what failed, and how long it took.
 TEST := $(GO) run ./build/gotest
 
-## test: unit, scribble-test and e2e
+## test: unit, faults-test and e2e
 .PHONY: test
-test: unit scribble-test e2e
+test: unit faults-test e2e
 
 ## unit: all tests that need no Envoy
 .PHONY: unit
@@ -54,15 +54,15 @@ readings: COUNT := 1000000
 readings:
 	READINGS=$(COUNT) $(GO) test -C e2e ./oracle/readings -count=1 -timeout 1h -v
 
-## scribble-test: the module's tests; this build overwrites what the host gave when a callback ends
-.PHONY: scribble-test
-scribble-test: $(CACHE)/scribble.wasm
-	@MODULE=.cache/scribble.wasm $(TEST) . -short ./filter
+## faults-test: the module's tests; this build overwrites what the host gave, and panics where a test asks for it
+.PHONY: faults-test
+faults-test: $(CACHE)/faults.wasm
+	@MODULE=.cache/faults.wasm $(TEST) . -short ./filter
 
-$(CACHE)/scribble.wasm: $(SOURCES)
+$(CACHE)/faults.wasm: $(SOURCES)
 	@mkdir -p $(CACHE)
-	$(BUILD) -tags=scribble -o $(CACHE)/raw-scribble.wasm .
-	$(GO) run ./build/exports $(CACHE)/raw-scribble.wasm $@
+	$(BUILD) -tags=faults -o $(CACHE)/raw-faults.wasm .
+	$(GO) run ./build/exports $(CACHE)/raw-faults.wasm $@
 
 # All of e2e but the oracles, which need no Envoy: make unit runs them. No Go is in e2e/mcp.
 IN_ENVOY := . $(patsubst e2e/%/,./%/...,$(filter-out e2e/mcp/ e2e/oracle/,$(wildcard e2e/*/)))
@@ -72,7 +72,7 @@ IN_ENVOY := . $(patsubst e2e/%/,./%/...,$(filter-out e2e/mcp/ e2e/oracle/,$(wild
 # real authorization server. go test hides what passing packages print, so that
 # is said here.
 .PHONY: e2e
-e2e: $(MODULE)
+e2e: $(MODULE) $(CACHE)/faults$(findstring -small,$(MODULE)).wasm
 	@$(GO) run -C e2e ./whichenvoy || test -z "$$CI"
 	@command -v node >/dev/null && command -v npm >/dev/null || { \
 		echo "## TESTS OF MCP AND OF A REAL AUTHORIZATION SERVER SKIPPED: no Node.js with npm"; \
@@ -87,8 +87,9 @@ e2e-keycloak: $(MODULE)
 
 ## small-test: what a compiler can get wrong: the small build in wazero and in Envoy, and signatures
 .PHONY: small-test
-small-test: bearerauth.wasm bearerauth-small.wasm $(CACHE)/verdicts.wasm
+small-test: bearerauth.wasm bearerauth-small.wasm $(CACHE)/faults-small.wasm $(CACHE)/verdicts.wasm
 	@MODULE=bearerauth-small.wasm VERDICTS=$(CACHE)/verdicts.wasm $(TEST) . ./filter -- e2e ./oracle/jose
+	@MODULE=.cache/faults-small.wasm $(TEST) . -run '^TestPanics' ./filter
 	@$(MAKE) e2e MODULE=bearerauth-small.wasm
 
 ## soak: a million requests and a thousand updates in wazero; memory must stay as it is

@@ -7,8 +7,39 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// fail refuses a request because the filter itself failed.
+// guard runs a function that decides over a request. A panic in it denies the request. If
+// that panics, too, only the end of this VM answers the client.
+func guard(where string, id uint32, s stream, run func(uint32, stream) action) action {
+	a, ok := attemptStream(where, id, s, run)
+	if ok {
+		return a
+	}
+	attemptStream(where, id, s, redactPath)
+	s = latest(id, s)
+	if _, ok := attemptStream(where, id, s, fail); !ok && !latest(id, s).isAnswered() {
+		panic("the request cannot be answered")
+	}
+	return actionPause
+}
+
+// redactPath takes a token out of the path of the current request, wherever the panic
+// came.
+func redactPath(_ uint32, s stream) action {
+	if s.plugin == nil || s.plugin.policy == nil {
+		return actionPause
+	}
+	if path, ok := getHeader(":path"); ok {
+		s.plugin.redact(path)
+	}
+	return actionPause
+}
+
+// fail refuses a request because the filter itself failed. A panic can come after the
+// answer: with a second one Envoy ends.
 func fail(id uint32, s stream) action {
+	if s.isAnswered() {
+		return actionPause
+	}
 	return deny(id, s, verdict.Internal)
 }
 
@@ -21,32 +52,34 @@ func deny(id uint32, s stream, d *verdict.Deny) action {
 }
 
 // answered ends a stream with a local reply. The request stays paused whether the
-// host accepted the reply or not; sent reports whether it did.
-func answered(id uint32, s stream, reason verdict.Reason, sent bool) action {
+// host accepted the reply or not. Nothing can panic before that is written down.
+func answered(id uint32, s stream, reason verdict.Reason, status int32) action {
 	p := s.plugin
-	if p != nil {
-		p.metrics.count(reason)
-	}
 	s.progress = replied
-	if !sent {
+	if status != statusOK {
 		s.progress = unsent
 		if p != nil {
 			p.unsent = append(p.unsent, id)
-			p.tickSooner()
 		}
 	}
 	s.keep(id)
+	_ = accepted(status)
+	if p != nil {
+		p.metrics.count(reason)
+		p.tickSooner()
+	}
 	return actionPause
 }
 
 // refuse sends a refusal.
-func refuse(d *verdict.Deny) bool {
+func refuse(d *verdict.Deny) (status int32) {
 	return reply(d.Reason, d.Status, d.Headers, d.Body, d.GRPCStatus)
 }
 
-// reply sends a local reply. grpcStatus is -1 for a request that is not gRPC.
-func reply(reason verdict.Reason, status uint32, headers [][2]string, body []byte, grpcStatus int32) bool {
-	return sendReply(status, replyDetails(reason), headers, body, grpcStatus)
+// reply sends a local reply and returns the status of the host call. grpcStatus is -1 for
+// a request that is not gRPC.
+func reply(reason verdict.Reason, code uint32, headers [][2]string, body []byte, grpcStatus int32) (status int32) {
+	return sendReply(code, replyDetails(reason), headers, body, grpcStatus)
 }
 
 // details are the response code details of each reason.

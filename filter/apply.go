@@ -14,7 +14,7 @@ func apply(id uint32, s stream, v verdict.Verdict) action {
 	}
 	allow, local, refusal := settle(v)
 	if allow == nil {
-		s.plugin.redact()
+		s.plugin.redact(s.plugin.request.Path)
 	}
 	if refusal != nil {
 		// The identity is for the access log only: refuse even if the host rejects it.
@@ -25,7 +25,7 @@ func apply(id uint32, s stream, v verdict.Verdict) action {
 		return answered(id, s, local.Reason, reply(local.Reason, local.Status, local.Headers, local.Body, -1))
 	}
 	if !publishIdentity(allow.Identity) || !publish(allow.State) || !change(allow) {
-		s.plugin.redact()
+		s.plugin.redact(s.plugin.request.Path)
 		return fail(id, s)
 	}
 	s.plugin.metrics.count(allow.Reason)
@@ -58,8 +58,8 @@ func change(a *verdict.Allow) bool {
 
 // redact removes a token from the path of a request that ends here, since access logs
 // show the path. The request is refused even if the host rejects the change.
-func (p *plugin) redact() {
-	if path, had := p.policy.Redacted(p.request.Path); had {
+func (p *plugin) redact(path string) {
+	if path, had := p.policy.Redacted(path); had {
 		_ = setHeader(":path", path)
 	}
 }

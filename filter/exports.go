@@ -20,7 +20,7 @@ func ownContextCreate(id, parent uint32) {
 		sdk.ContextCreate(id, 0)
 		return
 	}
-	createStream(id, parent)
+	attemptStream("request", id, stream{plugin: findPlugin(parent)}, createStream)
 }
 
 //go:wasmexport own_request_headers
@@ -42,11 +42,6 @@ func ownRequestTrailers(id uint32, _ int32) int32 {
 
 //go:wasmexport own_http_call_response
 func ownHTTPCallResponse(pluginID, call uint32, headers, bodySize, _ int32) {
-	defer func() {
-		if recovered := recover(); recovered != nil {
-			logPanic("call response", recovered)
-		}
-	}()
 	if p, ok := plugins[pluginID]; ok {
 		p.onCallResponse(call, int(headers), int(bodySize))
 	}
@@ -55,12 +50,12 @@ func ownHTTPCallResponse(pluginID, call uint32, headers, bodySize, _ int32) {
 
 //go:wasmexport own_delete
 func ownDelete(id uint32) {
-	if _, ok := findStream(id); ok {
-		deleteStream(id)
+	if s, ok := findStream(id); ok {
+		attemptStream("end of a request", id, s, deleteStream)
 		return
 	}
 	if p, ok := plugins[id]; ok {
-		p.end()
+		attempt("plugin end", p.metrics.flush)
 		delete(plugins, id)
 		recent = nil
 		sdk.Delete(id)

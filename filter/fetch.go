@@ -50,12 +50,20 @@ func (p *plugin) onCallResponse(id uint32, headers, bodySize int) {
 	}
 	delete(p.calls, id)
 	learned := false
-	defer func() {
-		if !learned {
-			// After a panic: the policy must not wait for this answer for ever.
-			p.refused = append(p.refused, call)
-		}
-	}()
+	attempt("call response", func() {
+		at, l := p.learn(call, headers, bodySize)
+		learned = true
+		p.follow(call, l)
+		p.work(at)
+	})
+	if !learned {
+		// The policy must not wait for this answer for ever.
+		p.refused = append(p.refused, call)
+	}
+}
+
+// learn gives the policy the answer to a call.
+func (p *plugin) learn(call fetch.Call, headers, bodySize int) (time.Time, fetch.Learned) {
 	answer := fetch.Answer{OK: headers > 0, TooLong: bodySize > fetch.MaxAnswerBytes}
 	if answer.OK {
 		answer.Headers, answer.OK = callHeaders()
@@ -64,10 +72,7 @@ func (p *plugin) onCallResponse(id uint32, headers, bodySize int) {
 		answer.Body, answer.OK = callBody(bodySize)
 	}
 	at := now()
-	l := p.state.Learn(at, call, answer)
-	learned = true
-	p.follow(call, l)
-	p.work(at)
+	return at, p.state.Learn(at, call, answer)
 }
 
 // follow carries out the effects of an answer.

@@ -99,10 +99,16 @@ var (
 // allocate returns memory for a result of the host.
 func allocate(size uint32) unsafe.Pointer {
 	if !borrowing || size > uint32(len(buffer))-bufferUsed {
-		return unsafe.Pointer(unsafe.SliceData(make([]byte, max(size, 1))))
+		return allocateLarge(size)
 	}
 	at := unsafe.Pointer(&buffer[bufferUsed])
 	bufferUsed += (size + 7) &^ 7
+	return at
+}
+
+// allocateLarge returns nil, which the host takes for a refusal, where no memory is left.
+func allocateLarge(size uint32) (at unsafe.Pointer) {
+	attempt("memory for the host", func() { at = unsafe.Pointer(unsafe.SliceData(make([]byte, max(size, 1)))) })
 	return at
 }
 
@@ -112,7 +118,7 @@ func getPairs(mapType int32) ([][2]string, bool) {
 	bufferUsed, borrowing = 0, true
 	status := hostGetPairs(mapType, unsafe.Pointer(&outData), unsafe.Pointer(&outSize))
 	borrowing = false
-	if status != statusOK {
+	if !accepted(status) {
 		return nil, false
 	}
 	var ok bool
@@ -138,7 +144,7 @@ func getHeader(name string) (string, bool) {
 	borrowing = true
 	status := hostGet(mapRequestHeaders, data(name), int32(len(name)), unsafe.Pointer(&outData), unsafe.Pointer(&outSize))
 	borrowing = false
-	if status != statusOK || outData == nil {
+	if !accepted(status) || outData == nil {
 		return "", false
 	}
 	return unsafe.String((*byte)(outData), outSize), true
@@ -151,19 +157,19 @@ func callHeaders() ([][2]string, bool)     { return getPairs(mapCallHeaders) }
 func data(s string) unsafe.Pointer { return unsafe.Pointer(unsafe.StringData(s)) }
 
 func removeHeader(name string) bool {
-	return hostRemove(mapRequestHeaders, data(name), int32(len(name))) == statusOK
+	return accepted(hostRemove(mapRequestHeaders, data(name), int32(len(name))))
 }
 
 func removeTrailer(name string) bool {
-	return hostRemove(mapRequestTrailers, data(name), int32(len(name))) == statusOK
+	return accepted(hostRemove(mapRequestTrailers, data(name), int32(len(name))))
 }
 
 func setHeader(name, value string) bool {
-	return hostReplace(mapRequestHeaders, data(name), int32(len(name)), data(value), int32(len(value))) == statusOK
+	return accepted(hostReplace(mapRequestHeaders, data(name), int32(len(name)), data(value), int32(len(value))))
 }
 
 func setProperty(name, value string) bool {
-	return hostSetProperty(data(name), int32(len(name)), data(value), int32(len(value))) == statusOK
+	return accepted(hostSetProperty(data(name), int32(len(name)), data(value), int32(len(value))))
 }
 
 // getProperty reads a property of the host. path is its elements joined by NUL.
@@ -172,7 +178,7 @@ func getProperty(path string) (string, bool) {
 	borrowing = true // bufferUsed stays: the headers in the buffer are still needed
 	status := hostGetProperty(data(path), int32(len(path)), unsafe.Pointer(&outData), unsafe.Pointer(&outSize))
 	borrowing = false
-	if status != statusOK || outData == nil {
+	if !accepted(status) || outData == nil {
 		return "", false
 	}
 	return unsafe.String((*byte)(outData), outSize), true
@@ -180,7 +186,7 @@ func getProperty(path string) (string, bool) {
 
 func continueRequest() bool { return hostContinue(streamRequest) == statusOK }
 
-func setContext(id uint32) bool { return hostSetContext(id) == statusOK }
+func setContext(id uint32) bool { return accepted(hostSetContext(id)) }
 
 // httpCall begins an outbound request. The host delivers the answer, or that there is
 // none, through own_http_call_response. The host also enforces the timeout.
@@ -191,7 +197,7 @@ func httpCall(cluster string, headers [][2]string, body []byte, timeout time.Dur
 		unsafe.Pointer(unsafe.SliceData(callPairs)), int32(len(callPairs)), unsafe.Pointer(unsafe.SliceData(body)), int32(len(body)),
 		unsafe.Pointer(unsafe.SliceData(none)), int32(len(none)),
 		uint32(timeout.Milliseconds()), unsafe.Pointer(&outID))
-	return outID, status == statusOK
+	return outID, accepted(status)
 }
 
 // callBody returns the body of the current answer, in its own memory.
@@ -200,7 +206,7 @@ func callBody(size int) ([]byte, bool) {
 		return nil, true
 	}
 	outData, outSize = nil, 0
-	if hostGetBuffer(bufferCallBody, 0, int32(size), unsafe.Pointer(&outData), unsafe.Pointer(&outSize)) != statusOK {
+	if !accepted(hostGetBuffer(bufferCallBody, 0, int32(size), unsafe.Pointer(&outData), unsafe.Pointer(&outSize))) {
 		return nil, false
 	}
 	return unsafe.Slice((*byte)(outData), outSize), true
@@ -215,24 +221,28 @@ func foreignFunction(name string, argument []byte) ([]byte, bool) {
 		unsafe.Pointer(unsafe.SliceData(argument)), int32(len(argument)),
 		unsafe.Pointer(&outData), unsafe.Pointer(&outSize))
 	borrowing = false
-	if status != statusOK || outData == nil {
-		return nil, status == statusOK
+	if !accepted(status) {
+		return nil, false
+	}
+	if outData == nil {
+		return nil, true
 	}
 	return unsafe.Slice((*byte)(outData), outSize), true
 }
 
-// sendReply sends a local reply with these response code details.
-func sendReply(status uint32, details string, headers [][2]string, body []byte, grpcStatus int32) bool {
+// sendReply sends a local reply with these response code details. It returns the status
+// of the host call.
+func sendReply(code uint32, details string, headers [][2]string, body []byte, grpcStatus int32) (status int32) {
 	replyPairs = appendPairs(replyPairs[:0], headers)
-	return hostReply(status, data(details), int32(len(details)),
+	return hostReply(code, data(details), int32(len(details)),
 		unsafe.Pointer(unsafe.SliceData(body)), int32(len(body)),
-		unsafe.Pointer(unsafe.SliceData(replyPairs)), int32(len(replyPairs)), grpcStatus) == statusOK
+		unsafe.Pointer(unsafe.SliceData(replyPairs)), int32(len(replyPairs)), grpcStatus)
 }
 
 // now panics, and so denies, where the host returns no time: no value would be safe
 // for both ends of a token's validity.
 func now() time.Time {
-	if hostTime(unsafe.Pointer(&outNanos)) != statusOK {
+	if !accepted(hostTime(unsafe.Pointer(&outNanos))) {
 		panic("the host gives no time")
 	}
 	return time.Unix(0, int64(outNanos))
@@ -240,13 +250,15 @@ func now() time.Time {
 
 // add increments a counter of the host. The SDK would panic if the host refused, and
 // no count is worth a VM.
-func add(counter sdk.MetricCounter, n uint64) { _ = hostIncrement(uint32(counter), int64(n)) }
+func add(counter sdk.MetricCounter, n uint64) {
+	_ = accepted(hostIncrement(uint32(counter), int64(n)))
+}
 
 // setGauge sets a gauge. The SDK can only add to a gauge, and the values that several
 // VMs add would sum up.
-func setGauge(id uint32, value uint64) bool { return hostRecord(id, value) == statusOK }
+func setGauge(id uint32, value uint64) bool { return accepted(hostRecord(id, value)) }
 
 // logsDebug reports whether the host logs debug lines.
 func logsDebug() bool {
-	return hostLogLevel(unsafe.Pointer(&outLevel)) == statusOK && outLevel <= levelDebug
+	return accepted(hostLogLevel(unsafe.Pointer(&outLevel))) && outLevel <= levelDebug
 }

@@ -49,14 +49,16 @@ type plugin struct {
 
 // start compiles the configuration. Any problem rejects it, and Envoy then rejects
 // the listener. start also runs in a canary VM that never gets a request.
-func (p *plugin) start() (status sdk.OnPluginStartStatus) {
-	defer func() {
-		if recovered := recover(); recovered != nil {
-			logPanic("plugin start", recovered)
-			p.policy = nil
-			status = sdk.OnPluginStartStatusFailed
-		}
-	}()
+func (p *plugin) start() sdk.OnPluginStartStatus {
+	started := false
+	if !attempt("plugin start", func() { started = p.compile() }) || !started {
+		p.policy = nil
+		return sdk.OnPluginStartStatusFailed
+	}
+	return sdk.OnPluginStartStatusOK
+}
+
+func (p *plugin) compile() bool {
 	config, err := sdk.GetPluginConfiguration()
 	if err != nil {
 		// The host returns NotFound for an empty configuration.
@@ -67,7 +69,7 @@ func (p *plugin) start() (status sdk.OnPluginStartStatus) {
 		for _, line := range strings.Split(err.Error(), "\n") {
 			sdk.LogCritical(line)
 		}
-		return sdk.OnPluginStartStatusFailed
+		return false
 	}
 	p.metrics.define()
 	if parsed.FetchesRevocations() {
@@ -80,12 +82,12 @@ func (p *plugin) start() (status sdk.OnPluginStartStatus) {
 	}
 	if _, err := rand.Read(host.Random[:]); err != nil {
 		sdk.LogCritical("the host gives no random numbers: " + err.Error())
-		return sdk.OnPluginStartStatusFailed
+		return false
 	}
 	// The first tick comes soon: no callouts are possible before it.
 	if !p.tickEvery(waitingTick) {
 		sdk.LogCritical("the host refused a timer")
-		return sdk.OnPluginStartStatusFailed
+		return false
 	}
 	for _, path := range parsed.Properties() {
 		p.propertyPaths = append(p.propertyPaths, strings.Join(path, "\x00"))
@@ -95,21 +97,19 @@ func (p *plugin) start() (status sdk.OnPluginStartStatus) {
 	}
 	p.debug = logsDebug()
 	p.policy, p.state = parsed, parsed.NewState(host)
-	return sdk.OnPluginStartStatusOK
+	return true
 }
 
 // onTick does the work that must not delay a request.
 func (p *plugin) onTick() {
-	defer func() {
-		if recovered := recover(); recovered != nil {
-			logPanic("tick", recovered)
-			if len(p.unsent) > 0 {
-				// The host does not accept the reply to some client: only the end of this
-				// VM answers it.
-				panic(recovered)
-			}
-		}
-	}()
+	if !attempt("tick", p.workOnTick) && len(p.unsent) > 0 {
+		// The host does not accept the reply to some client: only the end of this VM
+		// answers it.
+		panic("the host takes no reply")
+	}
+}
+
+func (p *plugin) workOnTick() {
 	if p.policy == nil {
 		return
 	}
@@ -147,14 +147,4 @@ func (p *plugin) tickEvery(milliseconds uint32) bool {
 	}
 	p.tick = milliseconds
 	return true
-}
-
-// end flushes the counters of a plugin that is deleted.
-func (p *plugin) end() {
-	defer func() {
-		if recovered := recover(); recovered != nil {
-			logPanic("plugin end", recovered)
-		}
-	}()
-	p.metrics.flush()
 }

@@ -34,12 +34,13 @@ var (
 	newestID uint32
 )
 
-// createStream adds the stream id of a plugin.
-func createStream(id, pluginID uint32) {
+// createStream adds a stream.
+func createStream(id uint32, s stream) action {
 	if newestID != 0 {
 		streams[newestID] = newest
 	}
-	newestID, newest = id, stream{plugin: findPlugin(pluginID)}
+	newestID, newest = id, s
+	return actionContinue
 }
 
 // findStream returns the stream id, or the zero stream, which denies.
@@ -51,6 +52,17 @@ func findStream(id uint32) (s stream, ok bool) {
 	return s, ok
 }
 
+// latest returns the stream id as it is now, or s where it has ended.
+func latest(id uint32, s stream) stream {
+	if now, ok := findStream(id); ok {
+		return now
+	}
+	return s
+}
+
+// isAnswered reports whether the stream has its local reply, or will have it on a tick.
+func (s stream) isAnswered() bool { return s.progress == replied || s.progress == unsent }
+
 // keep stores the changed stream under its id.
 func (s stream) keep(id uint32) {
 	if id == newestID {
@@ -61,14 +73,14 @@ func (s stream) keep(id uint32) {
 }
 
 // deleteStream removes a stream that the host has ended.
-func deleteStream(id uint32) {
-	s, _ := findStream(id)
+func deleteStream(id uint32, s stream) action {
 	if s.progress == waiting {
 		s.plugin.waiting.leave(id)
 	}
 	if id == newestID {
 		newestID, newest = 0, stream{}
-		return
+	} else {
+		delete(streams, id)
 	}
-	delete(streams, id)
+	return actionContinue
 }

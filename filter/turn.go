@@ -82,16 +82,15 @@ func (p *plugin) judgeAgain(id uint32, r parked, at time.Time) {
 		}
 		return
 	}
-	if p.resume(id, s, r, at) == actionContinue && !continueRequest() {
-		fail(id, s)
-	}
+	p.resume(id, s, r, at)
 	if s, _ = findStream(id); s.progress != waiting {
 		p.waiting.leave(id)
 	}
 }
 
-func (p *plugin) resume(id uint32, s stream, r parked, at time.Time) action {
-	return guard("waiting request", id, s, func(id uint32, s stream) action {
+// resume decides over a parked request, and continues it if it is allowed.
+func (p *plugin) resume(id uint32, s stream, r parked, at time.Time) {
+	guard("waiting request", id, s, func(id uint32, s stream) action {
 		if !r.hidden.show() {
 			return fail(id, s)
 		}
@@ -104,7 +103,11 @@ func (p *plugin) resume(id uint32, s stream, r parked, at time.Time) action {
 		if r.failed {
 			w.failed = r.errand
 		}
-		return apply(id, s, p.decide(pairs, at, w))
+		a := apply(id, s, p.decide(pairs, at, w))
+		if a == actionContinue && !continueRequest() {
+			return fail(id, s)
+		}
+		return a
 	})
 }
 
@@ -114,7 +117,7 @@ func (p *plugin) resend() {
 	for len(p.unsent) > 0 && takeTurn() {
 		id := p.unsent[0]
 		if s, ok := findStream(id); ok {
-			if !setContext(id) || !refuse(verdict.Internal) {
+			if !setContext(id) || refuse(verdict.Internal) != statusOK {
 				panic("the host takes no reply")
 			}
 			s.progress = replied

@@ -9,7 +9,7 @@
 package filter
 
 import (
-	"runtime"
+	"unsafe"
 
 	"bearerauth/filter/internal/sdk"
 	"bearerauth/filter/policy/fetch"
@@ -55,15 +55,14 @@ func findPlugin(id uint32) *plugin {
 	return recent
 }
 
-// logPanic logs a recovered panic, which is always a defect. The text of a runtime
-// error holds indices and types, never data of a request.
-func logPanic(where string, recovered any) {
-	what := "panic"
-	switch r := recovered.(type) {
-	case runtime.Error:
-		what = r.Error()
-	case string: // a panic of this package
-		what = r
-	}
-	sdk.LogError(where + ": " + what + ": the request is denied")
+// panicLine is not allocated when a panic is logged: memory may be exhausted.
+var panicLine [256]byte
+
+// logPanic logs a panic, which is always a defect.
+func logPanic(where, what string) {
+	line := append(panicLine[:0], "internal fault, "...)
+	line = append(line, where...)
+	line = append(line, ": "...)
+	line = append(line, what[:min(len(what), cap(line)-len(line))]...)
+	sdk.LogError(unsafe.String(unsafe.SliceData(line), len(line)))
 }

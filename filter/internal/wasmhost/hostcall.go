@@ -42,6 +42,7 @@ func (vm *VM) OnCall(hook func(HostCall)) { vm.hook = hook }
 // Refusal is a rule by which host calls fail.
 type Refusal struct {
 	decide func(HostCall) (Status, bool)
+	late   bool // the call is carried out first
 	count  int
 	lifted bool
 }
@@ -51,6 +52,13 @@ type Refusal struct {
 func (vm *VM) Refuse(decide func(call HostCall) (status Status, refuse bool)) *Refusal {
 	refusal := &Refusal{decide: decide}
 	vm.refusals = append(vm.refusals, refusal)
+	return refusal
+}
+
+// Misreport is Refuse for calls that are carried out nevertheless.
+func (vm *VM) Misreport(decide func(call HostCall) (status Status, misreport bool)) *Refusal {
+	refusal := vm.Refuse(decide)
+	refusal.late = true
 	return refusal
 }
 
@@ -68,9 +76,9 @@ func (r *Refusal) Count() int { return r.count }
 // Lift ends the rule.
 func (r *Refusal) Lift() { r.lifted = true }
 
-func (vm *VM) refused(call HostCall) (Status, bool) {
+func (vm *VM) refused(call HostCall, late bool) (Status, bool) {
 	for _, refusal := range vm.refusals {
-		if refusal.lifted {
+		if refusal.lifted || refusal.late != late {
 			continue
 		}
 		if status, refuse := refusal.decide(call); refuse {

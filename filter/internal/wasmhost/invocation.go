@@ -106,12 +106,15 @@ func (vm *VM) dispatch(name string, f hostFunction, memory api.Memory, stack []u
 		vm.violate("%s while initialising or allocating", call)
 		panic(restrictedCall(name))
 	}
-	refusal, refused := vm.refused(call)
+	refusal, refused := vm.refused(call, false)
 	switch {
 	case refused:
 		status = refusal
 	case status == OK:
 		status = f.run(i)
+		if misreport, ok := vm.refused(call, true); ok {
+			status = misreport
+		}
 	}
 	vm.calls[index].Status, vm.calls[index].Refused = status, refused
 	return status

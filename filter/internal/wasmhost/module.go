@@ -16,6 +16,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 )
 
@@ -28,7 +29,15 @@ type Module struct {
 
 // Compile takes the time (seconds) that StartVM saves.
 func Compile(ctx context.Context, wasm []byte) (*Module, error) {
-	runtime := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler())
+	return CompileWithin(ctx, wasm, 1<<16)
+}
+
+// CompileWithin is Compile for VMs whose memory ends at a number of pages of 64 KiB.
+func CompileWithin(ctx context.Context, wasm []byte, pages uint32) (*Module, error) {
+	config := wazero.NewRuntimeConfigCompiler().
+		WithMemoryLimitPages(pages).
+		WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling) // as V8 has
+	runtime := wazero.NewRuntimeWithConfig(ctx, config)
 	m := &Module{runtime: runtime}
 	if err := m.compile(ctx, wasm); err != nil {
 		return nil, errors.Join(err, runtime.Close(ctx))
