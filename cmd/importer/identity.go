@@ -23,7 +23,7 @@ func (r *reader) settleIdentity() {
 		for _, h := range n.claims {
 			if slices.ContainsFunc(names, func(other string) bool { return !r.natives[other].sets(h) }) {
 				if !forged[h.Header] {
-					r.leave(r.natives[name].path+".claim_to_headers", "not set: not all providers have "+h.Header+" from this claim, and a token of another would set it", "claim_headers, if all may set it; then delete the rule that denies requests with this header")
+					r.leave(r.natives[name].path+".claim_to_headers", "not set: not all providers have "+h.Header+" from this claim, and a token of another provider would set it", "claim_headers, if all may set it (then delete the rule that denies requests with this header)")
 				}
 				forged[h.Header] = true
 			}
@@ -31,7 +31,7 @@ func (r *reader) settleIdentity() {
 		if n.payload != first.payload || n.padded != first.padded {
 			for _, header := range []string{n.payload, first.payload} {
 				if header != "" && !forged[header] {
-					r.leave(r.natives[name].path+".forward_payload_header", "not set: not all providers have "+header, "payload_header, if all may set it; then delete the rule that denies requests with this header")
+					r.leave(r.natives[name].path+".forward_payload_header", "not set: not all providers have "+header, "payload_header, if all may set it (then delete the rule that denies requests with this header)")
 					forged[header] = true
 				}
 			}
@@ -41,9 +41,9 @@ func (r *reader) settleIdentity() {
 		switch {
 		case forged[h.Header]:
 		case r.readsTokens(h.Header):
-			r.leave(first.path+".claim_to_headers", "not set: "+h.Header+" is where tokens stand", "another header")
+			r.leave(first.path+".claim_to_headers", "not set: "+h.Header+" is a token location", "another header")
 		case slices.Contains(r.ownHeaders(), h.Header):
-			r.leave(first.path+".claim_to_headers", "one claim only becomes "+h.Header, "a header for each claim")
+			r.leave(first.path+".claim_to_headers", "only one claim can be sent in "+h.Header, "a header for each claim")
 		default:
 			r.config.ClaimHeaders = append(r.config.ClaimHeaders, h)
 		}
@@ -66,7 +66,7 @@ func (r *reader) settleIdentity() {
 	if !r.config.ForwardAuthorization {
 		for _, name := range names {
 			if r.natives[name].forward {
-				r.leave(r.natives[name].path+".forward", "the token goes on only where a rule names such providers alone", "forward_authorization")
+				r.leave(r.natives[name].path+".forward", "the token is forwarded only by rules that name only such providers", "forward_authorization")
 			}
 		}
 	}

@@ -26,12 +26,17 @@ type Result struct {
 // Left is something in the input that the configuration says in another way or
 // not at all.
 type Left struct {
-	Path    string // in the input
-	What    string // what is lost or becomes stricter
-	Instead string // what to do about it
+	Path   string // in the input
+	What   string // what is lost or becomes stricter
+	Remedy string // what to do about it, or ""
 }
 
-func (l Left) String() string { return l.Path + ": " + l.What + "; " + l.Instead }
+func (l Left) String() string {
+	if l.Remedy == "" {
+		return l.Path + ": " + l.What
+	}
+	return l.Path + ": " + l.What + "; remedy: " + l.Remedy
+}
 
 // reader collects what is read from one input.
 type reader struct {
@@ -100,7 +105,7 @@ func (r *reader) finish() (Result, error) {
 		return Result{}, err
 	}
 	if _, err := policy.Parse(text); err != nil {
-		return Result{}, fmt.Errorf("the filter refuses what this reader makes of it, a mistake of the reader: %w", err)
+		return Result{}, fmt.Errorf("the filter refuses the result, a defect of the importer: %w", err)
 	}
 	return Result{Config: text, Left: r.left}, nil
 }

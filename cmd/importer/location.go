@@ -63,7 +63,7 @@ type prefix struct{ header, text string }
 func (r *reader) hidden(c candidate) (list []candidate) {
 	deny := func(m match, what, instead string) {
 		denial := candidate{path: c.path, match: c.match.with(m), wide: c.wide, need: requirement{}}
-		denial.note = &Left{c.path, what + " is found by Envoy and not by the filter, so a rule before this one denies the request", instead}
+		denial.note = &Left{c.path, what + " is found by Envoy and not by the filter, so a rule before this rule denies the request", instead}
 		list = append(list, denial)
 	}
 	var prefixes []prefix
@@ -74,12 +74,12 @@ func (r *reader) hidden(c candidate) (list []candidate) {
 		prefixes = append(prefixes, n.prefixes...)
 	}
 	if everyday && !slices.Contains(r.places, location{Query: "access_token"}) {
-		deny(match{Query: []condition{{Name: "access_token", Present: true}}}, "a token in the query parameter access_token", "nothing")
+		deny(match{Query: []condition{{Name: "access_token", Present: true}}}, "a token in the query parameter access_token", "")
 	}
 	slices.SortFunc(prefixes, func(a, b prefix) int { return strings.Compare(a.header+a.text, b.header+b.text) })
 	for _, p := range slices.Compact(prefixes) {
 		deny(match{Headers: []condition{{Name: p.header, Regex: `(?s).+` + regexp.QuoteMeta(p.text) + `.*`}}},
-			"a token in "+p.header+" behind other text and "+strings.TrimSpace(p.text),
+			"a token in "+p.header+" after other text and "+strings.TrimSpace(p.text),
 			"delete that rule if clients send more than 4 KiB in this header, which is more than an expression reads and is denied, too")
 	}
 	return list

@@ -134,13 +134,13 @@ func both(list []requirement, disjoint func(a, b string) bool) (r requirement, w
 func (r requirement) String() string {
 	switch {
 	case r.access == denied:
-		return "nobody passes"
+		return "no request passes"
 	case r.access == optional && len(r.any) > 0:
 		return "a token of " + strings.Join(r.any, " or ") + ", or none"
 	case r.access == optional:
 		return "a valid token or none"
 	case r.access == open:
-		return "everybody passes"
+		return "every request passes"
 	case len(r.all) > 0:
 		return "a token of each of " + strings.Join(r.all, ", ")
 	case len(r.any) > 0:

@@ -30,20 +30,20 @@ func (r *reader) addRules(list []candidate) {
 	}
 	for i, c := range list {
 		if c.wide != "" && c.need.access == open {
-			r.leave(c.path, "left out: "+c.wide+", and it would open too much", "write a rule with access anonymous for what may pass without a token")
+			r.leave(c.path, "left out: "+c.wide+", so the rule would open too much", "write a rule with access anonymous for what may pass without a token")
 			continue
 		}
 		if c.wide != "" {
 			if slices.ContainsFunc(list[i+1:], func(later candidate) bool { return !c.need.within(later.need) }) {
 				c.need = requirement{}
-				r.leave(c.path, "denies: "+c.wide+", and a later rule asks for something else", "replace it by rules that can tell the requests apart")
+				r.leave(c.path, "denies: "+c.wide+", and a later rule has other requirements", "replace it by rules that can separate the requests")
 			} else {
-				r.leave(c.path, "asks more requests for this: "+c.wide, "nothing, or narrow its match")
+				r.leave(c.path, "applies to more requests: "+c.wide, "narrow its match")
 			}
 		}
 		if j := slices.IndexFunc(before, func(m match) bool { return m.covers(&c.match) }); j >= 0 {
 			if c.note == nil {
-				r.leave(c.path, "left out: an earlier rule matches whatever it does", "nothing, or put it in front")
+				r.leave(c.path, "left out: an earlier rule matches the same requests", "move it before that rule, if it must apply")
 			}
 			continue
 		}

@@ -57,7 +57,7 @@ const (
 	errKeyOps        refusal = "not for verification (key_ops)"
 	errKeyAlgorithm  refusal = "alg is not a known signature algorithm"
 	errKeyMismatch   refusal = "alg does not suit the key's type, curve or size"
-	errKeyCurve      refusal = "want crv P-256, P-384, P-521 or Ed25519, as kty has it"
+	errKeyCurve      refusal = "want a crv that fits kty: P-256, P-384, P-521 or Ed25519"
 	errKeyMaterial   refusal = "want the key's numbers in base64url without padding"
 )
 

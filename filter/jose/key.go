@@ -44,10 +44,10 @@ const (
 	errModulusCost  refusal = "want a smaller RSA exponent, such as 65537, with so long a modulus"
 	errCoordinates  refusal = "want x and y of the curve's full size"
 	errNotOnCurve   refusal = "want a point on the curve"
-	errEdSize       refusal = "want an Ed25519 key of 32 octets"
+	errEdSize       refusal = "want an Ed25519 key of 32 bytes"
 	errEdPoint      refusal = "want a canonical point on Ed25519"
 	errEdSmallOrder refusal = "an Ed25519 key of small order verifies forgeries"
-	errSecretLong   refusal = "want a secret of at most 8192 octets"
+	errSecretLong   refusal = "want a secret of at most 8192 bytes"
 )
 
 // newRSA takes n and e as unsigned big-endian numbers.
@@ -190,7 +190,7 @@ func newOct(secret []byte, a Algorithm) (*Key, error) {
 		a = HS256
 	}
 	if size := a.scheme().hash.Size(); len(secret) < size {
-		return nil, refusal("want a secret of at least " + strconv.Itoa(size) + " octets for " +
+		return nil, refusal("want a secret of at least " + strconv.Itoa(size) + " bytes for " +
 			a.String() + ", got " + strconv.Itoa(len(secret)))
 	}
 	if len(secret) > maxSecretBytes {

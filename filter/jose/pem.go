@@ -10,7 +10,7 @@ const (
 	errPEMNone    refusal = "want PEM: -----BEGIN PUBLIC KEY----- and so on"
 	errPEMBroken  refusal = "want nothing but whole PEM blocks"
 	errPEMHeaders refusal = "want a PEM block without headers"
-	errPEMPrivate refusal = "want a public key, got a private one: openssl pkey -in FILE -pubout makes the public one"
+	errPEMPrivate refusal = "want a public key, got a private key: openssl pkey -in FILE -pubout makes the public one"
 	errPEMKey     refusal = "want an RSA, P-256, P-384, P-521 or Ed25519 key in DER, a point uncompressed: " +
 		"openssl pkey -pubin -in FILE -pubout -ec_conv_form uncompressed rewrites it"
 	errPEMType        refusal = "want PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE blocks only"

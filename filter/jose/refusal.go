@@ -15,7 +15,7 @@ const (
 )
 
 const (
-	errTooLong     refusal = "want at most 16384 octets"
+	errTooLong     refusal = "want at most 16384 bytes"
 	errEmptyPart   refusal = "want no empty part"
 	errBase64      refusal = "want base64url without padding"
 	errHeaderType  refusal = "want alg, kid, typ and cty to be strings"

@@ -67,7 +67,7 @@ func TestNoOtherWayForJWTs(t *testing.T) {
 		config := jwtConfig(t, map[string]any{"issuer": issuer, "token_locations": []any{map[string]any{"header": "authorization"}, map[string]any{"header": "x-tok"}}})
 		return Parse([]byte(strings.Replace(config, `"providers":{`, `"providers":{`+server, 1)))
 	}
-	if _, err := parse("https://issuer.example"); err == nil || !strings.Contains(err.Error(), "providers.server.issuers: want issuers that no provider of type jwt has") {
+	if _, err := parse("https://issuer.example"); err == nil || !strings.Contains(err.Error(), "providers.server.issuers: want issuers of no provider of type jwt") {
 		t.Errorf("%v", err)
 	}
 	p, err := parse(nil)

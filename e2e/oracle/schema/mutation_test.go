@@ -30,26 +30,26 @@ var parserOnlyMessages = []string{
 	"want a time after not_before",
 	"want a regular expression (RE2)",
 	"want an IPv6 address in brackets and nothing else",
-	"want a text of 1 to 1024 bytes", // a schema counts characters
+	"want a string of 1 to 1024 bytes", // a schema counts characters
 	"want audiences or key_ids of its own: ",
 	"want providers whose tokens stand at different token_locations: ",
 	"want the same header and prefix as elsewhere: ",
 	"want at most 8 different cookies and query parameters in all",
 	"want it: the provider ",
-	"no provider takes tokens of this issuer",
+	"no provider accepts tokens of this issuer",
 	"want a provider of type jwt: ",
-	"want at least as long as refresh",
+	"want at least refresh",
 	"want the algorithms to accept: the keys do not say which",
-	"want only what the keys can serve, ",
+	"want only algorithms of these keys, ",
 	"want the name of an environment variable that the VM has",
-	"want a prefix that tells these tokens from those of the provider ",
+	"want a prefix that distinguishes these tokens from those of the provider ",
 	"want issuers that no provider of type jwt has: ",
 	"want at least token_min_length",
 	"want a secret of 1 to 16384 bytes", // a schema counts characters
 	"want the name of a provider of type introspection, got ",
 	"want a provider of type jwt with introspect_after_verify",
-	"a token without a kid may be signed by any of ", // the cost of keys is summed up
-	"a token with the kid ",                          // the same
+	"a forged token without a kid is checked with ", // the cost of keys is summed up
+	"a forged token with the kid ",                          // the same
 	"no key of the JWK Set can be used: ",            // see parserOnlyKey
 	"want a duration from ",                          // see parserOnlyDuration
 }
