@@ -83,8 +83,8 @@ func wantReply(t *testing.T, s *wasmhost.Stream, status int, reason string) {
 	wantDetails(t, s, status, "bearerauth_denied{"+reason+"}")
 }
 
-// wantFailed: the module panicked over this request. Whichever way that ends, the
-// client is answered, and nothing goes upstream.
+// wantFailed: the module panicked over this request. The client gets an answer in every
+// build, and nothing goes upstream.
 func wantFailed(t *testing.T, vm *wasmhost.VM, s *wasmhost.Stream) {
 	t.Helper()
 	if recovers() {

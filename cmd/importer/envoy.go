@@ -10,14 +10,14 @@ import (
 
 const jwtAuthnType = "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
 
-// Envoy reads the configuration of Envoy's filter jwt_authn: the message
-// JwtAuthentication as YAML or JSON, alone or as an entry of http_filters.
+// Envoy reads the configuration of Envoy's filter jwt_authn: the message JwtAuthentication
+// as YAML or JSON, alone or as an entry of http_filters.
 //
-// What a route has of its own (typed_per_filter_config) stands elsewhere and is
-// not read. Conditions on headers and parameters are carried over though the
-// filter finds them in more spellings of a request: a header sent twice with
-// values that each meet the condition, a parameter written with escapes. Whoever
-// can send these can send the plain one.
+// The configuration of routes (typed_per_filter_config) is elsewhere and is not read.
+// Conditions on headers and parameters are carried over, although the filter finds them in
+// more spellings of a request: a header sent twice with values that each meet the
+// condition, a parameter written with escapes. A client that can send these can also send
+// the plain spelling.
 func Envoy(document []byte) (Result, error) {
 	text, err := toJSON(document)
 	if err != nil {

@@ -26,8 +26,8 @@ var remoteNotes = notes{
 	"retry_policy": {"a failed fetch is tried again after a fixed back-off", ""},
 }
 
-// readProvider carries over one provider, which stands at path. What it cannot say of it leaves it
-// out, and so denies where it is needed.
+// readProvider carries over the provider at path. A provider that it cannot express is
+// left out, so the rules that need it deny.
 func (r *reader) readProvider(name, path string, m *jwtauthn.JwtProvider, audiences *audienceSet) {
 	n := &native{path: path, forward: m.Forward}
 	r.natives[name] = n
@@ -79,7 +79,7 @@ func (r *reader) readProvider(name, path string, m *jwtauthn.JwtProvider, audien
 
 var nameSyntax = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
 
-// freeName makes a name that the filter takes and nobody has.
+// freeName makes a name that the filter accepts and that no provider has.
 func (r *reader) freeName(path, name string) string {
 	want := strings.Trim(nameSyntax.ReplaceAllString(name, "-"), "-")
 	want = want[:min(len(want), 56)]

@@ -111,7 +111,7 @@ func (r *reader) disjoint(a, b string) bool {
 	return true
 }
 
-// places are what a provider reads, whatever the prefix.
+// places are what a provider reads, for any prefix.
 func (p *provider) places() (list []string) {
 	if p.TokenLocations == nil {
 		return []string{"header authorization"}
@@ -129,7 +129,7 @@ func (p *provider) places() (list []string) {
 	return list
 }
 
-// audienceSet is which audiences the rules tell apart for one provider.
+// audienceSet is the audiences of one provider that rules distinguish.
 type audienceSet struct {
 	sets  [][]string
 	plain bool // some rule names the provider without audiences
@@ -174,8 +174,8 @@ func audienceSets(m *jwtauthn.JwtAuthentication) (map[string]*audienceSet, error
 	return sets, nil
 }
 
-// classes are the audiences of a provider, those together that no rule tells
-// apart. A single class without audiences takes all tokens.
+// classes are the audiences of a provider, grouped where no rule distinguishes them. A
+// single class without audiences accepts all tokens.
 func (s *audienceSet) classes(own []string) [][]string {
 	if len(s.sets) == 0 {
 		return [][]string{own}

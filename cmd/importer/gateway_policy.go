@@ -32,9 +32,9 @@ func (a *gatewayAuthorization) check(path string) error {
 	return nil
 }
 
-// authorize writes the rules of a policy: the first match decides there as well,
-// and what its principal does not meet goes on to the next one there, but is
-// refused here.
+// authorize writes the rules of a policy. The first match decides in Envoy Gateway, too.
+// But there a request that fails a rule's principal continues with the next rule; here it
+// is refused.
 func (g *gateway) authorize(a *gatewayAuthorization, base requirement) {
 	if a == nil {
 		g.addGrants(g.granted(grant{path: g.path, need: base}))
@@ -71,7 +71,7 @@ func (g *gateway) granted(one grant) []grant {
 	return []grant{one}
 }
 
-// denyRule denies whatever its operation and headers match.
+// denyRule denies all requests that its operation and headers match.
 func (g *gateway) denyRule(rule *gatewayRule, path string) grant {
 	if p := rule.Principal; p.JWT != nil || p.ClientCIDRs != nil || p.ClientIPGeoLocations != nil || rule.CEL != "" {
 		g.leave(path, "denies every client: no rule can deny by identity, address or expression", "rules that allow, before it")

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// grant is a rule that lets through no more than its input does, whatever stands
-// before or behind it. So grants need no order among themselves: where two match,
-// the first decides, and what it refuses is refused.
+// grant is a rule that allows no more than its input, for any rules before or after it. So
+// grants need no order among themselves: if two match, the first decides, and its refusal
+// is final.
 type grant struct {
 	path   string // in the input
 	match  match

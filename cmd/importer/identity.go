@@ -5,11 +5,10 @@ import (
 	"strings"
 )
 
-// settleIdentity makes what providers tell the upstream into what the filter
-// tells it, which is the same for all of them. A header that only some
-// providers set is not set at all: the tokens of the others could claim
-// anything in it. Requests that bring such a header themselves are denied, since
-// the filter removes only what it sets.
+// settleIdentity turns the headers of each provider into the headers of the filter, which
+// are the same for all providers. A header that only some providers set is not set at all:
+// tokens of the other providers could have any value for it. Requests that contain such a
+// header are denied, since the filter removes only the headers that it sets.
 func (r *reader) settleIdentity() {
 	names := sortedKeys(r.natives)
 	names = slices.DeleteFunc(names, func(name string) bool { return len(r.natives[name].names) == 0 })
@@ -72,15 +71,15 @@ func (r *reader) settleIdentity() {
 	}
 }
 
-// sets says that the provider tells the claim in the header.
+// sets reports whether the provider sends the claim in the header.
 func (n *native) sets(h claimHeader) bool {
 	return slices.ContainsFunc(n.claims, func(other claimHeader) bool {
 		return other.Header == h.Header && strings.Join(other.Claim, "\x00") == strings.Join(h.Claim, "\x00")
 	})
 }
 
-// readsTokens says that a header is where tokens stand, which is never one that
-// the filter sets.
+// readsTokens reports whether a header is a token location. The filter never sets such a
+// header.
 func (r *reader) readsTokens(header string) bool {
 	return slices.ContainsFunc(r.places, func(l location) bool { return l.Header == header })
 }

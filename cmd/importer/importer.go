@@ -1,11 +1,10 @@
-// Package importer reads what other filters are configured by and says the
-// same in the configuration of this one. It is pure: documents in, configuration
-// out.
+// Package importer reads the configuration of other filters and writes an equivalent
+// configuration of this filter. It is pure: documents in, configuration out.
 //
-// Nothing is dropped silently. What cannot be said here is named in Result.Left,
-// and what takes its place lets fewer requests through, never more: a condition
-// that cannot be asked for turns its rule into one that denies, a provider that
-// cannot be carried over takes the rules that need it with it.
+// Nothing is dropped silently. Result.Left names everything that cannot be expressed, and
+// its replacement allows fewer requests, never more: a condition that cannot be expressed
+// turns its rule into a rule that denies, and a provider that cannot be carried over
+// removes the rules that need it.
 package importer
 
 import (
@@ -78,13 +77,13 @@ func (r *reader) spell(path string) string {
 // native is what became of one provider of the input.
 type native struct {
 	path     string   // in the input
-	names    []string // its providers here, more than one where its audiences are told apart
+	names    []string // its providers here, more than one where rules distinguish its audiences
 	own      []string // those of them that take the audiences of its own
 	claims   []claimHeader
 	payload  string
 	padded   bool
 	forward  bool
-	everyday bool       // it looks where providers do that say nothing of it
+	everyday bool       // it reads the default location
 	looks    []location // where it looks for tokens in the input, carried over or not
 	prefixes []prefix   // what Envoy finds anywhere in a header
 }

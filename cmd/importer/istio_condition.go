@@ -8,7 +8,8 @@ import (
 	security "istio.io/api/security/v1"
 )
 
-// source reads who a rule allows. False: it asks for what no rule can ask for.
+// source reads the principals that a rule allows. It returns false if no rule can express
+// them.
 func (p *istioPolicies) source(g *grant, s *security.Source, path string) bool {
 	if unknown := p.leftover(s, path, "request_principals", nil); len(unknown) > 0 {
 		p.leave(path+"."+camel(unknown[0]), "the rule is left out: the filter checks tokens, not peers or addresses, and has no negation", "a rule by hand, and this condition in a policy of its own")
@@ -97,8 +98,8 @@ func (p *istioPolicies) restrict(g *grant, providers []string) {
 	case len(g.need.any) == len(p.config.Providers):
 		g.need.any = nil
 	case p.scattered():
-		// Istio refuses a bad token wherever it stands, and a rule with providers
-		// looks only where theirs do.
+		// Istio refuses a bad token at any location, and a rule with providers reads only their
+		// locations.
 		var issuers []string
 		for _, name := range g.need.any {
 			if issuer := p.config.Providers[name].Issuer; !slices.Contains(issuers, issuer) {

@@ -25,7 +25,7 @@ type istioPolicy struct {
 type tokenRule struct {
 	path   string
 	match  match
-	except []match // nil unless all exceptions can be asked for
+	except []match // nil unless all exceptions can be expressed
 }
 
 func (p *istioPolicies) write() {
@@ -158,8 +158,8 @@ func (p *istioPolicies) exceptions(o *security.Operation, m match) (list []match
 	return list
 }
 
-// deny reads a rule that denies: on all that its operations are for, whatever
-// else it asks.
+// deny reads a rule that denies. The result covers all its operations and ignores its
+// other conditions.
 func (p *istioPolicies) deny(rule *security.Rule, path string) (list []grant) {
 	if len(rule.From) > 0 || len(rule.When) > 0 {
 		p.leave(path, "denies every client: no rule can deny by identity, address or condition", "keep the policy where it is and delete this rule, if it does not depend on a token, or write rules that allow")
@@ -178,8 +178,8 @@ func (p *istioPolicies) deny(rule *security.Rule, path string) (list []grant) {
 	return list
 }
 
-// allow reads a rule that allows: a grant for each source and operation that can
-// be asked for.
+// allow reads a rule that allows: a grant for each source and operation that can be
+// expressed.
 func (p *istioPolicies) allow(rule *security.Rule, path string) (list []grant) {
 	base := grant{path: path, need: requirement{access: optional}}
 	ok := true

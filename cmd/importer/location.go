@@ -9,7 +9,7 @@ import (
 	jwtauthn "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
 )
 
-// place is a location and where it stands in the input.
+// place is a location and its path in the input.
 type place struct {
 	location
 	path string
@@ -53,13 +53,13 @@ func (r *reader) overlooks() (string, bool) {
 	return "", false
 }
 
-// prefix is what stands before a token in a header.
+// prefix is the text before a token in a header.
 type prefix struct{ header, text string }
 
-// hidden are the places where Envoy finds a token and the filter does not. Where
-// a token may be missing, a bad one there would pass for none, so it is denied:
-// a query parameter that is read by default, and a prefix that does not stand at
-// the beginning of its header.
+// hidden are the locations where Envoy finds a token and the filter does not: a query
+// parameter that is read by default, and a prefix that is not at the beginning of its
+// header. Where a token is optional, a bad token there would count as none, so the request
+// is denied.
 func (r *reader) hidden(c candidate) (list []candidate) {
 	deny := func(m match, what, instead string) {
 		denial := candidate{path: c.path, match: c.match.with(m), wide: c.wide, need: requirement{}}

@@ -20,8 +20,8 @@ const (
 // be of any provider.
 type requirement struct {
 	access access
-	any    []string // providers, one of which vouches for the token
-	all    []string // providers, each of which vouches for a token
+	any    []string // providers, one of which has to verify the token
+	all    []string // providers, each of which has to verify a token
 }
 
 func anyOf(providers ...string) requirement {
@@ -33,7 +33,7 @@ func anyOf(providers ...string) requirement {
 	return requirement{access: token, any: slices.Compact(providers)}
 }
 
-// within says that whatever r lets through, s lets through as well.
+// within reports whether s allows every request that r allows.
 func (r requirement) within(s requirement) bool {
 	switch {
 	case r.access == denied || s.access == open:

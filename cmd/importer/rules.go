@@ -8,7 +8,7 @@ type candidate struct {
 	match match
 	wide  string // not "": why the match holds for more requests than it should
 	need  requirement
-	note  *Left // says that the rule is there, where it does not stand in the input
+	note  *Left // set if the rule is not in the input: it is reported
 }
 
 // addRules writes rules down in their order. A match that holds for too much
@@ -104,8 +104,8 @@ func (r *reader) ownHeaders() []string {
 	return own
 }
 
-// forwarding adds whether the token goes on to the upstream, where that is not
-// the same for all providers.
+// forwarding adds whether the token is forwarded to the upstream, where the providers
+// differ.
 func (r *reader) forwarding(out rule, need requirement) rule {
 	if r.config.ForwardAuthorization || need.access != token {
 		return out

@@ -2,14 +2,14 @@ package differential
 
 import "strings"
 
-// difference is a reason why the filter does not decide as Envoy does. The list
-// is closed, and each has to occur: an excuse that nobody needs hides a mistake.
-// docs/migrating.md names them for readers.
+// difference is a reason why the filter does not decide as Envoy does. The list is closed,
+// and each has to occur: an unused excuse hides a mistake. docs/migrating.md lists them
+// for readers.
 type difference struct {
 	reason string
 	holds  func(a *attempt) bool
-	// looser: the filter lets through what Envoy refuses, and why that gives
-	// nobody anything. All others must be stricter.
+	// looser is set if the filter allows a request that Envoy refuses: the reason why no
+	// client gains anything. All others must be stricter.
 	looser string
 }
 

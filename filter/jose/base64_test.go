@@ -32,7 +32,7 @@ func FuzzBase64(f *testing.F) {
 	})
 }
 
-// Every octet in every place, and every last symbol.
+// This covers every byte at every position, and every last symbol.
 func TestBase64Alphabet(t *testing.T) {
 	t.Parallel()
 	strict := base64.RawURLEncoding.Strict()

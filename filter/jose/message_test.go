@@ -202,7 +202,7 @@ func TestParserForgets(t *testing.T) {
 	}
 }
 
-// Strings of a message stay when the parser goes on: a kid may be remembered.
+// Strings of a message stay valid after the next parse: a kid may be remembered.
 func TestMessageOutlivesToken(t *testing.T) {
 	t.Parallel()
 	var p Parser

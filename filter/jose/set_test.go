@@ -330,7 +330,7 @@ func TestNewSecret(t *testing.T) {
 	}
 }
 
-// FuzzParseSet: whatever is served, no panic, and no key that breaks the rules.
+// FuzzParseSet: no served set causes a panic, or a key that breaks the rules.
 func FuzzParseSet(f *testing.F) {
 	seeds := [][]byte{
 		set(rsaJWK("kid", "a")), set(ecJWK(ES256, "P-256", "alg", "ES256"), edJWK()), set(octJWK()), []byte(`{"keys":[]}`), []byte(rsaJWK()),

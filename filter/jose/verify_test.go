@@ -140,7 +140,7 @@ func TestECDSAForms(t *testing.T) {
 				t.Errorf("%s: %s is accepted", a, name)
 			}
 		}
-		if n == 32 { // s + order has no room in the larger curves' octets as often
+		if n == 32 { // s + order fits less often into the bytes of the larger curves
 			if sum := new(big.Int).Add(new(big.Int).SetBytes(s), order); sum.BitLen() <= 8*n && both(t, key, a, "x", slices.Concat(r, number(sum))) {
 				t.Errorf("%s: s plus the order is accepted", a)
 			}
@@ -217,9 +217,9 @@ func TestEdDSAMalleability(t *testing.T) {
 	}
 }
 
-// A modulus whose length is not a multiple of eight bits, the upper bound of
-// sizes, and the lower: RSA's emLen is an octet shorter than the signature for
-// one bit more.
+// These are a modulus whose length is not a multiple of eight bits, the upper bound of
+// sizes, and the lower bound. With one bit more, RSA's emLen is a byte shorter than the
+// signature.
 func TestRSASizes(t *testing.T) {
 	t.Parallel()
 	for _, bits := range []int{2048, 2049, 2050, 3072, 4095} {

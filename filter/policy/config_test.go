@@ -286,8 +286,8 @@ func TestMinimalProtectsEverything(t *testing.T) {
 	}
 }
 
-// FuzzParse: no configuration makes the parser panic, and what it accepts
-// decides over every request: a missing verdict would be nobody's decision.
+// FuzzParse: no configuration makes the parser panic, and an accepted configuration
+// decides about every request: a missing verdict would be a decision by chance.
 func FuzzParse(f *testing.F) {
 	for _, c := range validConfigs(f) {
 		f.Add(c.Config)

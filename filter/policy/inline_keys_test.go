@@ -72,8 +72,8 @@ func mustMarshal(t testing.TB, v any) []byte {
 	return b
 }
 
-// TestInlineKeysStayRefused: a set with a private key is in the wrong place,
-// whatever else is wrong with that key; so is one of which nothing can be used.
+// TestInlineKeysStayRefused: a set with a private key is refused, for any other fault of
+// that key; so is a set without a usable key.
 func TestInlineKeysStayRefused(t *testing.T) {
 	t.Parallel()
 	good := issuerOnce().jwk("RS256", "k1")

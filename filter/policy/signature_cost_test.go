@@ -300,8 +300,8 @@ func TestExpiredTokensCostNothing(t *testing.T) {
 	}
 }
 
-// TestCostOfSeveralTokens: the bound is that of the request, whatever the number of
-// its tokens; and a token that was not tried for it is not remembered as bad.
+// TestCostOfSeveralTokens: the bound counts for the request with any number of tokens. A
+// token that was not tried because of the bound is not remembered as bad.
 func TestCostOfSeveralTokens(t *testing.T) {
 	t.Parallel()
 	keys := ecKeys(t, elliptic.P521(), 6)

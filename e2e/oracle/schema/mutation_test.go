@@ -49,9 +49,9 @@ var parserOnlyMessages = []string{
 	"want the name of a provider of type introspection, got ",
 	"want a provider of type jwt with introspect_after_verify",
 	"a forged token without a kid is checked with ", // the cost of keys is summed up
-	"a forged token with the kid ",                          // the same
-	"no key of the JWK Set can be used: ",            // see parserOnlyKey
-	"want a duration from ",                          // see parserOnlyDuration
+	"a forged token with the kid ",                  // the same
+	"no key of the JWK Set can be used: ",           // see parserOnlyKey
+	"want a duration from ",                         // see parserOnlyDuration
 }
 
 // Of the messages about keys and durations these only: the others a schema sees.
@@ -289,8 +289,7 @@ type mutation struct {
 // of so many is tried in the others.
 const sampled = 13
 
-// value changes v, which stands at a path without indexes and chosen names; set
-// puts another value in its place.
+// value changes v at a path without indexes and chosen names; set replaces the value.
 func (m *mutation) value(at string, v any, set func(any)) {
 	first := !m.seen[at]
 	for _, other := range variants(v, first) {
@@ -357,7 +356,7 @@ func parserOnlyValue(doc any, p configuration.Problem) bool {
 	return false
 }
 
-// compare judges one document by schema and parser.
+// compare checks one document with schema and parser.
 func compare(t *testing.T, s *jsonschema.Schema, met map[string]bool, doc any) {
 	t.Helper()
 	config, err := json.Marshal(doc)
