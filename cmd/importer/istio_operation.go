@@ -96,8 +96,8 @@ func istioHosts(values []string, wide bool) (list []string, whole bool) {
 // template's wildcards match exactly, wide takes more and not wide less.
 func istioPath(s string, wide bool) match {
 	if strings.Contains(s, "{*}") || strings.Contains(s, "{**}") {
-		const octets = `A-Za-z0-9._~%!$&'()+,;:@=-`
-		one, many := "["+octets+"]+", "[/"+octets+"]+"
+		const segmentBytes = `A-Za-z0-9._~%!$&'()+,;:@=-`
+		one, many := "["+segmentBytes+"]+", "[/"+segmentBytes+"]+"
 		if wide {
 			one, many = `[^/]*`, `(?s:.*)`
 		}

@@ -95,7 +95,7 @@ func (a Algorithm) Symmetric() bool { return a.scheme().family == familyOct }
 // neither PSS nor EdDSA nor HMAC.
 func (a Algorithm) HostKnows() bool { return a.scheme().hashName != "" }
 
-// ParseAlgorithm looks a name up octet by octet: "rs256" and "none" are unknown.
+// ParseAlgorithm looks a name up exactly: "rs256" and "none" are unknown.
 func ParseAlgorithm(name string) (Algorithm, bool) {
 	for a := Algorithm(1); a < numAlgorithms; a++ {
 		if schemes[a].name == name {

@@ -206,7 +206,7 @@ func (r *Reader) name() ([]byte, bool) {
 	return r.scratch[mark:len(r.scratch):len(r.scratch)], true
 }
 
-// plain tells the octets that stand for themselves in a string.
+// plain is true for the bytes of a string that need no decoding.
 var plain = func() (t [256]bool) {
 	for c := ' '; c < utf8.RuneSelf; c++ {
 		t[c] = c != '"' && c != '\\'

@@ -1,7 +1,7 @@
 package jose
 
 // readKey reads one JWK (RFC 7517 section 4, RFC 7518 section 6, RFC 8037
-// section 2). All comparisons are of octets: "rsa", "Sig" and "es256" name
+// section 2). All comparisons are of bytes: "rsa", "Sig" and "es256" name
 // nothing (requirement 61).
 func readKey(item Value, secrets Secrets) (key *Key, id string, private bool, err error) {
 	if item.Kind() != '{' {

@@ -67,8 +67,8 @@ func newRSA(n, e []byte) (*Key, error) {
 	// stops at 2^31, and what the host accepts must be what Go accepts.
 	exponent := uint64(0)
 	if len(e) <= 4 {
-		for _, octet := range e {
-			exponent = exponent<<8 | uint64(octet)
+		for _, b := range e {
+			exponent = exponent<<8 | uint64(b)
 		}
 	}
 	if exponent < 3 || exponent >= 1<<31 || exponent&1 == 0 {
@@ -96,7 +96,7 @@ func trimZeros(number []byte) []byte {
 // curve is one of the three of RFC 7518 section 6.2.1.1.
 type curve struct {
 	name   string // crv
-	size   int    // octets of a coordinate, and of r and s
+	size   int    // bytes of a coordinate, and of r and s
 	order  []byte // as long
 	curve  elliptic.Curve
 	prefix string // of the DER of a key on it

@@ -31,7 +31,7 @@ type Parser struct {
 	message Message
 
 	// An issuer writes the same header over and over. What the last few said is
-	// kept with their very octets, so that most tokens need no second JSON parse
+	// kept byte by byte, so that most tokens need no second JSON parse
 	// and their strings no allocation.
 	headers [8]header
 	oldest  int

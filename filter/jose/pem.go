@@ -72,7 +72,7 @@ func readPEM(block *pem.Block) (*Key, error) {
 	return nil, errPEMType
 }
 
-// readSPKI takes a key only if our own writing of it is the same to the octet:
+// readSPKI takes a key only if our own writing of it is the same to the byte:
 // so no reader of DER, ours or the host's, can see another key in it.
 func readSPKI(der []byte) (*Key, error) {
 	var key *Key

@@ -59,13 +59,13 @@ func TestVerifyEveryAlgorithm(t *testing.T) {
 				forged := slices.Clone(signature)
 				forged[at] ^= bit
 				if key.Verify(a, text, forged, nil) {
-					t.Errorf("%s: accepted with octet %d changed", a, at)
+					t.Errorf("%s: accepted with byte %d changed", a, at)
 				}
 			}
 		}
 		n := len(signature)
 		for name, forged := range map[string][]byte{
-			"none": nil, "empty": {}, "one octet": {0}, "zeros": make([]byte, n), "ones": bytes.Repeat([]byte{0xff}, n),
+			"none": nil, "empty": {}, "one byte": {0}, "zeros": make([]byte, n), "ones": bytes.Repeat([]byte{0xff}, n),
 			"shorter": signature[:n-1], "longer": append(slices.Clone(signature), 0), "zero in front": append([]byte{0}, signature...),
 			"half": signature[:n/2], "twice": append(slices.Clone(signature), signature...), "without the first": signature[1:],
 			"zeros of another length": make([]byte, n*2),
@@ -195,7 +195,7 @@ func TestPSSSalt(t *testing.T) {
 			t.Fatal(err)
 		}
 		if both(t, key, PS256, "x", signature) {
-			t.Errorf("a salt of %d octets is accepted", salt)
+			t.Errorf("a salt of %d bytes is accepted", salt)
 		}
 	}
 }
@@ -318,6 +318,6 @@ func TestFormIsCheckedFirst(t *testing.T) {
 	}
 	short, err := newOct(make([]byte, 32), 0)
 	if err != nil || !short.Fits(HS256) || short.Fits(HS384) || short.Fits(HS512) {
-		t.Errorf("a secret of 32 octets fits a longer hash: %v", err)
+		t.Errorf("a secret of 32 bytes fits a longer hash: %v", err)
 	}
 }

@@ -15,7 +15,7 @@ type conditionKind uint8
 
 const (
 	conditionPresent conditionKind = iota + 1 // any value
-	conditionEqual                            // these octets
+	conditionEqual                            // exactly these bytes
 	conditionRegex                            // an RE2 expression matches the whole value
 )
 
