@@ -1,6 +1,6 @@
 // Package jose reads compact JSON Web Signatures, JSON Web Keys and what goes
-// with them, and verifies signatures. It knows no clock and no host: whatever
-// it needs is an argument.
+// with them, and verifies signatures. It knows no clock and no host: they are
+// arguments.
 //
 // It accepts less than the standards allow, and never more. Numbers after
 // "requirement" in comments are those of the project's list of security
@@ -88,7 +88,7 @@ func (a Algorithm) String() string {
 	return "no algorithm"
 }
 
-// Symmetric reports whether who can verify can also sign.
+// Symmetric reports whether the key that verifies can also sign.
 func (a Algorithm) Symmetric() bool { return a.scheme().family == familyOct }
 
 // HostKnows reports whether Envoy's verify_signature has the algorithm at all:

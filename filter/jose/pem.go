@@ -18,9 +18,8 @@ const (
 )
 
 // ParsePEM reads public keys: PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE
-// blocks. A certificate is only a wrapping here: whoever configures it trusts
-// its key, and nobody looks at its dates or its issuer. The keys have neither
-// name nor algorithm.
+// blocks. A certificate is only a wrapping here: to configure it is to trust its key, and
+// its dates and its issuer are not checked. The keys have neither name nor algorithm.
 func ParsePEM(text []byte) ([]*Key, error) {
 	var keys []*Key
 	for {
@@ -72,8 +71,8 @@ func readPEM(block *pem.Block) (*Key, error) {
 	return nil, errPEMType
 }
 
-// readSPKI takes a key only if our own writing of it is the same to the byte:
-// so no reader of DER, ours or the host's, can see another key in it.
+// readSPKI accepts a key only if our own encoding of it has the same bytes. So no
+// reader of DER, ours or the host's, can find another key in it.
 func readSPKI(der []byte) (*Key, error) {
 	var key *Key
 	err := error(errPEMKey)

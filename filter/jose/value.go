@@ -157,7 +157,7 @@ func hex4(s []byte) (rune, bool) {
 	return char, true
 }
 
-// appendUnescaped appends what a valid string says.
+// appendUnescaped appends the decoded content of a valid string.
 func appendUnescaped(dst, raw []byte) []byte {
 	for len(raw) > 0 {
 		if raw[0] != '\\' {
