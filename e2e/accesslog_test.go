@@ -16,7 +16,7 @@ import (
 // of the query in the access log, whether a provider reads the query or not.
 func TestNoTokenInAccessLog(t *testing.T) {
 	t.Parallel()
-	i := issuer.Run(t) // it has no keys: whoever waits for them gets 503
+	i := issuer.Run(t) // it has no keys: a request that waits for them gets 503
 	i.Down()
 	const secret = "eyfake-secret-token"
 	config := func(locations string) string {
@@ -85,9 +85,9 @@ func TestNoTokenInAccessLog(t *testing.T) {
 	}
 }
 
-// TestNoTokenInAccessLogOfLeavers: a request that ends while it waits, by its client
-// or by Envoy, leaves no token of the query in the access log. One that goes on keeps
-// what it had.
+// TestNoTokenInAccessLogOfLeavers: a request that its client or Envoy ends while it waits
+// leaves no token of the query in the access log. A request that continues keeps its
+// query.
 func TestNoTokenInAccessLogOfLeavers(t *testing.T) {
 	t.Parallel()
 	const secret = "fake-secret-token"

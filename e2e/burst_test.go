@@ -94,8 +94,9 @@ func bursts() []burst {
 // burstSizes are numbers of requests and of the connections that they come over.
 var burstSizes = []struct{ requests, connections int }{{100, 1}, {450, 1}, {450, 50}, {1000, 1}, {1000, 50}}
 
-// TestBursts: as many requests as can wait get their answer, whatever they wait
-// for. The VM lives, and good clients of each of its plugins are served.
+// TestBursts: as many requests as can wait get their answers, whether they wait for keys,
+// introspection or revocations. The VM lives, and good clients of each of its plugins are
+// served.
 func TestBursts(t *testing.T) {
 	t.Parallel()
 	for _, b := range bursts() {

@@ -96,8 +96,8 @@ func refusedAtStart(t *testing.T, config string) *envoy.Log {
 	return exit.Log
 }
 
-// TestUpdate: a bad update is refused and the old configuration goes on; a good
-// one takes its place.
+// TestUpdate: a bad update is refused and the old configuration stays in force; a good
+// update replaces it.
 func TestUpdate(t *testing.T) {
 	t.Parallel()
 	binary := envoy.Need(t)
@@ -169,8 +169,8 @@ func TestMetrics(t *testing.T) {
 	waitSeries(t, g, want)
 }
 
-// waitSeries waits until the counters have these values, which they are told on
-// the filter's tick.
+// waitSeries waits until the counters have these values. They reach Envoy on the filter's
+// tick.
 func waitSeries(t *testing.T, g *gateway, want map[string]float64) {
 	t.Helper()
 	deadline := time.Now().Add(limit)

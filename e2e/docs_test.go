@@ -97,7 +97,7 @@ func compareTranscript(t *testing.T, line string, got *wire.Response, output str
 
 var (
 	makeCommand = regexp.MustCompile("(?:^|`)make(?: ([a-z][a-z0-9-]*))?(?: [A-Z]+=\\S+)*(?:`|\\s|$)")
-	// What else the documents tell a reader to run, by its first word.
+	// The documents also show these commands, by their first word.
 	tools = []string{"check-jsonschema", "cp", "crane", "curl", "envoy", "go", "kubectl", "openssl", "printf", "tar", "token=$(openssl"}
 )
 

@@ -216,8 +216,8 @@ func validate(t *testing.T, root, bootstrap string) {
 	}
 }
 
-// TestDocsReload: Envoy takes the filter from a file as the documents show it,
-// takes over a new version, and goes on with the old one where the new is bad.
+// TestDocsReload: Envoy loads the filter from a file as the documents show it, loads a new
+// version, and keeps the old version if the new version is bad.
 func TestDocsReload(t *testing.T) {
 	t.Parallel()
 	binary := envoy.Need(t)

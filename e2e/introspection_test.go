@@ -112,8 +112,8 @@ func privatePEM(t *testing.T, key crypto.PrivateKey) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
-// TestIntrospectionClients: each way to show who asks, with secrets from the
-// environment, and one assertion for many calls.
+// TestIntrospectionClients: each method of client authentication works, with secrets from
+// the environment, and one assertion serves many calls.
 func TestIntrospectionClients(t *testing.T) {
 	t.Parallel()
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -220,8 +220,8 @@ func TestIntrospectionClients(t *testing.T) {
 	}
 }
 
-// TestIntrospectionFaults: whatever the server does, nobody passes, and with the
-// next good answer all is well.
+// TestIntrospectionFaults: no request passes by a fault of the server, and the next good
+// answer ends the fault.
 func TestIntrospectionFaults(t *testing.T) {
 	t.Parallel()
 	i, in := runIntrospection(t)
@@ -302,8 +302,8 @@ func TestIntrospectionOnce(t *testing.T) {
 	}
 }
 
-// TestIntrospectionFlood: garbage keeps the server busy, and good tokens pass
-// all the same, although they are asked about again and again.
+// TestIntrospectionFlood: while garbage keeps the server busy, good tokens pass, although
+// their answers expire again and again.
 func TestIntrospectionFlood(t *testing.T) {
 	t.Parallel()
 	i, in := runIntrospection(t)
@@ -391,7 +391,7 @@ func TestIntrospectionOutage(t *testing.T) {
 	}
 	await(t, strict, func() string { return "opaque" }, 200, 503)
 	await(t, stale, func() string { return "opaque" }, 200, 503)
-	// Revocation is seen when the answer has run out, and not before it is asked for.
+	// A revocation takes effect when the cached answer expires, and not earlier.
 	in.Revoke("opaque")
 	await(t, strict, func() string { return "opaque" }, 401, 200)
 	const failures = "wasmcustom.result=.=failure;.;bearerauth_introspections_total"

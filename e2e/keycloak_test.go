@@ -129,7 +129,7 @@ func TestKeycloak(t *testing.T) {
 	}
 }
 
-// checkTokens: which of its tokens pass, and what the upstream is told.
+// checkTokens: which of its tokens pass, and what the upstream receives.
 func (k keycloaked) checkTokens(t *testing.T, addr string) {
 	token := k.Token(t, "app")
 	wantStatus(t, addr, token, 200)
@@ -212,7 +212,7 @@ func (k keycloaked) checkRevocation(t *testing.T, name string) {
 		if held := time.Since(ended); held > 10*time.Second {
 			t.Errorf("%s: it passed for %s, want 2s", what, held)
 		}
-		// Who asks nobody does not know.
+		// A gateway that may not call the server cannot know the answer.
 		wantStatus(t, envoy.Address(t, k.Process, "uri"), c.token, 200)
 	}
 }

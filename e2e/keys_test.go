@@ -64,9 +64,8 @@ func await(t *testing.T, addr string, token func() string, status int, until ...
 	}
 }
 
-// TestKeyRotation: under load, a token of a key that the issuer served before
-// the request passes, or nobody can know while the issuer is down. It is never
-// refused.
+// TestKeyRotation: under load, a token of a key that the issuer published before the
+// request passes, or gets 503 while the issuer is down. It is never refused.
 func TestKeyRotation(t *testing.T) {
 	t.Parallel()
 	old := issuer.NewKey("k0", "ES256")
@@ -153,7 +152,7 @@ func TestIssuerDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, addr, token, 200, 503)
-	// Refreshed ahead of time, by nobody's request.
+	// The keys are refreshed ahead of time, without a request.
 	if err := i.Wait(issuer.KeysPath, i.Requests(issuer.KeysPath)+1, limit); err != nil {
 		t.Fatal(err)
 	}

@@ -186,8 +186,8 @@ type conversation struct {
 	Answer, Scope string
 }
 
-// TestMCP: the official client, which knows an address and nothing else, finds
-// the authorization server by what the gateway tells it, and is understood.
+// TestMCP: the official client, which knows only an address, finds the authorization
+// server from the gateway's metadata, and gets through.
 func TestMCP(t *testing.T) {
 	t.Parallel()
 	envoy.Need(t)

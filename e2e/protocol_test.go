@@ -13,8 +13,8 @@ import (
 
 const secret = "never-upstream-7f3a"
 
-// TestBodies: whatever a host shows of a refused request, none of it reaches
-// the upstream; an allowed one arrives whole.
+// TestBodies: no byte of a refused request's body reaches the upstream, and the body of an
+// allowed request arrives whole.
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	for name, wasm := range map[string]string{
@@ -35,7 +35,7 @@ func TestBodies(t *testing.T) {
 					}
 				}
 			}
-			// A client that goes on uploading must not get a byte through either.
+			// A client that continues its upload must not get a byte through either.
 			ctx, cancel := context.WithTimeout(context.Background(), limit)
 			defer cancel()
 			conn, err := wire.Dial(ctx, g.addr)
@@ -65,7 +65,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestTrailers: nobody forges an identity in them.
+// TestTrailers: clients cannot forge an identity in trailers.
 func TestTrailers(t *testing.T) {
 	t.Parallel()
 	g := runGateway(t, listener{config: oneToken("fake-token", "alice")}, envoy.Options{})
@@ -182,7 +182,7 @@ func TestGRPC(t *testing.T) {
 	}
 }
 
-// TestUpgrade: nobody has the identity dropped behind Envoy.
+// TestUpgrade: a client cannot have Envoy drop the identity after the filter.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	g := runGateway(t, listener{

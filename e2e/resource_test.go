@@ -17,8 +17,8 @@ func withResource(config string) string {
 	return `{"protected_resources": {"r": {"resource": "https://api.example/` + secret + `"}}, ` + strings.TrimPrefix(config, "{")
 }
 
-// TestMetadata: whatever the method, the answer is the filter's, to the end of
-// an upload that never ends, and whoever asks.
+// TestMetadata: the filter answers requests of every method and every client, also an
+// upload that never ends.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	g := runGateway(t, listener{config: withResource(oneToken("fake-token", "alice"))}, envoy.Options{})
@@ -66,8 +66,8 @@ func TestMetadata(t *testing.T) {
 	if status := r.Header.Get("Grpc-Status"); status == "" || status == "0" {
 		t.Errorf("%+v for a gRPC call", r)
 	}
-	// Of a GET, too: without its body it must not stay in a cache, where it would be
-	// the metadata that everybody gets.
+	// This holds for a GET, too: without its body the answer must not stay in a cache, where
+	// it would be the metadata for all clients.
 	for version, how := range map[string]sender{"HTTP1": wire.HTTP1, "HTTP2": wire.HTTP2} {
 		r := send(t, how, g.addr, wire.Request{Path: metadata, Fields: []wire.Field{{Name: "content-type", Value: "application/grpc"}}})
 		if r.Header.Get("Cache-Control") != "no-store" || r.Body != "" {

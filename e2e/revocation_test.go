@@ -15,9 +15,9 @@ const (
 	lastSuccess = "wasmcustom.bearerauth_revocations_last_success_seconds"
 )
 
-// TestRevocation: a token that has just passed ends within a refresh of its
-// revocation, in every worker; an outage is borne until max_stale, then nobody
-// can know, and with the server's return all is as it says.
+// TestRevocation: a token that has just passed ends within a refresh of its revocation, in
+// every worker. During an outage the last list serves until max_stale, then the answer is
+// 503. When the server returns, its list decides again.
 func TestRevocation(t *testing.T) {
 	t.Parallel()
 	key := issuer.NewKey("k1", "ES256")
@@ -107,8 +107,8 @@ func TestRevocation(t *testing.T) {
 	await(t, addr, func() string { return i.Token(key, nil) }, 401, 200, 503)
 }
 
-// TestNoListAtStart: while none has come nobody can know, unless the named option
-// says otherwise; what passes then is counted.
+// TestNoListAtStart: without a first list the answer is 503, unless the named option is
+// set; requests that pass then are counted.
 func TestNoListAtStart(t *testing.T) {
 	t.Parallel()
 	key := issuer.NewKey("k1", "ES256")

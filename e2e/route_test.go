@@ -30,8 +30,8 @@ const routes = `
   route: {cluster: upstream}
 `
 
-// TestRoutes: rules can follow the route, but no client can choose the route by
-// which it is judged.
+// TestRoutes: rules can follow the route, but no client can choose the route that decides
+// about its request.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	config := fmt.Sprintf(`{"subject_header": "x-auth-subject",

@@ -12,8 +12,8 @@ import (
 	"bearerauth/filter/scenario"
 )
 
-// TestScenarios tells the stories to a real Envoy, one listener for each, over
-// HTTP/1.1 and HTTP/2.
+// TestScenarios runs the scenarios in a real Envoy, one listener for each, over HTTP/1.1
+// and HTTP/2.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	binary := envoy.Need(t)

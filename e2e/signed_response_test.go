@@ -57,8 +57,8 @@ func TestSignedIntrospection(t *testing.T) {
 	}
 }
 
-// TestSignedIntrospectionFaults: whatever comes in place of a signed answer, nobody
-// passes, nobody is told that the token is bad, and it is counted.
+// TestSignedIntrospectionFaults: with a bad answer no request passes, the client gets 503
+// and not 401, and the failure is counted.
 func TestSignedIntrospectionFaults(t *testing.T) {
 	t.Parallel()
 	i, in := runIntrospection(t)
@@ -89,8 +89,8 @@ func TestSignedIntrospectionFaults(t *testing.T) {
 	}
 }
 
-// TestSignedIntrospectionWithoutKeys: nobody can know, before the keys come and
-// never "not active"; then all is well.
+// TestSignedIntrospectionWithoutKeys: before the keys arrive the answer is 503, never "not
+// active"; with the keys tokens pass.
 func TestSignedIntrospectionWithoutKeys(t *testing.T) {
 	t.Parallel()
 	i, in := runIntrospection(t)

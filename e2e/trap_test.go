@@ -52,8 +52,8 @@ func TestTrap(t *testing.T) {
 	if got := send(t, wire.HTTP1, addr, wire.Request{Path: "/waiting", Fields: bearer(i.Token(key, nil))}); got.Status < 500 {
 		t.Errorf("status %d for the request that waited", got.Status)
 	}
-	// A fresh VM fetches keys and traps, too. A request that went upstream before
-	// that can get 503 for its answer, so the number of requests says nothing.
+	// A fresh VM fetches keys and traps, too. A request that went upstream before can get 503
+	// as its answer, so the number of requests proves nothing.
 	for deadline := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
 		got := send(t, wire.HTTP1, addr, wire.Request{Path: "/good", Fields: bearer("fake-good-client")})
 		if got.Status == 200 {
@@ -118,8 +118,8 @@ func edited(t *testing.T, edit func(id byte, body []byte) []byte) string {
 
 const importSection = 2
 
-// withoutTime imports another function for the one that tells the time: it takes
-// a pointer for a context that nobody has, and says no.
+// withoutTime replaces the function that reads the time by an import that takes the
+// pointer for a context that does not exist, and fails.
 func withoutTime(id byte, body []byte) []byte {
 	if id != importSection {
 		return body
@@ -150,7 +150,7 @@ func trapIn(export string) func(byte, []byte) []byte {
 				code := rest[:n+int(size)]
 				rest = rest[n+int(size):]
 				if i == index-imported {
-					code = []byte("\x03\x00\x00\x0b") // three octets: no locals, unreachable, end
+					code = []byte("\x03\x00\x00\x0b") // three bytes: no locals, unreachable, end
 				}
 				out = append(out, code...)
 			}

@@ -98,8 +98,8 @@ func TestColdStart(t *testing.T) {
 	}
 }
 
-// TestWaitingPosts: nothing of a request that waits goes upstream, whatever the
-// host shows of it, and it arrives whole after an allow.
+// TestWaitingPosts: no byte of a request that waits goes upstream, and the request arrives
+// whole after an allow.
 func TestWaitingPosts(t *testing.T) {
 	t.Parallel()
 	key, other := issuer.NewKey("k1", "ES256"), issuer.NewKey("k1", "ES256")

@@ -15,9 +15,9 @@ import (
 	"bearerauth/filter/scenario"
 )
 
-// TestBothBuildsAgree: the standard build and the small one get the same requests,
-// those of the stories and tokens of every algorithm, changed at random, and do the
-// same to the last octet.
+// TestBothBuildsAgree: the standard build and the small build get the same requests, those
+// of the scenarios and tokens of every algorithm, changed at random, and do the same to
+// the last byte.
 func TestBothBuildsAgree(t *testing.T) {
 	t.Parallel()
 	if !isSmall() {

@@ -22,8 +22,8 @@ func answered(streams []*wasmhost.Stream) (n int) {
 	return n
 }
 
-// TestBurstInTurns: a thousand requests that wait for one answer are judged in
-// the order in which they came, some in each callback, and all within 50 ms.
+// TestBurstInTurns: a thousand requests that wait for one answer are decided in the order
+// of their arrival, some in each callback, and all within 50 ms.
 func TestBurstInTurns(t *testing.T) {
 	t.Parallel()
 	key, other := newKey("k1", "EdDSA"), newKey("k1", "EdDSA")
@@ -71,8 +71,8 @@ func TestBurstInTurns(t *testing.T) {
 	}
 }
 
-// TestBursts: whatever a thousand requests wait for, each gets its answer, and no
-// callback ends too many streams.
+// TestBursts: each of a thousand waiting requests gets its answer, for each kind of
+// answer, and no callback ends too many streams.
 func TestBursts(t *testing.T) {
 	t.Parallel()
 	key, unknown := newKey("k1", "EdDSA"), newKey("k2", "EdDSA")
@@ -208,8 +208,8 @@ func TestPluginEndsInTurns(t *testing.T) {
 	wantSubject(t, send(neighbour, "fake-token"), "bob")
 }
 
-// TestTrailersOfWaitingRequests: the host shows trailers while the headers wait,
-// and sends them on without another callback once the request goes on.
+// TestTrailersOfWaitingRequests: the host shows trailers while the headers wait, and sends
+// them without another callback once the request continues.
 func TestTrailersOfWaitingRequests(t *testing.T) {
 	t.Parallel()
 	key := newKey("k1", "EdDSA")

@@ -17,11 +17,11 @@ import (
 	requests "bearerauth/filter/policy/request"
 )
 
-// What one request costs is bounded, whatever a client puts into it: a request that
-// costs a thousand others would be an attack that needs no bandwidth. The bounds are
-// multiples of what a plain request costs in the same run, so that neither the
-// machine nor its load matters: a plain request takes about 20 us under wazero, and
-// 0.3 us natively.
+// The cost of one request is bounded for any input of a client: a request that costs as
+// much as a thousand others would be an attack that needs no bandwidth. The bounds are
+// multiples of the cost of a plain request in the same run, so that neither the machine
+// nor its load matters: a plain request takes about 20 us under wazero, and 0.3 us
+// natively.
 type costBounds struct {
 	shortOne, shortTwenty float64 // a request of 1 KiB before so many rules
 	longOne, longTwenty   float64 // one of 57 KB

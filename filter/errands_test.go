@@ -37,8 +37,8 @@ func (f *fetching) callsTo(cluster string) (n int) {
 	return n
 }
 
-// TestErrands: whatever comes first, a token is shown to the server only when it
-// has verified and is on no list, and its time to wait is one for all errands.
+// TestErrands: in any order of answers, a token is sent to the server only after it has
+// verified and is on no list, and one timeout covers all errands.
 func TestErrands(t *testing.T) {
 	t.Parallel()
 	key := newKey("k1", "EdDSA")
@@ -80,8 +80,8 @@ func TestErrands(t *testing.T) {
 	wantReply(t, s, 503, "introspection_unavailable")
 }
 
-// TestAnswerAfterTheEnd: an answer that comes when its plugin is gone, or for a
-// second plugin with the same token, tells nobody anything.
+// TestAnswerAfterTheEnd: an answer that arrives after the end of its plugin, or for a
+// second plugin with the same token, has no effect.
 func TestAnswerAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	f := startIntrospecting(t, introspected(""))

@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzDecodePairs: what is taken is the host's own serialisation and nothing
-// else, whatever bytes come.
+// FuzzDecodePairs: only the host's own serialisation is accepted, and no other bytes.
 func FuzzDecodePairs(f *testing.F) {
 	for _, pairs := range [][][2]string{nil, {{":path", "/"}}, {{"a", ""}, {"", "b"}, {"a", "c"}}} {
 		f.Add(appendPairs(nil, pairs))

@@ -51,8 +51,8 @@ const (
 	inactive    = `{"active": false}`
 )
 
-// TestOneCallForMany: whoever leaves, the one who began among them, the others
-// get their verdict; and a call that nobody waits for any longer is not lost.
+// TestOneCallForMany: if a waiting client disconnects, also the client whose request began
+// the call, the others get their verdict. A call without waiting requests is not lost.
 func TestOneCallForMany(t *testing.T) {
 	t.Parallel()
 	f := startIntrospecting(t, introspected(""))
@@ -102,9 +102,9 @@ func TestOneCallForMany(t *testing.T) {
 	}
 }
 
-// TestEachWaitsForItsOwn: where calls are few, tokens wait for their turn. Each is
-// asked about as it was sent, whatever requests have come since, and each request
-// gets the verdict over its own.
+// TestEachWaitsForItsOwn: where calls are few, tokens wait for their turn. Each token is
+// introspected as it was sent, also after later requests, and each request gets the
+// verdict about its own token.
 func TestEachWaitsForItsOwn(t *testing.T) {
 	t.Parallel()
 	f := startIntrospecting(t, introspected(`, "max_calls": 2`))
@@ -142,8 +142,8 @@ func TestEachWaitsForItsOwn(t *testing.T) {
 	f.wantNoCall()
 }
 
-// TestLateAnswer: nobody waits longer than timeout and a second, and the answer
-// is good for those who come later.
+// TestLateAnswer: no request waits longer than timeout and a second, and a late answer
+// serves later requests.
 func TestLateAnswer(t *testing.T) {
 	t.Parallel()
 	f := startIntrospecting(t, introspected(""))
@@ -191,8 +191,8 @@ func TestRefusedIntrospection(t *testing.T) {
 	}
 }
 
-// TestHostileIntrospection: whatever the server sends, nobody passes by it, and
-// all is well with the next good answer.
+// TestHostileIntrospection: no request passes by a hostile answer, and the next good
+// answer ends the fault.
 func TestHostileIntrospection(t *testing.T) {
 	t.Parallel()
 	f := startIntrospecting(t, introspected(""))
@@ -241,8 +241,8 @@ func TestHostileIntrospection(t *testing.T) {
 	}
 }
 
-// TestIntrospectionFloodInTheShell: garbage fills the room to wait, and a token that was
-// good a moment ago finds some all the same.
+// TestIntrospectionFloodInTheShell: garbage fills the queue, and a token that was good a
+// moment ago still finds room.
 func TestIntrospectionFloodInTheShell(t *testing.T) {
 	t.Parallel()
 	f := startIntrospecting(t, introspected(`, "max_calls": 4, "positive_ttl": "10s"`))
@@ -279,8 +279,8 @@ func TestIntrospectionFloodInTheShell(t *testing.T) {
 	}
 }
 
-// TestIntrospectionOfTwoPlugins: what one server says is nothing to the other's
-// plugin, and a plugin that goes takes its calls along.
+// TestIntrospectionOfTwoPlugins: an answer of one server does not affect the other's
+// plugin, and a plugin that ends takes its calls along.
 func TestIntrospectionOfTwoPlugins(t *testing.T) {
 	t.Parallel()
 	a := startIntrospecting(t, introspected(""))
@@ -396,9 +396,9 @@ func fieldOf(message []byte, number byte) []byte {
 	return nil
 }
 
-// TestTwoAnswersThatDoNotHold: a request with two tokens does not ask about the
+// TestTwoAnswersWithoutLifetime: a request with two tokens does not ask about the
 // first again and again because it had to wait for the second.
-func TestTwoAnswersThatDoNotHold(t *testing.T) {
+func TestTwoAnswersWithoutLifetime(t *testing.T) {
 	t.Parallel()
 	provider := func(location string) string {
 		return `{"type": "introspection", "cluster": "issuer", "introspection_uri": "https://issuer.example/introspect", "client_id": "gate",
@@ -420,6 +420,6 @@ func TestTwoAnswersThatDoNotHold(t *testing.T) {
 		}
 		wantSubject(t, s, "alice")
 		f.wantNoCall()
-		f.vm.Advance(5 * time.Millisecond) // whoever comes later asks again
+		f.vm.Advance(5 * time.Millisecond) // a later request asks again
 	}
 }

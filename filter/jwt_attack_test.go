@@ -8,9 +8,8 @@ import (
 	"bearerauth/filter/internal/wasmhost"
 )
 
-// TestOneCheckPerRequest: whatever becomes of a token, one request costs one
-// check of its signature (requirement 101), also where the filter looks at two
-// headers first.
+// TestOneCheckPerRequest: one request costs one check of its token's signature, for every
+// verdict (requirement 101), also where the filter reads two headers first.
 func TestOneCheckPerRequest(t *testing.T) {
 	t.Parallel()
 	key := newKey("k1", "ES256")
@@ -41,8 +40,8 @@ func TestOneCheckPerRequest(t *testing.T) {
 	}
 }
 
-// TestStrangersLeave: kids of clients that have gone do not keep a new key out.
-func TestStrangersLeave(t *testing.T) {
+// TestDisconnectedClientsKeepNoKids: kids of disconnected clients do not keep a new key out.
+func TestDisconnectedClientsKeepNoKids(t *testing.T) {
 	t.Parallel()
 	key, fresh := newKey("k1", "EdDSA"), newKey("k2", "EdDSA")
 	f := startWithKeys(t, fetchedConfig(`, "refresh": "1h"`), key)
@@ -63,8 +62,8 @@ func TestStrangersLeave(t *testing.T) {
 	wantSubject(t, s, "alice")
 }
 
-// TestClockGoesBack: nobody waits for ever, and no key is trusted for longer,
-// where the host's clock is set back.
+// TestClockGoesBack: if the host's clock is set back, no request waits for ever, and no
+// key is trusted for longer.
 func TestClockGoesBack(t *testing.T) {
 	t.Parallel()
 	key, fresh := newKey("k1", "EdDSA"), newKey("k2", "EdDSA")

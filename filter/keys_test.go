@@ -113,12 +113,12 @@ func (f *fetching) wantUnavailable(s *wasmhost.Stream) {
 	}
 }
 
-// TestPrefetch: keys are fetched before anybody needs them, once.
+// TestPrefetch: keys are fetched before a request needs them, once.
 func TestPrefetch(t *testing.T) {
 	t.Parallel()
 	key := newKey("k1", "EdDSA")
 	f := startFetching(t, fetchedConfig(`, "timeout": "2s"`))
-	f.wantNoCall() // not at the start: a canary VM is never to call anybody
+	f.wantNoCall() // not at the start: a canary VM must not make calls
 	f.after(50 * time.Millisecond)
 	call := f.call()
 	if call.Cluster != "issuer" || call.Timeout != 2*time.Second || len(call.Body) != 0 {
@@ -141,8 +141,8 @@ func TestPrefetch(t *testing.T) {
 	}
 }
 
-// TestUnknownKid: it causes one fetch, however many tokens name it, and none
-// again for a while.
+// TestUnknownKid: it causes one fetch for any number of tokens that name it, and no other
+// for a while.
 func TestUnknownKid(t *testing.T) {
 	t.Parallel()
 	key, rotated, unknown := newKey("k1", "EdDSA"), newKey("k2", "EdDSA"), newKey("k3", "EdDSA")
@@ -201,8 +201,8 @@ func TestUnfitKid(t *testing.T) {
 	}
 }
 
-// TestKidFlood: strangers who make up kids cause few fetches, get 401 then, and
-// keep nobody waiting whose key is known.
+// TestKidFlood: clients with made-up kids cause few fetches, then get 401, and delay no
+// request with a known key.
 func TestKidFlood(t *testing.T) {
 	t.Parallel()
 	key := newKey("k1", "EdDSA")
@@ -274,8 +274,8 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
-// TestMixedSet: usable keys of a set are used, and the log tells of the others
-// without showing them.
+// TestMixedSet: usable keys of a set are used, and the log names the others without
+// showing them.
 func TestMixedSet(t *testing.T) {
 	t.Parallel()
 	key, secret := newKey("k1", "EdDSA"), newKey("k2", "HS256")

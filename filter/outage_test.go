@@ -15,8 +15,8 @@ func (f *fetching) fail() {
 	call.Fail()
 }
 
-// TestOutage: the last good set serves until max_stale, then nobody can know;
-// and all is well again with the first good answer.
+// TestOutage: the last good set serves until max_stale, then the answer is 503; the first
+// good answer ends the outage.
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	key, unknown := newKey("k1", "EdDSA"), newKey("k2", "EdDSA")
@@ -35,7 +35,7 @@ func TestOutage(t *testing.T) {
 		f.fail()
 		down++
 		wantSubject(t, send(f.plugin, token), "alice")
-		// This kid may be one of a key that nobody could fetch.
+		// This kid may be of a key that could not be fetched.
 		f.wantUnavailable(f.send(unknown))
 	}
 	if down < 20 || down > 200 {

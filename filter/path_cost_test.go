@@ -85,7 +85,7 @@ func pathCost(t *testing.T, vm *wasmhost.VM, count int, kinds []string) func(pat
 	}
 }
 
-// TestCostOfOnePath: a client cannot make much of one path, whatever the rules.
+// TestCostOfOnePath: a path cannot cost much under any rules.
 func TestCostOfOnePath(t *testing.T) {
 	vm := startVM(t, wasmhost.Options{})
 	for _, rules := range pathRules {

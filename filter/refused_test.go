@@ -47,8 +47,8 @@ func TestRefusedSecondFetch(t *testing.T) {
 	}
 }
 
-// TestRefusedCallsWhileWaiting: whatever the host refuses when the verdict is
-// in, no request passes unless it would have passed, and nobody is forgotten.
+// TestRefusedCallsWhileWaiting: if the host refuses any call after the verdict, no request
+// passes that should not, and no request is lost.
 func TestRefusedCallsWhileWaiting(t *testing.T) {
 	t.Parallel()
 	key, other := newKey("k1", "EdDSA"), newKey("k1", "EdDSA")

@@ -15,9 +15,9 @@ const (
 	withMetadata = `{"protected_resources":{"mcp":{"resource":"https://api.example/mcp"}},`
 )
 
-// TestMetadataHoldsTheRequest: answered is not passed, whatever comes behind the
-// headers, and a host that does not take the answer does not get the request.
-func TestMetadataHoldsTheRequest(t *testing.T) {
+// TestMetadataStopsTheRequest: an answered request does not pass with any body or
+// trailers, and a host that refuses the answer does not get the request.
+func TestMetadataStopsTheRequest(t *testing.T) {
 	t.Parallel()
 	for _, config := range []string{
 		oneToken("fake-token", "alice"),

@@ -45,13 +45,13 @@ const (
 	listFailed  = "result=.=failure;.;bearerauth_revocation_fetches_total"
 )
 
-// TestRevocation: the list is there before anybody asks, ends a token that has
-// just passed, and the gauge shows the time of the newest success.
+// TestRevocation: the list is fetched before the first request, ends a token that has just
+// passed, and the gauge shows the time of the newest success.
 func TestRevocation(t *testing.T) {
 	t.Parallel()
 	key := newKey("k1", "EdDSA")
 	f := startFetching(t, revokingConfig(key, `, "timeout": "2s"`))
-	f.wantNoCall() // not at the start: a canary VM is never to call anybody
+	f.wantNoCall() // not at the start: a canary VM must not make calls
 	token, other := f.lasting(key, "a"), f.lasting(key, "b")
 	f.after(50 * time.Millisecond)
 	first := f.vm.Now()
@@ -92,8 +92,8 @@ func TestRevocation(t *testing.T) {
 	wantMetric(t, f.vm, "decision=.=deny;.;reason=.=revoked;.;bearerauth_requests_total", 2)
 }
 
-// TestRevocationOutage: the last list serves until max_stale, then nobody can
-// know; and all is well again with the first good answer.
+// TestRevocationOutage: the last list serves until max_stale, then the answer is 503; the
+// first good answer ends the outage.
 func TestRevocationOutage(t *testing.T) {
 	t.Parallel()
 	key := newKey("k1", "EdDSA")
@@ -148,8 +148,8 @@ func TestRevocationOutage(t *testing.T) {
 	wantSubject(t, send(f.plugin, ended), "alice")
 }
 
-// TestRevocationDeadline: a server that never answers leaves nobody hanging, and
-// lets nobody through.
+// TestRevocationDeadline: with a server that never answers no request hangs, and no
+// request passes.
 func TestRevocationDeadline(t *testing.T) {
 	t.Parallel()
 	key := newKey("k1", "EdDSA")
@@ -161,8 +161,8 @@ func TestRevocationDeadline(t *testing.T) {
 	wantReply(t, s, 503, "revocations_unavailable")
 }
 
-// TestRevocationsAndKeys: a request that needs both waits for both, and a list
-// under way keeps nobody from the keys.
+// TestRevocationsAndKeys: a request that needs both waits for both, and a fetch of the
+// list does not delay the keys.
 func TestRevocationsAndKeys(t *testing.T) {
 	t.Parallel()
 	key := newKey("k1", "EdDSA")

@@ -9,8 +9,8 @@ import (
 	"bearerauth/filter/internal/wasmhost"
 )
 
-// TestConfigurationsShareNothing: several configurations in one VM that know the
-// same tokens, with requests that overlap, tell what each tells alone.
+// TestConfigurationsShareNothing: several configurations in one VM that know the same
+// tokens, with overlapping requests, send what each sends alone.
 func TestConfigurationsShareNothing(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

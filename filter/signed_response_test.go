@@ -65,8 +65,8 @@ func TestSignedResponses(t *testing.T) {
 	}
 }
 
-// TestHostileSignedResponses: whatever comes in place of a signed answer, nobody
-// passes by it, it is counted and logged, and all is well with the next good one.
+// TestHostileSignedResponses: no request passes by a bad answer, it is counted and logged,
+// and the next good answer ends the fault.
 func TestHostileSignedResponses(t *testing.T) {
 	t.Parallel()
 	key, stranger := newKey("k1", "EdDSA"), newKey("k1", "EdDSA")
@@ -139,7 +139,7 @@ func TestSignedResponseKeys(t *testing.T) {
 	}
 }
 
-// TestSignedResponseKeysOutage: without keys nobody can know, and at once.
+// TestSignedResponseKeysOutage: without keys the answer is 503, at once.
 func TestSignedResponseKeysOutage(t *testing.T) {
 	t.Parallel()
 	f := startIntrospecting(t, signedResponse(fetchedKeys))

@@ -13,8 +13,8 @@ import (
 	"bearerauth/filter/internal/wasmhost"
 )
 
-// TestSoak: memory stays as it is, whatever is asked and how often. $SOAK is the number
-// of requests (`make soak` takes a million); by default it is a look.
+// TestSoak: memory stays bounded under any mix and number of requests. $SOAK is the number
+// of requests (`make soak` takes a million); the default is small.
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	requests := 40_000
@@ -80,8 +80,8 @@ func soakConfig(key *signingKey) string {
 
 const soakToken = "fake-token"
 
-// soakRequest is the i-th of the mix: static tokens, JWTs that are remembered, JWTs
-// that nobody has seen, and all kinds of refusals.
+// soakRequest is the i-th of the mix: static tokens, remembered JWTs, new JWTs, and all
+// kinds of refusals.
 func soakRequest(i int, now time.Time, key, stranger *signingKey, kept []string) ([][2]string, wasmhost.Outcome) {
 	more := [][2]string{{"user-agent", "soak"}, {"accept", "*/*"}, {"x-request-id", strconv.Itoa(i)}, {"x_auth_subject", "root"}}
 	switch i % 10 {

@@ -12,8 +12,8 @@ import (
 // value to go on with.
 var panics = map[string]bool{"proxy_get_current_time_nanoseconds": true}
 
-// TestRefusedHostCalls: whatever the host refuses, no request passes that it
-// was needed for, and the test knows that the call was really made.
+// TestRefusedHostCalls: if the host refuses any call, no request passes that needed it,
+// and the test checks that the call was really made.
 func TestRefusedHostCalls(t *testing.T) {
 	t.Parallel()
 	for _, call := range []string{
@@ -112,8 +112,8 @@ func TestRefusedReply(t *testing.T) {
 	})
 }
 
-// TestBodyAndTrailers: nothing of a refused request goes on, whatever the host
-// shows of it, and trailers can forge no identity.
+// TestBodyAndTrailers: no part of a refused request is forwarded, and trailers can forge
+// no identity.
 func TestBodyAndTrailers(t *testing.T) {
 	t.Parallel()
 	plugin := startPlugin(t, startVM(t, wasmhost.Options{AllowHeadersStopIteration: true}), oneToken("fake-token", "alice"))
@@ -270,8 +270,8 @@ func TestRefusedAtStart(t *testing.T) {
 	}
 }
 
-// TestLogs: one debug line per refusal, none of them with a token, and none
-// formatted when nobody reads it.
+// TestLogs: there is one debug line per refusal, none of them contains a token, and none
+// is formatted if the log level drops it.
 func TestLogs(t *testing.T) {
 	t.Parallel()
 	vm := startVM(t, wasmhost.Options{LogLevel: wasmhost.Debug})
@@ -337,7 +337,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestExpiryByTheHostsClock: a token's validity is judged at each request.
+// TestExpiryByTheHostsClock: a token's validity is checked at each request.
 func TestExpiryByTheHostsClock(t *testing.T) {
 	t.Parallel()
 	vm := startVM(t, wasmhost.Options{Now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)})

@@ -11,8 +11,8 @@ import (
 	"bearerauth/filter/internal/wasmhost"
 )
 
-// TestUpdates: a configuration that replaces another one leaves nothing of it in
-// the VM, however many come. In Envoy each worker's VM has the new one before the
+// TestUpdates: a configuration that replaces another leaves nothing of it in the VM, after
+// any number of updates. In Envoy each worker's VM has the new configuration before the
 // old one ends. $SOAK takes one update for each thousand (`make soak`: a thousand).
 func TestUpdates(t *testing.T) {
 	t.Parallel()

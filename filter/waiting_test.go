@@ -19,8 +19,8 @@ func (f *fetching) post(token, body string) *wasmhost.Stream {
 	return s
 }
 
-// TestWaiting: requests that came before the first keys get their own verdicts,
-// whatever kind they are, and nothing of them goes on before.
+// TestWaiting: requests that arrive before the first keys get their own verdicts, for
+// requests of every kind, and no part of them is forwarded before.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
 	key, other := newKey("k1", "EdDSA"), newKey("k1", "EdDSA")
@@ -71,8 +71,8 @@ func TestWaiting(t *testing.T) {
 	}
 }
 
-// TestClientsLeave: while they wait, and from within the answer. The fetch goes
-// on, and the others get their verdict.
+// TestClientsLeave: clients disconnect while they wait, and from within the answer. The
+// fetch continues, and the others get their verdict.
 func TestClientsLeave(t *testing.T) {
 	t.Parallel()
 	key := newKey("k1", "EdDSA")
@@ -103,7 +103,7 @@ func TestClientsLeave(t *testing.T) {
 	wantSubject(t, f.send(key), "alice")
 }
 
-// TestDeadline: nobody waits longer than the timeout, whenever the answer comes.
+// TestDeadline: no request waits longer than the timeout, for any time of the answer.
 func TestDeadline(t *testing.T) {
 	t.Parallel()
 	key := newKey("k1", "EdDSA")
@@ -138,8 +138,8 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// TestWaitingByTwoHeaders: a policy that needs two headers only reads no others
-// of a request that passes; what waits or fails is judged by all of them.
+// TestWaitingByTwoHeaders: a policy that needs two headers only reads no others of a
+// request that passes. A request that waits or fails is decided with all headers.
 func TestWaitingByTwoHeaders(t *testing.T) {
 	t.Parallel()
 	key, other := newKey("k1", "EdDSA"), newKey("k1", "EdDSA")

@@ -40,8 +40,8 @@ authorization:
   - {action: Deny, principal: {clientCIDRs: [10.0.0.0/8]}}
 `
 
-// idle are members that make no difference as long as they are there: Left names
-// what they stand in.
+// idle are members that change nothing as long as they are present: Left names the objects
+// that contain them.
 var idle = []string{
 	".targetRefs", ".jwt.optional", ".authorization.rules[3].principal.clientCIDRs",
 	".targetRefs[0].kind", ".targetRefs[0].name", ".authorization.rules[2].cel", ".authorization.rules[3].principal.clientCIDRs[0]",

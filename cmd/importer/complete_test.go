@@ -99,7 +99,7 @@ func walkFields(m protoreflect.Message, path string, visit func(string, func(pro
 		_, noted := providerNotes[string(field.Name())]
 		_, notedRemote := remoteNotes[string(field.Name())]
 		if !m.Has(field) || noted || notedRemote {
-			continue // what stands below a field in Left is there with it
+			continue // Left names the field; its members need no entry of their own
 		}
 		value := m.Get(field)
 		switch {

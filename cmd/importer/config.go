@@ -74,7 +74,7 @@ type scopeClaim struct {
 	Form  string   `json:"form"`
 }
 
-// location is where a token may stand.
+// location is where a request may have a token.
 type location struct {
 	Header string `json:"header,omitempty"`
 	Prefix string `json:"prefix,omitempty"`
@@ -113,7 +113,7 @@ type predicate struct {
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // an expression is easier to judge as it was written
+	e.SetEscapeHTML(false) // an expression is easier to read as it was written
 	if err := e.Encode(v); err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// A member that stands twice could say two things, so YAML is read strictly.
+// A duplicate member could mean two things, so YAML is read strictly.
 func toJSON(document []byte) ([]byte, error) {
 	text, err := yaml.YAMLToJSONStrict(document)
 	if err != nil {
@@ -57,8 +57,8 @@ func isContent(text []byte) bool {
 	return false
 }
 
-// resource is a Kubernetes object. Status and whatever else a cluster adds to
-// metadata says nothing about who gets in.
+// resource is a Kubernetes object. Status and other metadata of a cluster have no
+// influence on decisions.
 type resource struct {
 	APIVersion string            `json:"apiVersion"`
 	Kind       string            `json:"kind"`
@@ -72,7 +72,7 @@ type resource struct {
 	Immutable  *bool             `json:"immutable"`
 }
 
-// metadata has many members that say nothing here.
+// metadata has many members without influence here.
 type metadata struct{ Name, Namespace string }
 
 func (m *metadata) UnmarshalJSON(text []byte) error {
@@ -145,7 +145,7 @@ func strictProto(text []byte, m proto.Message) error {
 		return nil
 	}
 	if err := protojson.Unmarshal(text, m); err != nil {
-		// protojson varies its spaces, so that nobody relies on its texts.
+		// protojson varies its spaces, so that programs do not rely on its texts.
 		return errors.New(strings.ReplaceAll(err.Error(), "\u00a0", " "))
 	}
 	return nil

@@ -10,14 +10,14 @@ import (
 
 const jwtAuthnType = "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
 
-// Envoy reads the configuration of Envoy's filter jwt_authn: the message
-// JwtAuthentication as YAML or JSON, alone or as an entry of http_filters.
+// Envoy reads the configuration of Envoy's filter jwt_authn: the message JwtAuthentication
+// as YAML or JSON, alone or as an entry of http_filters.
 //
-// What a route has of its own (typed_per_filter_config) stands elsewhere and is
-// not read. Conditions on headers and parameters are carried over though the
-// filter finds them in more spellings of a request: a header sent twice with
-// values that each meet the condition, a parameter written with escapes. Whoever
-// can send these can send the plain one.
+// The configuration of routes (typed_per_filter_config) is elsewhere and is not read.
+// Conditions on headers and parameters are carried over, although the filter finds them in
+// more spellings of a request: a header sent twice with values that each meet the
+// condition, a parameter written with escapes. A client that can send these can also send
+// the plain spelling.
 func Envoy(document []byte) (Result, error) {
 	text, err := toJSON(document)
 	if err != nil {
@@ -64,9 +64,9 @@ func (r *reader) unwrapFilter(text []byte) ([]byte, error) {
 			case "name", "typed_config", "typedConfig":
 			case "disabled":
 				// Where it is enabled, a route says so, and that is not here.
-				r.leave("disabled", "the filter is on everywhere", "rules for the routes that enable it")
+				r.leave("disabled", "the filter runs on all routes", "rules for the routes that enable it")
 			case "is_optional", "isOptional":
-				r.leave(name, "a filter that does not start keeps Envoy from starting", "nothing")
+				r.leave(name, "a filter that does not start keeps Envoy from starting", "")
 			default:
 				return nil, fmt.Errorf("%s: want an entry of http_filters with name and typed_config", name)
 			}
@@ -92,7 +92,7 @@ func (r *reader) unwrapFilter(text []byte) ([]byte, error) {
 
 var authenticationNotes = notes{
 	"strip_failure_response": {"a refusal keeps its challenge, which RFC 9110 section 15.5.2 asks for", "details and body_format for the rest"},
-	"stat_prefix":            {"one metric counts, by reason", "nothing"},
+	"stat_prefix":            {"there is one metric, by reason", ""},
 }
 
 func (r *reader) readAuthentication(m *jwtauthn.JwtAuthentication) error {
@@ -126,7 +126,7 @@ func (r *reader) readAuthentication(m *jwtauthn.JwtAuthentication) error {
 		everything = everything || c.wide == "" && native.Match.GetPrefix() == "/" && len(c.match.Methods)+len(c.match.Headers)+len(c.match.Query)+len(c.match.Hosts) == 0
 		if c.need.access == optional {
 			if where, yes := r.overlooks(); yes {
-				r.leave(path, "a token may not be missing: nobody would look at a bad one in "+where, "see what is left out of the providers")
+				r.leave(path, "a token is required: the filter would not see a bad token in "+where, "see the providers that are left out")
 				c.need = anyOf(c.need.any...)
 				if c.need.access == denied {
 					c.need.access = token
@@ -139,7 +139,7 @@ func (r *reader) readAuthentication(m *jwtauthn.JwtAuthentication) error {
 	}
 	for _, name := range sortedKeys(m.RequirementMap) {
 		if !used[name] {
-			r.leave("requirement_map."+name, "no rule names it: it is for routes with a configuration of their own, which are not read", "rules by path, host, header or query for those routes")
+			r.leave("requirement_map."+name, "no rule names it: only routes can use it, and their configuration is not read", "rules by path, host, header or query for those routes")
 		}
 	}
 	// A request without a path is all that a prefix / leaves, and no opening

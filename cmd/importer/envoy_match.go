@@ -31,7 +31,7 @@ func (r *reader) routeMatch(m *route.RouteMatch, path string) (out match, wide s
 		out, fold = match{Methods: []string{"CONNECT"}}, false
 	default:
 		fold = false
-		wide = "the path cannot be asked for in this way"
+		wide = "no rule can match a path in this way"
 	}
 	if fold {
 		out = match{PathRegex: "(?i)" + out.regex()}
@@ -42,7 +42,7 @@ func (r *reader) routeMatch(m *route.RouteMatch, path string) (out match, wide s
 			wide = join(wide, why)
 		}
 		if len(part.Methods) > 0 && len(out.Methods) > 0 {
-			wide = join(wide, "methods can be asked for once only")
+			wide = join(wide, "a rule has methods only once")
 			continue
 		}
 		out = out.with(part)
@@ -57,12 +57,12 @@ func (r *reader) routeMatch(m *route.RouteMatch, path string) (out match, wide s
 	}
 	unknown := r.leftover(m, path, "prefix path path_separated_prefix safe_regex connect_matcher path_match_policy case_sensitive headers query_parameters", nil)
 	for _, name := range unknown {
-		wide = join(wide, "no rule can ask for "+name)
+		wide = join(wide, "no rule can match "+name)
 	}
 	return out, wide
 }
 
-var engineNotes = notes{"google_re2": {"the filter's expressions are RE2, too", "nothing"}}
+var engineNotes = notes{"google_re2": {"the filter uses RE2, too", ""}}
 
 // regex is a path pattern as an expression.
 func (m match) regex() string {
@@ -82,13 +82,13 @@ func (m match) regex() string {
 func (r *reader) headerMatch(h *route.HeaderMatcher, path string) (part match, wide string) {
 	name := strings.ToLower(h.GetName())
 	if h.GetInvertMatch() {
-		return match{}, "no rule can ask for the opposite (" + name + ")"
+		return match{}, "no rule can express a negation (" + name + ")"
 	}
 	if h.GetTreatMissingHeaderAsEmpty() {
 		return match{}, "no rule can take a missing header for an empty one (" + name + ")"
 	}
 	for _, field := range r.leftover(h, path, "name exact_match safe_regex_match range_match present_match prefix_match suffix_match contains_match string_match invert_match treat_missing_header_as_empty", nil) {
-		return match{}, "no rule can ask for " + field
+		return match{}, "no rule can match " + field
 	}
 	c := condition{Name: name}
 	switch specifier := h.GetHeaderMatchSpecifier().(type) {
@@ -96,7 +96,7 @@ func (r *reader) headerMatch(h *route.HeaderMatcher, path string) (part match, w
 		c.Present = true
 	case *route.HeaderMatcher_PresentMatch:
 		if !specifier.PresentMatch {
-			return match{}, "no rule can ask for absence (" + name + ")"
+			return match{}, "no rule can require absence (" + name + ")"
 		}
 		c.Present = true
 	case *route.HeaderMatcher_ExactMatch:
@@ -112,11 +112,11 @@ func (r *reader) headerMatch(h *route.HeaderMatcher, path string) (part match, w
 	case *route.HeaderMatcher_StringMatch:
 		equal, expression, ok := stringMatch(specifier.StringMatch)
 		if !ok {
-			return match{}, "no rule can ask for a string in this way (" + name + ")"
+			return match{}, "no rule can match a string in this way (" + name + ")"
 		}
 		c.Equal, c.Regex = equal, expression
 	default:
-		return match{}, "no rule can ask for a range (" + name + ")"
+		return match{}, "no rule can express a range (" + name + ")"
 	}
 	switch {
 	case name == ":method":
@@ -133,7 +133,7 @@ func (r *reader) headerMatch(h *route.HeaderMatcher, path string) (part match, w
 		// Envoy compares the case and the port as well.
 		return match{Hosts: hosts}, "hosts are compared in any case and with any port"
 	case strings.HasPrefix(name, ":"):
-		return match{}, "no rule can ask for " + name
+		return match{}, "no rule can match " + name
 	}
 	return match{Headers: []condition{c}}, ""
 }
@@ -162,20 +162,20 @@ func (c condition) literals() []string {
 func (r *reader) queryMatch(q *route.QueryParameterMatcher, path string) (c condition, wide string) {
 	c.Name = q.GetName()
 	for _, field := range r.leftover(q, path, "name string_match present_match", nil) {
-		return c, "no rule can ask for " + field
+		return c, "no rule can match " + field
 	}
 	switch specifier := q.GetQueryParameterMatchSpecifier().(type) {
 	case nil:
 		c.Present = true
 	case *route.QueryParameterMatcher_PresentMatch:
 		if !specifier.PresentMatch {
-			return c, "no rule can ask for absence (" + c.Name + ")"
+			return c, "no rule can require absence (" + c.Name + ")"
 		}
 		c.Present = true
 	case *route.QueryParameterMatcher_StringMatch:
 		var ok bool
 		if c.Equal, c.Regex, ok = stringMatch(specifier.StringMatch); !ok {
-			return c, "no rule can ask for a string in this way (" + c.Name + ")"
+			return c, "no rule can match a string in this way (" + c.Name + ")"
 		}
 	}
 	return c, ""

@@ -14,26 +14,26 @@ import (
 
 var providerNotes = notes{
 	"payload_in_metadata":           {"Wasm cannot write dynamic metadata", "claim_headers, payload_header or filter_state, and claims and scopes in rules"},
-	"header_in_metadata":            {"Wasm cannot write dynamic metadata", "nothing"},
+	"header_in_metadata":            {"Wasm cannot write dynamic metadata", ""},
 	"failed_status_in_metadata":     {"Wasm cannot write dynamic metadata", "%RESPONSE_CODE_DETAILS% and the metric"},
 	"normalize_payload_in_metadata": {"Wasm cannot write dynamic metadata", "scope_claims, scopes and any_scopes"},
 	"jwt_cache_config":              {"tokens are always remembered", "token_cache_bytes"},
-	"clear_route_cache":             {"Envoy chooses the route again whenever the filter changes a header", "nothing"},
+	"clear_route_cache":             {"Envoy chooses the route again whenever the filter changes a header", ""},
 }
 
 var remoteNotes = notes{
 	"async_fetch":  {"keys are always fetched ahead of time, requests before the first ones wait", "max_stale, min_refresh, max_refresh"},
-	"retry_policy": {"a failed fetch is tried again after a fixed back-off", "nothing"},
+	"retry_policy": {"a failed fetch is tried again after a fixed back-off", ""},
 }
 
-// readProvider carries over one provider, which stands at path. What it cannot say of it leaves it
-// out, and so denies where it is needed.
+// readProvider carries over the provider at path. A provider that it cannot express is
+// left out, so the rules that need it deny.
 func (r *reader) readProvider(name, path string, m *jwtauthn.JwtProvider, audiences *audienceSet) {
 	n := &native{path: path, forward: m.Forward}
 	r.natives[name] = n
 	p, err := r.jwtProvider(n.look(m), m, path)
 	if err != nil {
-		r.leave(path, "the provider is left out, what needs it is denied: "+err.Error(), "write it by hand")
+		r.leave(path, "the provider is left out, and rules that need it deny: "+err.Error(), "write it by hand")
 		return
 	}
 	n.payload, n.padded = strings.ToLower(m.ForwardPayloadHeader), m.PadForwardPayloadHeader
@@ -50,14 +50,14 @@ func (r *reader) readProvider(name, path string, m *jwtauthn.JwtProvider, audien
 	}
 	classes := audiences.classes(m.Audiences)
 	if len(m.Audiences) == 0 && len(classes[0]) > 0 && audiences.plain {
-		r.leave(path, "where no audiences are asked for, only those that some rule names pass", "one provider with audiences for all")
+		r.leave(path, "without audiences, only audiences that a rule names are accepted", "one provider with audiences for all")
 	}
 	for i, class := range classes {
 		one := *p
 		one.Audiences = class
 		one.AnyToken = one.Issuer == "" && len(class) == 0
 		if one.AnyToken {
-			r.leave(path, "neither issuer nor audiences: whatever these keys have signed passes, as before (insecure_any_issuer_and_audience)", "issuer or audiences")
+			r.leave(path, "no issuer and no audiences: every token signed with these keys is accepted, as before (insecure_any_issuer_and_audience)", "issuer or audiences")
 		}
 		label := name
 		if len(classes) > 1 {
@@ -65,7 +65,7 @@ func (r *reader) readProvider(name, path string, m *jwtauthn.JwtProvider, audien
 		}
 		label = r.freeName(path, label)
 		if other := r.conflict(&one); other != "" {
-			r.leave(path, "the provider is left out, what needs it is denied: the provider "+other+" has the same issuer and an audience in common", "key_ids for both, or one provider with both keys")
+			r.leave(path, "the provider is left out, and rules that need it deny: the provider "+other+" has the same issuer and an audience in common", "key_ids for both, or one provider with both keys")
 			continue
 		}
 		r.config.Providers[label] = &one
@@ -79,7 +79,7 @@ func (r *reader) readProvider(name, path string, m *jwtauthn.JwtProvider, audien
 
 var nameSyntax = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
 
-// freeName makes a name that the filter takes and nobody has.
+// freeName makes a name that the filter accepts and that no provider has.
 func (r *reader) freeName(path, name string) string {
 	want := strings.Trim(nameSyntax.ReplaceAllString(name, "-"), "-")
 	want = want[:min(len(want), 56)]
@@ -91,7 +91,7 @@ func (r *reader) freeName(path, name string) string {
 		free = fmt.Sprintf("%s-%d", want, i)
 	}
 	if free != name {
-		r.leave(path, "is called "+free+" here", "nothing")
+		r.leave(path, "renamed to "+free, "")
 	}
 	return free
 }
@@ -119,10 +119,10 @@ func (r *reader) jwtProvider(places []place, m *jwtauthn.JwtProvider, path strin
 	}
 	p := &provider{Type: "jwt", Issuer: m.Issuer}
 	if !m.RequireExpiration && m.MaxLifetime == nil {
-		r.leave(path, "a token without exp does not pass", "insecure_allow_no_expiry")
+		r.leave(path, "a token without exp is refused", "insecure_allow_no_expiry")
 	}
 	if len(m.Audiences) > 0 {
-		r.leave(path+".audiences", "compared octet by octet, scheme and last slash included", "insecure_lax_audiences")
+		r.leave(path+".audiences", "compared exactly, scheme and last slash included", "insecure_lax_audiences")
 	}
 	skew := time.Duration(m.ClockSkewSeconds) * time.Second
 	if skew == 0 {
@@ -134,7 +134,7 @@ func (r *reader) jwtProvider(places []place, m *jwtauthn.JwtProvider, path strin
 			return nil, fmt.Errorf("max_lifetime: want at least a second")
 		}
 		p.MaxLifetime = r.clamp(path+".max_lifetime", m.MaxLifetime.AsDuration(), time.Second, 366*24*time.Hour)
-		r.leave(path+".max_lifetime", "counted from iat to exp, and both are required; from now to exp there", "nothing")
+		r.leave(path+".max_lifetime", "counted from iat to exp, and both are required (Envoy counts from now to exp)", "")
 	}
 	if m.Subjects != nil {
 		s, ok := subjectMatch(m.Subjects)
@@ -144,7 +144,7 @@ func (r *reader) jwtProvider(places []place, m *jwtauthn.JwtProvider, path strin
 		p.Subjects = []subject{s}
 	}
 	if len(places) == 0 {
-		r.leave(path, "a token in the query parameter access_token is no credential", `token_locations with {"insecure_query_parameter": "access_token"}`)
+		r.leave(path, "a token in the query parameter access_token is not read", `token_locations with {"insecure_query_parameter": "access_token"}`)
 	}
 	if err := r.locate(p, places); err != nil {
 		return nil, err
@@ -180,7 +180,7 @@ func (r *reader) remoteKeys(p *provider, m *jwtauthn.RemoteJwks, path string) er
 	if m.CacheDuration != nil {
 		p.Refresh = r.clamp(path+".cache_duration", m.CacheDuration.AsDuration(), time.Second, 24*time.Hour)
 	}
-	r.leave(path, "every algorithm for which the keys turn out to be passes, as before", "only those in use, in algorithms")
+	r.leave(path, "every algorithm that fits the fetched keys is accepted, as before", "list only those in use in algorithms")
 	return probeProvider(p)
 }
 

@@ -57,7 +57,7 @@ func (r *reader) requirement(m *jwtauthn.JwtRequirement, path string) (requireme
 		}
 		need, whole := either(list)
 		if !whole {
-			r.leave(path+".requires_any", "becomes "+need.String(), "a path, host or header for each alternative")
+			r.leave(path+".requires_any", "replaced by: "+need.String(), "a path, host or header for each alternative")
 		}
 		return need, nil
 	case *jwtauthn.JwtRequirement_RequiresAll:
@@ -67,19 +67,19 @@ func (r *reader) requirement(m *jwtauthn.JwtRequirement, path string) (requireme
 		}
 		need, whole := both(list, r.disjoint)
 		if !whole {
-			r.leave(path+".requires_all", "becomes "+need.String()+": all_of wants one provider each, with token_locations of its own", "required_claims and scopes ask more of one token")
+			r.leave(path+".requires_all", "replaced by: "+need.String()+" (all_of needs a different provider for each token, with different token_locations)", "required_claims and scopes, to require more of one token")
 		}
 		return need, nil
 	case *jwtauthn.JwtRequirement_AllowMissing:
 		return requirement{access: optional}, nil
 	case *jwtauthn.JwtRequirement_AllowMissingOrFailed:
-		r.leave(path+".allow_missing_or_failed", "a bad token does not pass, a missing one does (access optional)", "access anonymous, which looks at no token and sets no identity")
+		r.leave(path+".allow_missing_or_failed", "a bad token is refused, a missing token passes (access optional)", "access anonymous, which reads no token and sets no identity")
 		return requirement{access: optional}, nil
 	case *jwtauthn.JwtRequirement_ExtractOnlyWithoutValidation:
-		r.leave(path+".extract_only_without_validation", "a bad token does not pass, a missing one does (access optional): claims of an unverified token are nobody's", "access anonymous, which looks at no token and sets no identity")
+		r.leave(path+".extract_only_without_validation", "a bad token is refused, a missing token passes (access optional): claims of an unverified token prove nothing", "access anonymous, which reads no token and sets no identity")
 		return requirement{access: optional}, nil
 	}
-	return requirement{}, fmt.Errorf("%s: want a requirement that this reader knows", path)
+	return requirement{}, fmt.Errorf("%s: want a requirement that this importer knows", path)
 }
 
 func (r *reader) requirements(list []*jwtauthn.JwtRequirement, path string) (out []requirement, err error) {
@@ -96,7 +96,7 @@ func (r *reader) requirements(list []*jwtauthn.JwtRequirement, path string) (out
 // providerRequirement denies where nothing of the provider was carried over.
 func (r *reader) providerRequirement(name string, names []string, path string) requirement {
 	if len(names) == 0 {
-		r.leave(path, "the provider "+name+" is left out, nobody passes by it", "see there")
+		r.leave(path, "the provider "+name+" is left out, and no token satisfies it", "see that provider")
 	}
 	return anyOf(names...)
 }
@@ -111,7 +111,7 @@ func (r *reader) disjoint(a, b string) bool {
 	return true
 }
 
-// places are what a provider reads, whatever the prefix.
+// places are what a provider reads, for any prefix.
 func (p *provider) places() (list []string) {
 	if p.TokenLocations == nil {
 		return []string{"header authorization"}
@@ -129,7 +129,7 @@ func (p *provider) places() (list []string) {
 	return list
 }
 
-// audienceSet is which audiences the rules tell apart for one provider.
+// audienceSet is the audiences of one provider that rules distinguish.
 type audienceSet struct {
 	sets  [][]string
 	plain bool // some rule names the provider without audiences
@@ -174,8 +174,8 @@ func audienceSets(m *jwtauthn.JwtAuthentication) (map[string]*audienceSet, error
 	return sets, nil
 }
 
-// classes are the audiences of a provider, those together that no rule tells
-// apart. A single class without audiences takes all tokens.
+// classes are the audiences of a provider, grouped where no rule distinguishes them. A
+// single class without audiences accepts all tokens.
 func (s *audienceSet) classes(own []string) [][]string {
 	if len(s.sets) == 0 {
 		return [][]string{own}

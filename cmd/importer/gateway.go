@@ -70,7 +70,7 @@ func (g *gateway) read(spec *securityPolicy, namespace string) error {
 	}{{"csrf", spec.CSRF}, {"basicAuth", spec.BasicAuth}, {"oidc", spec.OIDC}, {"extAuth", spec.ExtAuth}} {
 		if other.text != nil {
 			// All of them have to pass there; here nothing would ask for this one.
-			return fmt.Errorf("%s.%s: nothing stands for it: leave it in the policy, and import the policy without it", g.path, other.name)
+			return fmt.Errorf("%s.%s: the filter has no such feature: leave it in the policy, and import the policy without it", g.path, other.name)
 		}
 	}
 	g.leave(g.path+".targetRefs", "the filter does not choose its routes", "the targetRefs of the EnvoyExtensionPolicy")
@@ -98,7 +98,7 @@ func (g *gateway) read(spec *securityPolicy, namespace string) error {
 		}
 	}
 	for _, o := range g.others {
-		g.leave(o.name(), "not read", "nothing, or a reference to it in the policy")
+		g.leave(o.name(), "not read", "a reference to it in the policy, if it has keys")
 	}
 	g.readCORS(spec.CORS)
 	g.authorize(spec.Authorization, g.authenticated(spec))
@@ -109,7 +109,7 @@ func (g *gateway) read(spec *securityPolicy, namespace string) error {
 func (g *gateway) authenticated(spec *securityPolicy) requirement {
 	lenient := spec.JWT != nil && (spec.JWT.Optional || spec.JWT.FailOpen)
 	if spec.JWT != nil && spec.JWT.FailOpen {
-		g.leave(g.path+".jwt.failOpen", "a bad token does not pass, a missing one does (access optional)", "access anonymous, which looks at no token and sets no identity")
+		g.leave(g.path+".jwt.failOpen", "a bad token is refused, a missing token passes (access optional)", "access anonymous, which reads no token and sets no identity")
 	}
 	switch {
 	case spec.APIKeyAuth == nil && lenient:
@@ -120,7 +120,7 @@ func (g *gateway) authenticated(spec *securityPolicy) requirement {
 		return anyOf(g.keys)
 	}
 	if lenient {
-		g.leave(g.path+".jwt.optional", "a token is needed beside the key: a rule with all_of wants all of them", "rules with one provider each")
+		g.leave(g.path+".jwt.optional", "the token is required, too: a rule with all_of needs every token", "rules with one provider each")
 	}
 	return g.withKey(g.jwt, g.path)
 }
@@ -130,7 +130,7 @@ func (g *gateway) withKey(jwt []string, path string) requirement {
 	if len(jwt) == 1 && g.disjoint(jwt[0], g.keys) {
 		return requirement{access: token, all: []string{jwt[0], g.keys}}
 	}
-	g.leave(path, "denies: beside an API key only a token of one provider can be asked for, which stands elsewhere", "one provider, or rules with all_of for each")
+	g.leave(path, "denies: a rule can require an API key and a token of one provider at another location, and no more", "one provider, or rules with all_of for each")
 	return requirement{}
 }
 
@@ -163,11 +163,11 @@ func (g *gateway) readProviderSpec(s *gatewayJWTProvider, path, namespace string
 			if d, err := time.ParseDuration(s.RemoteJWKS.CacheDuration); err == nil {
 				remote.CacheDuration = durationpb.New(d)
 			} else {
-				g.leave(path+".remoteJWKS.cacheDuration", "no duration, so it is 5m", "refresh")
+				g.leave(path+".remoteJWKS.cacheDuration", "not a duration, so 5m is used", "refresh")
 			}
 		}
 		m.JwksSourceSpecifier = &jwtauthn.JwtProvider_RemoteJwks{RemoteJwks: remote}
-		g.leave(path+".remoteJWKS", "the cluster is called "+gatewayCluster(s.RemoteJWKS.URI)+", as Envoy Gateway's is while a policy has this address", "an EnvoyPatchPolicy with that cluster, with TLS that checks the host's name")
+		g.leave(path+".remoteJWKS", "the cluster has the name "+gatewayCluster(s.RemoteJWKS.URI)+", which Envoy Gateway gives it while a policy has this address", "an EnvoyPatchPolicy with that cluster, with TLS that checks the host's name")
 		for _, other := range []struct {
 			name string
 			set  bool
@@ -234,11 +234,11 @@ func (g *gateway) readCORS(c *gatewayCORS) {
 	if c == nil {
 		return
 	}
-	g.leave(g.path+".cors", "the filter answers no preflight; it lets browsers read its refusals only", "cors in a SecurityPolicy, whose filter stands in front of this one")
+	g.leave(g.path+".cors", "the filter answers no preflight, and lets browsers read its refusals only", "cors in a SecurityPolicy, whose filter runs before this one")
 	out := &cors{AllowCredentials: c.AllowCredentials}
 	for i, origin := range c.AllowOrigins {
 		if probeCORS(&cors{AllowedOrigins: []string{origin}}) != nil {
-			g.leave(fmt.Sprintf("%s.cors.allowOrigins[%d]", g.path, i), "its scripts cannot read refusals: no origin as the filter takes them", "each origin by its name")
+			g.leave(fmt.Sprintf("%s.cors.allowOrigins[%d]", g.path, i), "scripts of this origin cannot read refusals: the filter accepts no such pattern", "list each origin")
 			continue
 		}
 		if !slices.Contains(out.AllowedOrigins, origin) {
@@ -250,10 +250,10 @@ func (g *gateway) readCORS(c *gatewayCORS) {
 	}
 	if out.AllowCredentials && probeCORS(out) != nil {
 		out.AllowCredentials = false
-		g.leave(g.path+".cors.allowCredentials", "not for every origin", "origins by their names")
+		g.leave(g.path+".cors.allowCredentials", "not set: the filter does not allow credentials for every origin", "list the origins")
 	}
 	if err := probeCORS(out); err != nil {
-		g.leave(g.path+".cors.allowOrigins", "scripts cannot read refusals: "+lastLine(err), "each origin by its name")
+		g.leave(g.path+".cors.allowOrigins", "scripts cannot read refusals: "+lastLine(err), "list each origin")
 		return
 	}
 	g.config.CORS = out

@@ -23,7 +23,7 @@ func (g *gateway) readKeys(keys *gatewayAPIKeys, namespace string) error {
 			places = append(places, place{headerLocation(name, ""), at})
 			if strings.EqualFold(name, "authorization") {
 				places[len(places)-1].Prefix = ""
-				g.leave(at, "a key in Authorization is read behind Bearer only", "another header")
+				g.leave(at, "a key in Authorization is read only after Bearer", "another header")
 			}
 		}
 		for _, name := range from.Cookies {
@@ -37,7 +37,7 @@ func (g *gateway) readKeys(keys *gatewayAPIKeys, namespace string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if len(places) > 1 {
-		g.leave(path+".extractFrom", "a request with keys at two of these places is refused", "nothing")
+		g.leave(path+".extractFrom", "a request with keys at two of these places is refused", "")
 	}
 	clients, owners := map[string]bool{}, map[string]string{}
 	for i, ref := range keys.CredentialRefs {
@@ -48,7 +48,7 @@ func (g *gateway) readKeys(keys *gatewayAPIKeys, namespace string) error {
 		}
 		o := g.take("Secret", ref.Name, in)
 		if o == nil {
-			g.leave(at, "no key of this Secret passes: it is not among the documents", "import with it")
+			g.leave(at, "no key of this Secret passes: it is not among the documents", "import the policy together with the Secret")
 			continue
 		}
 		values, err := secretValues(o)
@@ -61,11 +61,11 @@ func (g *gateway) readKeys(keys *gatewayAPIKeys, namespace string) error {
 			text := hex.EncodeToString(digest[:])
 			switch {
 			case clients[client]:
-				g.leave(at, "a second key of "+client+" is left out, as before", "a token more in the configuration")
+				g.leave(at, "a second key of "+client+" is left out, as before", "add another token by hand")
 			case !tokenSyntax.MatchString(key):
-				g.leave(at, "the key of "+client+" is left out: it has characters that no token has", "a new key")
+				g.leave(at, "the key of "+client+" is left out: it has characters that a token cannot have", "a new key")
 			case owners[text] != "":
-				g.leave(at, "the key of "+client+" is left out: it is also that of "+owners[text], "a key for each")
+				g.leave(at, "the key of "+client+" is left out: "+owners[text]+" has the same key", "different keys")
 			default:
 				p.Tokens = append(p.Tokens, staticToken{SHA256: text, Subject: client, ClientID: client})
 				owners[text] = client
@@ -84,12 +84,12 @@ func (g *gateway) readKeys(keys *gatewayAPIKeys, namespace string) error {
 		}
 	}
 	if !keys.Sanitize && !g.config.ForwardAuthorization {
-		g.leave(path+".sanitize", "the key does not go on to the upstream", "forward_authorization")
+		g.leave(path+".sanitize", "the key is not forwarded to the upstream", "forward_authorization")
 	}
 	if keys.Sanitize && g.config.ForwardAuthorization {
 		// What is forwarded of one is forwarded of the other.
 		g.config.ForwardAuthorization = false
-		g.leave(path+".sanitize", "neither the key nor a token goes on to the upstream", "forward_authorization")
+		g.leave(path+".sanitize", "neither the key nor a token is forwarded to the upstream", "forward_authorization")
 	}
 	g.keys = g.freeName(path, "api-keys")
 	g.config.Providers[g.keys] = p

@@ -32,9 +32,9 @@ func (a *gatewayAuthorization) check(path string) error {
 	return nil
 }
 
-// authorize writes the rules of a policy: the first match decides there as well,
-// and what its principal does not meet goes on to the next one there, but is
-// refused here.
+// authorize writes the rules of a policy. The first match decides in Envoy Gateway, too.
+// But there a request that fails a rule's principal continues with the next rule; here it
+// is refused.
 func (g *gateway) authorize(a *gatewayAuthorization, base requirement) {
 	if a == nil {
 		g.addGrants(g.granted(grant{path: g.path, need: base}))
@@ -71,10 +71,10 @@ func (g *gateway) granted(one grant) []grant {
 	return []grant{one}
 }
 
-// denyRule denies whatever its operation and headers match.
+// denyRule denies all requests that its operation and headers match.
 func (g *gateway) denyRule(rule *gatewayRule, path string) grant {
 	if p := rule.Principal; p.JWT != nil || p.ClientCIDRs != nil || p.ClientIPGeoLocations != nil || rule.CEL != "" {
-		g.leave(path, "denies whoever it is: no rule can deny by identity, address or expression", "rules that allow, in front of it")
+		g.leave(path, "denies every client: no rule can deny by identity, address or expression", "rules that allow, before it")
 	}
 	m := g.operation(rule, true)
 	for _, h := range rule.Principal.Headers {
@@ -93,7 +93,7 @@ func (g *gateway) allowRule(rule *gatewayRule, path string, base requirement) (g
 		{"principal.clientCIDRs", len(p.ClientCIDRs) > 0}, {"principal.clientIPGeoLocations", p.ClientIPGeoLocations != nil}, {"cel", rule.CEL != ""},
 	} {
 		if field.set {
-			g.leave(path+"."+field.name, "the rule is left out: no rule can ask for this", "a SecurityPolicy of its own for this condition, and the rule by hand")
+			g.leave(path+"."+field.name, "the rule is left out: no rule can express this", "a SecurityPolicy of its own for this condition, and the rule by hand")
 			return one, false
 		}
 	}
@@ -105,7 +105,7 @@ func (g *gateway) allowRule(rule *gatewayRule, path string, base requirement) (g
 	}
 	n := g.natives[p.JWT.Provider]
 	if n == nil || len(n.names) == 0 {
-		g.leave(path+".principal.jwt.provider", "the rule is left out: there is no such provider", "see there")
+		g.leave(path+".principal.jwt.provider", "the rule is left out: there is no such provider", "see the providers")
 		return one, false
 	}
 	one.need = anyOf(n.names...)
@@ -130,7 +130,7 @@ func (g *gateway) allowRule(rule *gatewayRule, path string, base requirement) (g
 		switch {
 		case c.ValueType == "StringArray":
 			if len(c.Values) > 1 {
-				g.leave(fmt.Sprintf("%s.principal.jwt.claims[%d].values", path, i), fmt.Sprintf("only %q counts: no rule can ask for one of several members of an array", c.Values[0]), "scope_claims and any_scopes, if the values are no scopes of anything else")
+				g.leave(fmt.Sprintf("%s.principal.jwt.claims[%d].values", path, i), fmt.Sprintf("only %q counts: no rule can require one of several members of an array", c.Values[0]), "scope_claims and any_scopes, if no other claim uses these values as scopes")
 			}
 			one.claims = append(one.claims, predicate{Claim: ref, Contains: c.Values[0]})
 		case len(c.Values) == 1:

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// grant is a rule that lets through no more than its input does, whatever stands
-// before or behind it. So grants need no order among themselves: where two match,
-// the first decides, and what it refuses is refused.
+// grant is a rule that allows no more than its input, for any rules before or after it. So
+// grants need no order among themselves: if two match, the first decides, and its refusal
+// is final.
 type grant struct {
 	path   string // in the input
 	match  match
@@ -30,7 +30,7 @@ func (r *reader) addGrants(list []grant) {
 			continue
 		}
 		if slices.ContainsFunc(r.config.Rules, func(have rule) bool { return have.matches().covers(&g.match) }) {
-			r.leave(g.path, "left out: an earlier rule matches whatever it does, and the first one decides", "one rule that says both, or matches that tell the requests apart")
+			r.leave(g.path, "left out: an earlier rule matches the same requests, and the first match decides", "one rule for both, or matches that separate the requests")
 			continue
 		}
 		out := r.forwarding(g.need.rule(g.match), g.need)
@@ -51,7 +51,7 @@ func (r *rule) matches() *match {
 func (r *reader) optionalGrant(g grant) []grant {
 	g.need = requirement{access: optional}
 	if where, yes := r.overlooks(); yes {
-		r.leave(g.path, "a token may not be missing: nobody would look at a bad one in "+where, "see what is left out of the providers")
+		r.leave(g.path, "a token is required: the filter would not see a bad token in "+where, "see the providers that are left out")
 		g.need.access = token
 		return []grant{g}
 	}
@@ -154,8 +154,8 @@ func (r *reader) memberClaim(path string, ref claimRef, values []string) (predic
 	case readPattern(values[0]).kind != '=':
 		return predicate{}, false
 	case len(values) > 1:
-		r.leave(path, fmt.Sprintf("only %q counts in %s: no rule can ask for one of several members of an array", values[0], name), "scope_claims and any_scopes, if the values are no scopes of anything else")
+		r.leave(path, fmt.Sprintf("only %q counts in %s: no rule can require one of several members of an array", values[0], name), "scope_claims and any_scopes, if no other claim uses these values as scopes")
 	}
-	r.leave(path, name+" has to be an array with this value", `"equal" in place of "contains", if it is a text`)
+	r.leave(path, name+" must be an array that contains this value", `"equal" instead of "contains", if it is a string`)
 	return predicate{Claim: ref, Contains: values[0]}, true
 }

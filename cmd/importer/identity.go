@@ -5,11 +5,10 @@ import (
 	"strings"
 )
 
-// settleIdentity makes what providers tell the upstream into what the filter
-// tells it, which is the same for all of them. A header that only some
-// providers set is not set at all: the tokens of the others could claim
-// anything in it. Requests that bring such a header themselves are denied, since
-// the filter removes only what it sets.
+// settleIdentity turns the headers of each provider into the headers of the filter, which
+// are the same for all providers. A header that only some providers set is not set at all:
+// tokens of the other providers could have any value for it. Requests that contain such a
+// header are denied, since the filter removes only the headers that it sets.
 func (r *reader) settleIdentity() {
 	names := sortedKeys(r.natives)
 	names = slices.DeleteFunc(names, func(name string) bool { return len(r.natives[name].names) == 0 })
@@ -23,7 +22,7 @@ func (r *reader) settleIdentity() {
 		for _, h := range n.claims {
 			if slices.ContainsFunc(names, func(other string) bool { return !r.natives[other].sets(h) }) {
 				if !forged[h.Header] {
-					r.leave(r.natives[name].path+".claim_to_headers", "not set: not all providers have "+h.Header+" from this claim, and a token of another would set it", "claim_headers, if all may set it; then delete the rule that denies requests with this header")
+					r.leave(r.natives[name].path+".claim_to_headers", "not set: not all providers have "+h.Header+" from this claim, and a token of another provider would set it", "claim_headers, if all may set it (then delete the rule that denies requests with this header)")
 				}
 				forged[h.Header] = true
 			}
@@ -31,7 +30,7 @@ func (r *reader) settleIdentity() {
 		if n.payload != first.payload || n.padded != first.padded {
 			for _, header := range []string{n.payload, first.payload} {
 				if header != "" && !forged[header] {
-					r.leave(r.natives[name].path+".forward_payload_header", "not set: not all providers have "+header, "payload_header, if all may set it; then delete the rule that denies requests with this header")
+					r.leave(r.natives[name].path+".forward_payload_header", "not set: not all providers have "+header, "payload_header, if all may set it (then delete the rule that denies requests with this header)")
 					forged[header] = true
 				}
 			}
@@ -41,9 +40,9 @@ func (r *reader) settleIdentity() {
 		switch {
 		case forged[h.Header]:
 		case r.readsTokens(h.Header):
-			r.leave(first.path+".claim_to_headers", "not set: "+h.Header+" is where tokens stand", "another header")
+			r.leave(first.path+".claim_to_headers", "not set: "+h.Header+" is a token location", "another header")
 		case slices.Contains(r.ownHeaders(), h.Header):
-			r.leave(first.path+".claim_to_headers", "one claim only becomes "+h.Header, "a header for each claim")
+			r.leave(first.path+".claim_to_headers", "only one claim can be sent in "+h.Header, "a header for each claim")
 		default:
 			r.config.ClaimHeaders = append(r.config.ClaimHeaders, h)
 		}
@@ -66,21 +65,21 @@ func (r *reader) settleIdentity() {
 	if !r.config.ForwardAuthorization {
 		for _, name := range names {
 			if r.natives[name].forward {
-				r.leave(r.natives[name].path+".forward", "the token goes on only where a rule names such providers alone", "forward_authorization")
+				r.leave(r.natives[name].path+".forward", "the token is forwarded only by rules that name only such providers", "forward_authorization")
 			}
 		}
 	}
 }
 
-// sets says that the provider tells the claim in the header.
+// sets reports whether the provider sends the claim in the header.
 func (n *native) sets(h claimHeader) bool {
 	return slices.ContainsFunc(n.claims, func(other claimHeader) bool {
 		return other.Header == h.Header && strings.Join(other.Claim, "\x00") == strings.Join(h.Claim, "\x00")
 	})
 }
 
-// readsTokens says that a header is where tokens stand, which is never one that
-// the filter sets.
+// readsTokens reports whether a header is a token location. The filter never sets such a
+// header.
 func (r *reader) readsTokens(header string) bool {
 	return slices.ContainsFunc(r.places, func(l location) bool { return l.Header == header })
 }

@@ -1,11 +1,10 @@
-// Package importer reads what other filters are configured by and says the
-// same in the configuration of this one. It is pure: documents in, configuration
-// out.
+// Package importer reads the configuration of other filters and writes an equivalent
+// configuration of this filter. It is pure: documents in, configuration out.
 //
-// Nothing is dropped silently. What cannot be said here is named in Result.Left,
-// and what takes its place lets fewer requests through, never more: a condition
-// that cannot be asked for turns its rule into one that denies, a provider that
-// cannot be carried over takes the rules that need it with it.
+// Nothing is dropped silently. Result.Left names everything that cannot be expressed, and
+// its replacement allows fewer requests, never more: a condition that cannot be expressed
+// turns its rule into a rule that denies, and a provider that cannot be carried over
+// removes the rules that need it.
 package importer
 
 import (
@@ -26,12 +25,17 @@ type Result struct {
 // Left is something in the input that the configuration says in another way or
 // not at all.
 type Left struct {
-	Path    string // in the input
-	What    string // what is lost or becomes stricter
-	Instead string // what to do about it
+	Path   string // in the input
+	What   string // what is lost or becomes stricter
+	Remedy string // what to do about it, or ""
 }
 
-func (l Left) String() string { return l.Path + ": " + l.What + "; " + l.Instead }
+func (l Left) String() string {
+	if l.Remedy == "" {
+		return l.Path + ": " + l.What
+	}
+	return l.Path + ": " + l.What + "; remedy: " + l.Remedy
+}
 
 // reader collects what is read from one input.
 type reader struct {
@@ -73,13 +77,13 @@ func (r *reader) spell(path string) string {
 // native is what became of one provider of the input.
 type native struct {
 	path     string   // in the input
-	names    []string // its providers here, more than one where its audiences are told apart
+	names    []string // its providers here, more than one where rules distinguish its audiences
 	own      []string // those of them that take the audiences of its own
 	claims   []claimHeader
 	payload  string
 	padded   bool
 	forward  bool
-	everyday bool       // it looks where providers do that say nothing of it
+	everyday bool       // it reads the default location
 	looks    []location // where it looks for tokens in the input, carried over or not
 	prefixes []prefix   // what Envoy finds anywhere in a header
 }
@@ -100,7 +104,7 @@ func (r *reader) finish() (Result, error) {
 		return Result{}, err
 	}
 	if _, err := policy.Parse(text); err != nil {
-		return Result{}, fmt.Errorf("the filter refuses what this reader makes of it, a mistake of the reader: %w", err)
+		return Result{}, fmt.Errorf("the filter refuses the result, a defect of the importer: %w", err)
 	}
 	return Result{Config: text, Left: r.left}, nil
 }

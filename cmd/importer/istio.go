@@ -62,7 +62,7 @@ func Istio(documents []byte) (Result, error) {
 			}
 			p.policies = append(p.policies, istioPolicy{o.name(), m})
 		default:
-			r.leave(o.name(), "not read", "nothing, or where it has to do with tokens, rules by hand")
+			r.leave(o.name(), "not read", "rules by hand, if it concerns tokens")
 		}
 	}
 	if len(r.natives) == 0 {
@@ -131,7 +131,7 @@ func (p *istioPolicies) readJWTRule(o *resource, rule *security.JWTRule, i, of i
 	}
 	const read = "issuer audiences jwks_uri jwks from_headers from_params from_cookies output_payload_to_header output_claim_to_headers forward_original_token timeout space_delimited_claims"
 	if unknown := p.leftover(rule, path, read, nil); len(unknown) > 0 {
-		p.leave(path, "left out: this reader does not know "+strings.Join(unknown, ", "), "a provider written by hand")
+		p.leave(path, "left out: this importer does not know "+strings.Join(unknown, ", "), "a provider written by hand")
 		p.natives[name] = &native{path: path}
 		return
 	}
@@ -147,7 +147,7 @@ func (p *istioPolicies) readJWTRule(o *resource, rule *security.JWTRule, i, of i
 	}
 	p.spaced = append(p.spaced, rule.SpaceDelimitedClaims...)
 	if list := rule.SpaceDelimitedClaims; len(list) > 0 {
-		p.leave(path+".spaceDelimitedClaims", "a list of words ("+strings.Join(list, ", ")+") only where a policy here asks for one", "scope_claims")
+		p.leave(path+".spaceDelimitedClaims", "split at spaces ("+strings.Join(list, ", ")+") only for policies that require one of the values", "scope_claims")
 	}
 	uri, discovery := rule.JwksUri, rule.JwksUri == "" && rule.Jwks == ""
 	if discovery {
@@ -168,7 +168,7 @@ func (p *istioPolicies) readJWTRule(o *resource, rule *security.JWTRule, i, of i
 	if rule.Jwks != "" {
 		return
 	}
-	p.leave(path+".jwksUri", "Envoy asks for the keys, istiod does not, through the cluster "+istioCluster(uri), "a ServiceEntry for this host, and a DestinationRule with TLS that checks its name")
+	p.leave(path+".jwksUri", "Envoy fetches the keys, instead of istiod, through the cluster "+istioCluster(uri), "a ServiceEntry for this host, and a DestinationRule with TLS that checks its name")
 	for _, here := range p.natives[name].names {
 		if discovery {
 			p.config.Providers[here].JWKSURI, p.config.Providers[here].Discovery = "", true

@@ -8,10 +8,11 @@ import (
 	security "istio.io/api/security/v1"
 )
 
-// source reads who a rule allows. False: it asks for what no rule can ask for.
+// source reads the principals that a rule allows. It returns false if no rule can express
+// them.
 func (p *istioPolicies) source(g *grant, s *security.Source, path string) bool {
 	if unknown := p.leftover(s, path, "request_principals", nil); len(unknown) > 0 {
-		p.leave(path+"."+camel(unknown[0]), "the rule is left out: the filter knows tokens, no peers and no addresses, and no opposites", "a rule by hand, and this condition in a policy of its own")
+		p.leave(path+"."+camel(unknown[0]), "the rule is left out: the filter checks tokens, not peers or addresses, and has no negation", "a rule by hand, and this condition in a policy of its own")
 		return false
 	}
 	if len(s.GetRequestPrincipals()) == 0 {
@@ -31,7 +32,7 @@ func (p *istioPolicies) principals(g *grant, values []string, path string) bool 
 	for _, value := range values {
 		providers, subject, ok := p.principal(value)
 		if !ok {
-			p.leave(path, "nobody passes by "+value+": no provider has such an issuer, or no rule can ask for this", "a rule by hand")
+			p.leave(path, "no token satisfies "+value+": no provider has such an issuer, or no rule can express this", "a rule by hand")
 			continue
 		}
 		a := alternative{providers: providers}
@@ -52,7 +53,7 @@ func (p *istioPolicies) principals(g *grant, values []string, path string) bool 
 		return false
 	}
 	if len(list) > 1 {
-		p.leave(path, "only the principals that begin like the first: a rule has the same subjects for all providers", "rules with matches that tell the requests apart")
+		p.leave(path, "only the principals with the prefix of the first: a rule has the same subjects for all providers", "rules with matches that separate the requests")
 	}
 	p.restrict(g, list[0].providers)
 	if list[0].subjects != nil {
@@ -97,8 +98,8 @@ func (p *istioPolicies) restrict(g *grant, providers []string) {
 	case len(g.need.any) == len(p.config.Providers):
 		g.need.any = nil
 	case p.scattered():
-		// Istio refuses a bad token wherever it stands, and a rule with providers
-		// looks only where theirs do.
+		// Istio refuses a bad token at any location, and a rule with providers reads only their
+		// locations.
 		var issuers []string
 		for _, name := range g.need.any {
 			if issuer := p.config.Providers[name].Issuer; !slices.Contains(issuers, issuer) {
@@ -129,7 +130,7 @@ var claimKey = regexp.MustCompile(`^request\.auth\.claims((?:\[[^][]+\])+)$`)
 // when reads a condition. False: no rule can ask for it.
 func (p *istioPolicies) when(g *grant, c *security.Condition, path string) bool {
 	if unknown := p.leftover(c, path, "key values", nil); len(unknown) > 0 || len(c.Values) == 0 {
-		p.leave(path, "the rule is left out: no rule can ask for the opposite", "a rule by hand")
+		p.leave(path, "the rule is left out: no rule can express a negation", "a rule by hand")
 		return false
 	}
 	if name, ok := strings.CutPrefix(c.Key, "request.headers["); ok {
@@ -148,7 +149,7 @@ func (p *istioPolicies) when(g *grant, c *security.Condition, path string) bool 
 	default:
 		found := claimKey.FindStringSubmatch(c.Key)
 		if found == nil {
-			p.leave(path, "the rule is left out: no rule can ask for "+c.Key, "a rule by hand, and this condition in a policy of its own")
+			p.leave(path, "the rule is left out: no rule can match "+c.Key, "a rule by hand, and this condition in a policy of its own")
 			return false
 		}
 		ref = strings.Split(strings.Trim(found[1], "[]"), "][")
@@ -182,13 +183,13 @@ func (p *istioPolicies) claim(g *grant, ref claimRef, values []string, path stri
 	case severalForms(ref):
 		predicate, ok := p.memberClaim(path, ref, values)
 		if !ok {
-			p.leave(path, "the rule is left out: no rule can ask for members of an array in this way", "a rule by hand")
+			p.leave(path, "the rule is left out: no rule can match members of an array in this way", "a rule by hand")
 			return false
 		}
 		g.claims = append(slices.Clip(g.claims), predicate)
 		return true
 	}
-	p.leave(path, name+" has to be a text", `"contains" in place of "equal", if it is an array`)
+	p.leave(path, name+" must be a string", `"contains" instead of "equal", if it is an array`)
 	g.claims = append(slices.Clip(g.claims), scalarClaim(ref, values))
 	return true
 }

@@ -13,7 +13,7 @@ import (
 func (p *istioPolicies) operation(o *security.Operation, path string, wide bool) (list []match) {
 	lost := func(field, why string) bool {
 		if wide {
-			p.leave(path+"."+field, "whatever it says, the rule is for more: "+why, "a narrower rule by hand")
+			p.leave(path+"."+field, "not read, so the rule denies more requests: "+why, "a narrower rule by hand")
 		} else {
 			p.leave(path+"."+field, "the rule is left out: "+why, "a rule by hand")
 		}
@@ -23,7 +23,7 @@ func (p *istioPolicies) operation(o *security.Operation, path string, wide bool)
 		if field == "not_paths" && wide {
 			continue // see exceptions
 		}
-		if !lost(camel(field), "no rule can ask for this") {
+		if !lost(camel(field), "no rule can express this") {
 			return nil
 		}
 	}
@@ -41,12 +41,12 @@ func (p *istioPolicies) operation(o *security.Operation, path string, wide bool)
 		case whole:
 			base.Hosts = list
 		case wide:
-			lost("hosts", "some cannot be asked for")
+			lost("hosts", "no rule can match some of them")
 		case len(list) > 0:
-			p.leave(path+".hosts", "only "+strings.Join(list, ", ")+": a host is compared with any port here", `"host:*" beside "host", if the port may be any`)
+			p.leave(path+".hosts", "only "+strings.Join(list, ", ")+": the filter ignores the port of a host", `"host:*" together with "host", if the port may be any`)
 			base.Hosts = list
 		default:
-			lost("hosts", `a host is compared with any port here (write "host:*" beside "host", if it may be any)`)
+			lost("hosts", `the filter ignores the port of a host (write "host:*" together with "host", if it may be any)`)
 			return nil
 		}
 	}
@@ -96,8 +96,8 @@ func istioHosts(values []string, wide bool) (list []string, whole bool) {
 // template's wildcards match exactly, wide takes more and not wide less.
 func istioPath(s string, wide bool) match {
 	if strings.Contains(s, "{*}") || strings.Contains(s, "{**}") {
-		const octets = `A-Za-z0-9._~%!$&'()+,;:@=-`
-		one, many := "["+octets+"]+", "[/"+octets+"]+"
+		const segmentBytes = `A-Za-z0-9._~%!$&'()+,;:@=-`
+		one, many := "["+segmentBytes+"]+", "[/"+segmentBytes+"]+"
 		if wide {
 			one, many = `[^/]*`, `(?s:.*)`
 		}

@@ -25,7 +25,7 @@ type istioPolicy struct {
 type tokenRule struct {
 	path   string
 	match  match
-	except []match // nil unless all exceptions can be asked for
+	except []match // nil unless all exceptions can be expressed
 }
 
 func (p *istioPolicies) write() {
@@ -35,7 +35,7 @@ func (p *istioPolicies) write() {
 	for _, policy := range p.policies {
 		path := policy.path + " spec"
 		if name := policy.GetProvider(); name != nil {
-			p.leave(path+".provider", "nobody asks "+name.Name, "keep the policy where it is")
+			p.leave(path+".provider", "the filter does not call "+name.Name, "keep the policy where it is")
 		}
 		switch policy.Action {
 		case security.AuthorizationPolicy_ALLOW:
@@ -44,12 +44,12 @@ func (p *istioPolicies) write() {
 				allowed = append(allowed, p.allow(rule, fmt.Sprintf("%s.rules[%d]", path, i))...)
 			}
 		case security.AuthorizationPolicy_AUDIT:
-			p.leave(path, "nothing is audited", "the access log and the metric; the policy can stay where it is")
+			p.leave(path, "nothing is audited", "the access log and the metric (the policy can stay where it is)")
 		case security.AuthorizationPolicy_DENY, security.AuthorizationPolicy_CUSTOM:
 			for i, rule := range policy.Rules {
 				at := fmt.Sprintf("%s.rules[%d]", path, i)
 				if policy.Action == security.AuthorizationPolicy_CUSTOM {
-					p.leave(at, "denies: nobody is asked here", "keep the policy where it is, and delete this rule")
+					p.leave(at, "denies: the filter calls no external authorizer", "keep the policy where it is, and delete this rule")
 					denials = append(denials, p.deny(rule, at)...)
 					continue
 				}
@@ -77,7 +77,7 @@ func (p *istioPolicies) writeAllowed(allowed []grant, tokens []tokenRule) {
 		case g.need.access != optional:
 			list = append(list, g)
 		case len(tokens) > 0:
-			p.leave(g.path, "needs a valid token: "+tokens[0].path+" wants one for some requests", "access optional, for what lies outside of it")
+			p.leave(g.path, "needs a valid token: "+tokens[0].path+" requires one for some requests", "access optional, for requests outside of it")
 			g.need = p.anyToken()
 			list = append(list, g)
 		default:
@@ -101,7 +101,7 @@ func (p *istioPolicies) writeTokens(tokens []tokenRule) {
 	} else {
 		for _, t := range tokens {
 			if t.except != nil {
-				p.leave(t.path, "a token is needed for what it excepts, too: another policy may want one there", "rules with access optional in front, for what no policy wants a token for")
+				p.leave(t.path, "a token is required for its exceptions, too: another policy may require one there", "rules with access optional before it, for requests that need no token")
 			}
 			if t.match.empty() {
 				return
@@ -109,7 +109,7 @@ func (p *istioPolicies) writeTokens(tokens []tokenRule) {
 			p.addGrants([]grant{{path: t.path, match: t.match, need: p.anyToken()}})
 		}
 	}
-	p.leave("AuthorizationPolicy", "a request without a token passes where no policy asks for one, so the last rule has access optional", "delete that rule, and every request needs a valid token")
+	p.leave("AuthorizationPolicy", "a request that no policy refuses passes without a token, so the last rule has access optional", "delete that rule to require a valid token for every request")
 	p.addGrants(p.optionalGrant(grant{path: "AuthorizationPolicy"}))
 }
 
@@ -134,7 +134,7 @@ func (p *istioPolicies) needsToken(rule *security.Rule, path string) ([]tokenRul
 			except = p.exceptions(to.Operation, matches[0])
 		}
 		if except == nil && len(to.Operation.GetNotPaths())+len(to.Operation.GetNotMethods())+len(to.Operation.GetNotHosts()) > 0 {
-			p.leave(at, "a token is needed for what it excepts, too", "rules with access optional in front")
+			p.leave(at, "a token is required for its exceptions, too", "rules with access optional before it")
 		}
 		for _, m := range matches {
 			list = append(list, tokenRule{path, m, except})
@@ -158,18 +158,18 @@ func (p *istioPolicies) exceptions(o *security.Operation, m match) (list []match
 	return list
 }
 
-// deny reads a rule that denies: on all that its operations are for, whatever
-// else it asks.
+// deny reads a rule that denies. The result covers all its operations and ignores its
+// other conditions.
 func (p *istioPolicies) deny(rule *security.Rule, path string) (list []grant) {
 	if len(rule.From) > 0 || len(rule.When) > 0 {
-		p.leave(path, "denies whoever it is: no rule can deny by identity, address or condition", "keep the policy where it is and delete this rule, if it asks for nothing of a token; or rules that grant")
+		p.leave(path, "denies every client: no rule can deny by identity, address or condition", "keep the policy where it is and delete this rule, if it does not depend on a token, or write rules that allow")
 	}
 	if len(rule.To) == 0 {
 		return []grant{{path: path}}
 	}
 	for i, to := range rule.To {
 		if len(to.Operation.GetNotPaths()) > 0 {
-			p.leave(fmt.Sprintf("%s.to[%d].operation.notPaths", path, i), "denies these, too: no rule can ask for the opposite", "rules in front for what lies outside")
+			p.leave(fmt.Sprintf("%s.to[%d].operation.notPaths", path, i), "denies these paths, too: no rule can express a negation", "rules before it, for these paths")
 		}
 		for _, m := range p.operation(to.Operation, fmt.Sprintf("%s.to[%d].operation", path, i), true) {
 			list = append(list, grant{path: path, match: m})
@@ -178,8 +178,8 @@ func (p *istioPolicies) deny(rule *security.Rule, path string) (list []grant) {
 	return list
 }
 
-// allow reads a rule that allows: a grant for each source and operation that can
-// be asked for.
+// allow reads a rule that allows: a grant for each source and operation that can be
+// expressed.
 func (p *istioPolicies) allow(rule *security.Rule, path string) (list []grant) {
 	base := grant{path: path, need: requirement{access: optional}}
 	ok := true

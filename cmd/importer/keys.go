@@ -44,7 +44,7 @@ func (r *reader) inlineKeys(p *provider, path, text string) error {
 		case err != nil:
 			r.leave(at, "the key is left out: "+err.Error(), "replace it by one that can be used")
 		case parsed.Private > 0:
-			r.leave(at, "the key is left out: it is a private one, so whoever reads this configuration can make tokens", "make a new key, and write down its public half only")
+			r.leave(at, "the key is left out: it is a private key, so any reader of this configuration can sign tokens", "make a new key, and configure only its public key")
 		default:
 			keys = append(keys, parsed.Keys...)
 			kept = append(kept, key)
@@ -86,10 +86,10 @@ func algorithmsOf(keys []*jose.Key) (names []string) {
 func (r *reader) clamp(path string, d, least, most time.Duration) string {
 	switch {
 	case d < least:
-		r.leave(path, "becomes "+duration(least)+", the least there is", "nothing")
+		r.leave(path, "changed to "+duration(least)+", the minimum", "")
 		d = least
 	case d > most:
-		r.leave(path, "becomes "+duration(most)+", the most there is", "nothing")
+		r.leave(path, "changed to "+duration(most)+", the maximum", "")
 		d = most
 	}
 	return duration(d.Truncate(time.Millisecond))

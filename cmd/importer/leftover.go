@@ -8,13 +8,12 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// notes say of fields of a message what becomes of them, where that makes no
-// difference to who gets in.
+// notes describe what happens to fields of a message that do not influence decisions.
 type notes map[string][2]string
 
-// leftover names the fields that are set in a message and that nobody reads.
-// Those without a note may be conditions, of a later version of the API, say:
-// they are returned, and whoever asked has to become stricter for them.
+// leftover names the fields that are set in a message and that the importer does not read.
+// Fields without a note may be conditions, for example of a later version of the API: they
+// are returned, and the caller has to become stricter for them.
 func (r *reader) leftover(m proto.Message, path string, read string, known notes) (unknown []string) {
 	type found struct {
 		number protoreflect.FieldNumber

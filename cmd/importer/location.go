@@ -9,7 +9,7 @@ import (
 	jwtauthn "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
 )
 
-// place is a location and where it stands in the input.
+// place is a location and its path in the input.
 type place struct {
 	location
 	path string
@@ -53,17 +53,17 @@ func (r *reader) overlooks() (string, bool) {
 	return "", false
 }
 
-// prefix is what stands before a token in a header.
+// prefix is the text before a token in a header.
 type prefix struct{ header, text string }
 
-// hidden are the places where Envoy finds a token and the filter does not. Where
-// a token may be missing, a bad one there would pass for none, so it is denied:
-// a query parameter that is read by default, and a prefix that does not stand at
-// the beginning of its header.
+// hidden are the locations where Envoy finds a token and the filter does not: a query
+// parameter that is read by default, and a prefix that is not at the beginning of its
+// header. Where a token is optional, a bad token there would count as none, so the request
+// is denied.
 func (r *reader) hidden(c candidate) (list []candidate) {
 	deny := func(m match, what, instead string) {
 		denial := candidate{path: c.path, match: c.match.with(m), wide: c.wide, need: requirement{}}
-		denial.note = &Left{c.path, what + " is found by Envoy and not by the filter, so a rule before this one denies the request", instead}
+		denial.note = &Left{c.path, what + " is found by Envoy and not by the filter, so a rule before this rule denies the request", instead}
 		list = append(list, denial)
 	}
 	var prefixes []prefix
@@ -74,12 +74,12 @@ func (r *reader) hidden(c candidate) (list []candidate) {
 		prefixes = append(prefixes, n.prefixes...)
 	}
 	if everyday && !slices.Contains(r.places, location{Query: "access_token"}) {
-		deny(match{Query: []condition{{Name: "access_token", Present: true}}}, "a token in the query parameter access_token", "nothing")
+		deny(match{Query: []condition{{Name: "access_token", Present: true}}}, "a token in the query parameter access_token", "")
 	}
 	slices.SortFunc(prefixes, func(a, b prefix) int { return strings.Compare(a.header+a.text, b.header+b.text) })
 	for _, p := range slices.Compact(prefixes) {
 		deny(match{Headers: []condition{{Name: p.header, Regex: `(?s).+` + regexp.QuoteMeta(p.text) + `.*`}}},
-			"a token in "+p.header+" behind other text and "+strings.TrimSpace(p.text),
+			"a token in "+p.header+" after other text and "+strings.TrimSpace(p.text),
 			"delete that rule if clients send more than 4 KiB in this header, which is more than an expression reads and is denied, too")
 	}
 	return list

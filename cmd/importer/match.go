@@ -31,8 +31,8 @@ func (m *match) empty() bool {
 		len(m.Methods)+len(m.Hosts)+len(m.Headers)+len(m.Query) == 0
 }
 
-// plainPath is what a path pattern takes as it stands. All else is written as an
-// expression, which takes any path.
+// plainPath is a path pattern that the filter accepts unchanged. Every other pattern
+// becomes an expression, which accepts any path.
 var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*/?$`)
 
 func isPlain(path string) bool {
@@ -55,7 +55,7 @@ func pathEqual(path string) match {
 	return match{PathRegex: regexp.QuoteMeta(path)}
 }
 
-// pathStarting matches what begins with these octets: /api is also /apis.
+// pathStarting matches paths that begin with these bytes: /api is also /apis.
 func pathStarting(prefix string) match {
 	if isPlain(prefix) && strings.HasSuffix(prefix, "/") {
 		return match{PathPrefix: prefix}

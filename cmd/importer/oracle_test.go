@@ -15,8 +15,8 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// issuers of the random tests: tokens of a stand in Authorization, those of b in
-// x-b. Their keys are fakes.
+// issuers of the random tests: tokens of a are in Authorization, tokens of b in x-b. Their
+// keys are fakes.
 var issuers = map[string]string{"a": "https://a.example", "b": "https://b.example"}
 
 var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -154,7 +154,8 @@ var envoyRequirements = []part{
 	{`"requires_all": {"requirements": [{"provider_name": "b"}, {"allow_missing": {}}]}`, func(q *query) bool { return q.has["b"] == 'g' && q.has["a"] != 'b' }},
 }
 
-// TestRandomRulesNeverLooser: whatever the rules, in whatever order.
+// TestRandomRulesNeverLooser: an import allows no more than its input, for any rules in
+// any order.
 func TestRandomRulesNeverLooser(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))

@@ -6,8 +6,8 @@ import (
 	"bearerauth/filter/policy"
 )
 
-// nobody is the digest of no token.
-const nobody = "0000000000000000000000000000000000000000000000000000000000000000"
+// noToken is the digest of no token.
+const noToken = "0000000000000000000000000000000000000000000000000000000000000000"
 
 // probe asks the filter itself what it says of rules with these matches. own are
 // headers that it sets, about which no rule can ask.
@@ -28,7 +28,7 @@ func probe(own []string, matches ...*match) error {
 	for _, name := range own {
 		document.ClaimHeaders = append(document.ClaimHeaders, headers{"sub", name})
 	}
-	document.Providers = map[string]any{"p": map[string]any{"type": "static", "tokens": []any{map[string]any{"sha256": nobody}}}}
+	document.Providers = map[string]any{"p": map[string]any{"type": "static", "tokens": []any{map[string]any{"sha256": noToken}}}}
 	for _, m := range matches {
 		if m.empty() {
 			m = nil
@@ -72,7 +72,7 @@ func (r *reader) probeLocation(p *provider, l location) error {
 			list = append(list, have)
 		}
 	}
-	document := config{Providers: map[string]*provider{"p": {Type: "static", TokenLocations: list, Tokens: []staticToken{{SHA256: nobody}}}}}
+	document := config{Providers: map[string]*provider{"p": {Type: "static", TokenLocations: list, Tokens: []staticToken{{SHA256: noToken}}}}}
 	text, err := document.encode()
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (r *reader) probeLocation(p *provider, l location) error {
 
 // probeCORS asks the filter what it says of these members of cors.
 func probeCORS(c *cors) error {
-	document := config{CORS: c, Providers: map[string]*provider{"p": {Type: "static", Tokens: []staticToken{{SHA256: nobody}}}}}
+	document := config{CORS: c, Providers: map[string]*provider{"p": {Type: "static", Tokens: []staticToken{{SHA256: noToken}}}}}
 	text, err := document.encode()
 	if err != nil {
 		return err

@@ -20,8 +20,8 @@ const (
 // be of any provider.
 type requirement struct {
 	access access
-	any    []string // providers, one of which vouches for the token
-	all    []string // providers, each of which vouches for a token
+	any    []string // providers, one of which has to verify the token
+	all    []string // providers, each of which has to verify a token
 }
 
 func anyOf(providers ...string) requirement {
@@ -33,7 +33,7 @@ func anyOf(providers ...string) requirement {
 	return requirement{access: token, any: slices.Compact(providers)}
 }
 
-// within says that whatever r lets through, s lets through as well.
+// within reports whether s allows every request that r allows.
 func (r requirement) within(s requirement) bool {
 	switch {
 	case r.access == denied || s.access == open:
@@ -134,13 +134,13 @@ func both(list []requirement, disjoint func(a, b string) bool) (r requirement, w
 func (r requirement) String() string {
 	switch {
 	case r.access == denied:
-		return "nobody passes"
+		return "no request passes"
 	case r.access == optional && len(r.any) > 0:
 		return "a token of " + strings.Join(r.any, " or ") + ", or none"
 	case r.access == optional:
 		return "a valid token or none"
 	case r.access == open:
-		return "everybody passes"
+		return "every request passes"
 	case len(r.all) > 0:
 		return "a token of each of " + strings.Join(r.all, ", ")
 	case len(r.any) > 0:

@@ -52,8 +52,8 @@ func (r requirement) native(has brought) bool {
 	return false
 }
 
-// here is whether a rule of ours with this requirement lets the request through:
-// it looks at one token, where its providers' stand; an optional one everywhere.
+// here reports whether a rule of ours with this requirement allows the request. The rule
+// reads one token at the locations of its providers; an optional rule reads all locations.
 func (r requirement) here(has brought) bool {
 	names := r.any
 	if len(names) == 0 || r.access == optional {
@@ -98,8 +98,7 @@ func requirementsToTry() []requirement {
 	}
 }
 
-// TestNothingLooser: whatever becomes of requirements lets through no request
-// that they do not let through in Envoy.
+// TestNothingLooser: imported requirements allow no request that Envoy refuses.
 func TestNothingLooser(t *testing.T) {
 	t.Parallel()
 	disjoint := func(a, b string) bool { return a != b }

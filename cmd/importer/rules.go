@@ -8,7 +8,7 @@ type candidate struct {
 	match match
 	wide  string // not "": why the match holds for more requests than it should
 	need  requirement
-	note  *Left // says that the rule is there, where it does not stand in the input
+	note  *Left // set if the rule is not in the input: it is reported
 }
 
 // addRules writes rules down in their order. A match that holds for too much
@@ -30,20 +30,20 @@ func (r *reader) addRules(list []candidate) {
 	}
 	for i, c := range list {
 		if c.wide != "" && c.need.access == open {
-			r.leave(c.path, "left out: "+c.wide+", and it would open too much", "write a rule with access anonymous for what may pass without a token")
+			r.leave(c.path, "left out: "+c.wide+", so the rule would open too much", "write a rule with access anonymous for what may pass without a token")
 			continue
 		}
 		if c.wide != "" {
 			if slices.ContainsFunc(list[i+1:], func(later candidate) bool { return !c.need.within(later.need) }) {
 				c.need = requirement{}
-				r.leave(c.path, "denies: "+c.wide+", and a later rule asks for something else", "replace it by rules that can tell the requests apart")
+				r.leave(c.path, "denies: "+c.wide+", and a later rule has other requirements", "replace it by rules that can separate the requests")
 			} else {
-				r.leave(c.path, "asks more requests for this: "+c.wide, "nothing, or narrow its match")
+				r.leave(c.path, "applies to more requests: "+c.wide, "narrow its match")
 			}
 		}
 		if j := slices.IndexFunc(before, func(m match) bool { return m.covers(&c.match) }); j >= 0 {
 			if c.note == nil {
-				r.leave(c.path, "left out: an earlier rule matches whatever it does", "nothing, or put it in front")
+				r.leave(c.path, "left out: an earlier rule matches the same requests", "move it before that rule, if it must apply")
 			}
 			continue
 		}
@@ -104,8 +104,8 @@ func (r *reader) ownHeaders() []string {
 	return own
 }
 
-// forwarding adds whether the token goes on to the upstream, where that is not
-// the same for all providers.
+// forwarding adds whether the token is forwarded to the upstream, where the providers
+// differ.
 func (r *reader) forwarding(out rule, need requirement) rule {
 	if r.config.ForwardAuthorization || need.access != token {
 		return out

@@ -30,7 +30,7 @@ func startAuthority() (port int, err error) {
 	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write([]byte(answer)) // Envoy may have gone
+			_, _ = w.Write([]byte(answer)) // Envoy may have closed the connection
 		})
 	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}

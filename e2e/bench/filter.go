@@ -10,7 +10,7 @@ import (
 	"bearerauth/e2e/issuer"
 )
 
-// filter is what stands before the router on a row's listener.
+// filter is the filter before the router on a row's listener.
 type filter interface {
 	// envoy is its entry of http_filters. Nothing is shared between two ids.
 	envoy(id string, m *material) envoy.Filter
@@ -51,7 +51,7 @@ func filterOf(format string, args ...any) envoy.Filter {
 	return envoy.YAML(fmt.Sprintf(format, args...))
 }
 
-// quoted is a YAML string on one line, whatever is in it.
+// quoted is a YAML string on one line, for any text.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // jwtAuthn is Envoy's own filter.
@@ -96,8 +96,8 @@ typed_config:
 `, staticToken(0))
 }
 
-// extAuthz is Envoy's own filter that leaves the decision to a server, which is
-// told method, path, host and Authorization.
+// extAuthz is Envoy's own filter that leaves the decision to a server. The server gets
+// method, path, host and Authorization.
 type extAuthz struct{}
 
 func (extAuthz) envoy(string, *material) envoy.Filter {
@@ -111,8 +111,8 @@ typed_config:
 `, authorityHost, authority, allowPath)
 }
 
-// luaCall makes the call of introspection and looks at its status alone: what
-// such a call costs Envoy, whoever makes it.
+// luaCall makes the call of introspection and reads only its status. It measures what such
+// a call costs Envoy with any filter.
 type luaCall struct{}
 
 func (luaCall) envoy(string, *material) envoy.Filter {

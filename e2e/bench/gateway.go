@@ -16,16 +16,15 @@ import (
 
 // gateway is one Envoy with a listener per row.
 //
-// All rows are in one process, on one worker, because what is looked for is a
-// difference of a microsecond between rows of 30: two processes of the same
-// binary differ by as much, by where their memory and code happen to lie. Here
-// the bare listener runs the same code in the same heap. Only one row is loaded
-// at a time, and each Wasm row has its own vm_id, so a VM and caches of its own;
-// what the idle ones do on their ticks goes to all rows alike, and is a few
-// microseconds a second.
+// All rows are in one process, on one worker, because the differences are a microsecond
+// between rows of 30. Two processes of the same binary differ by as much, depending on
+// where their memory and code lie. Here the bare listener runs the same code in the same
+// heap. Only one row is loaded at a time, and each Wasm row has its own vm_id, so its own
+// VM and caches. The ticks of idle rows affect all rows alike, and cost a few microseconds
+// a second.
 //
-// Envoy itself answers (direct_response), the same to all: a server behind it
-// would add its own noise to every number and cancel out of the differences.
+// Envoy itself answers (direct_response), the same to all: a server behind it would add
+// its own noise to every number and cancel out of the differences.
 type gateway struct {
 	*envoy.Process
 	pid       int

@@ -19,7 +19,7 @@ type loader struct {
 	dir         string   // of scripts and tokens
 	connections int
 	rows        []row
-	at          []int // the token at which each row goes on
+	at          []int // the token at which each row continues
 }
 
 func newLoader(dir string, cpu, connections int, rows []row, m *material) (*loader, error) {
@@ -63,7 +63,7 @@ type sample struct {
 	load     time.Duration // CPU time of wrk
 }
 
-// pace says how a row is loaded; the zero value is as fast as it goes.
+// pace is how a row is loaded; the zero value is as fast as possible.
 type pace struct {
 	connections int
 	pause       time.Duration // the mean between an answer and the next request

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// RESULTS.md is for readers who choose a filter: what each request costs beside
-// Envoy's own filters. Targets are ours, so the terminal alone shows them.
+// RESULTS.md is for readers who choose a filter: it compares the cost of a request with
+// Envoy's own filters. Targets are internal, so only the terminal shows them.
 
 const pageHead = `# What a request costs
 

@@ -12,8 +12,8 @@ import (
 
 type object = map[string]any
 
-// static is a configuration with n static tokens. The requests carry token 0,
-// which stands last: nothing found early may count.
+// static is a configuration with n static tokens. The requests carry token 0, which is
+// last in the table: a search must not find it early.
 func static(n int, more object) bearerauth {
 	tokens := make([]object, n)
 	for i := range tokens {
@@ -74,14 +74,13 @@ func with(providers, more object) bearerauth {
 	return func(*material) string { return string(text) }
 }
 
-// plain is the least that the filter can do with a valid token: the token is
-// kept, and no identity goes out.
+// plain is the least work with a valid token: the token is kept, and no identity is sent.
 func plain(more ...object) object {
 	return merged(append([]object{{"forward_authorization": true, "subject_filter_state": false}}, more...)...)
 }
 
-// identity is the default configuration: the token is stripped, the subject is
-// told as filter state and in a header.
+// identity is the default configuration: the token is removed, the subject is sent as
+// filter state and in a header.
 func identity(more ...object) object {
 	return merged(append([]object{{"subject_header": "x-auth-subject"}}, more...)...)
 }

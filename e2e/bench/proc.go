@@ -141,8 +141,8 @@ func cpuModel() string {
 	return "unknown"
 }
 
-// pidOf finds the process that was started with an argument that holds the
-// text. The harness does not tell its Envoy's id, but each has a folder of its own.
+// pidOf finds the process that was started with an argument that contains the text. The
+// harness does not show its Envoy's id, but each has a folder of its own.
 func pidOf(text string) (int, error) {
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {

@@ -68,8 +68,8 @@ func filler(n int) string {
 	return strings.Repeat(text, n/len(text)+1)[:n]
 }
 
-// script is for wrk. Tokens come from a file, one a line, and a run goes on
-// where the last one ended, so that a cache smaller than their number never hits.
+// script is for wrk. Tokens come from a file, one per line. A run continues where the
+// previous run ended, so that a cache smaller than their number never hits.
 func (r request) script() string {
 	return fmt.Sprintf(`local before, after = %s, %s
 local requests, n, at = {}, 0, 0

@@ -73,7 +73,7 @@ func (t target) String() string {
 	}
 }
 
-// judge compares round by round: what disturbs a round disturbs both rows.
+// judge compares round by round: a disturbance of a round affects both rows.
 func (t target) judge(row, of []float64, seed uint64) judgement {
 	if t.Of == "" || len(row) != len(of) {
 		return judgement{estimate: noEstimate}

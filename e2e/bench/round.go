@@ -135,7 +135,7 @@ func order(rows []row, draw *rand.Rand) []int {
 	return all
 }
 
-// markNoise judges all rounds anew: the median moves with each of them.
+// markNoise evaluates all rounds again: the median moves with each of them.
 func markNoise(all []*round) {
 	baselines := make([]float64, len(all))
 	for i, r := range all {

@@ -226,7 +226,7 @@ func TestSelected(t *testing.T) {
 	}
 }
 
-// The bytes are those that the README tells how to make.
+// These are the bytes that the README shows how to make.
 func TestFloor(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join("floor", "README.md"))
 	if err != nil {

@@ -55,7 +55,7 @@ func TestMint(t *testing.T) {
 	}
 }
 
-// verify goes by the key set's text alone.
+// verify uses only the text of the key set.
 func verify(t *testing.T, key *issuer.Key, token string) (payload []byte, err error) {
 	t.Helper()
 	var set jose.JSONWebKeySet

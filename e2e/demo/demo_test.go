@@ -68,7 +68,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// The table as a reader sees it, with a server that lets everybody in.
+// This is the table as a reader sees it, with a server that allows every request.
 func TestReport(t *testing.T) {
 	t.Parallel()
 	server := upstream.Run(t)

@@ -8,8 +8,8 @@ import (
 	"bearerauth/e2e/issuer"
 )
 
-// fakeSeed makes the private key whose public half envoy.yaml trusts. It is for
-// the demo alone and no secret: whoever reads this can sign for it.
+// fakeSeed makes the private key for the public key in envoy.yaml. It is for the demo
+// alone and no secret: every reader of this file can sign with it.
 const fakeSeed = "a-fake-key-for-the-demo-only!!!!"
 
 // tokens are what the demo shows of JWTs, by the names that the table has.

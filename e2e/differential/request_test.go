@@ -9,7 +9,7 @@ import (
 // attempt is one request, sent to both listeners.
 type attempt struct {
 	token   *tokenCase // nil: none
-	where   string     // it stands
+	where   string     // the location of the token
 	path    string
 	method  string
 	fields  [][2]string

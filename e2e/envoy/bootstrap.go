@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// FreePort rewrites each `port_value: N` of a YAML text to port 0 for the given
-// N. Envoy then takes a free port, which Listeners tells.
+// FreePort rewrites each `port_value: N` of a YAML text to port 0 for the given N. Envoy
+// then takes a free port, which Listeners returns.
 func FreePort(config string, port int) (string, error) {
 	wanted := regexp.MustCompile(`(\bport_value"?:[ \t]*)` + strconv.Itoa(port) + `\b`)
 	if !wanted.MatchString(config) {
@@ -47,9 +47,9 @@ dynamic_resources:
 `, f.path)
 }
 
-// Write replaces all listeners. Envoy takes notice of a file moved into place,
-// never of one written in place. The stats listener_manager.lds.update_* and
-// listener_manager.total_listeners_warming tell what became of it.
+// Write replaces all listeners. Envoy notices a file moved into place, never a file
+// written in place. The stats listener_manager.lds.update_* and
+// listener_manager.total_listeners_warming show the result.
 func (f *ListenerFile) Write(listeners ...Listener) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -162,8 +162,8 @@ func arguments(o Options) []string {
 	return append(args, o.Args...)
 }
 
-// Linux sends the parent-death signal when the thread ends that started the
-// child, not the process: so that thread is held until the child has gone.
+// Linux sends the parent-death signal when the thread ends that started the child, not the
+// process. So that thread is held until the child has ended.
 func (p *Process) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

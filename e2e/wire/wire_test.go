@@ -114,7 +114,7 @@ func TestAnUploadThatNeverEnds(t *testing.T) {
 	if r, err := server.Wait(at("/waiting"), wait); err != nil || r.Complete {
 		t.Errorf("wanted it recorded before its end, got %+v, %v", r, err)
 	}
-	// Another stream of the connection goes past it.
+	// Another stream of the connection overtakes it.
 	other, err := c.Send(wire.Request{Path: "/other"})
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ func TestAnUploadThatNeverEnds(t *testing.T) {
 	}
 }
 
-// Whatever net/http refuses by itself has reached the upstream all the same.
+// Requests that net/http refuses have reached the upstream nevertheless.
 func TestSawKnowsMalformedRequests(t *testing.T) {
 	t.Parallel()
 	server := upstream.Run(t)

@@ -1,6 +1,6 @@
 // Package jose reads compact JSON Web Signatures, JSON Web Keys and what goes
-// with them, and verifies signatures. It knows no clock and no host: whatever
-// it needs is an argument.
+// with them, and verifies signatures. It knows no clock and no host: they are
+// arguments.
 //
 // It accepts less than the standards allow, and never more. Numbers after
 // "requirement" in comments are those of the project's list of security
@@ -88,14 +88,14 @@ func (a Algorithm) String() string {
 	return "no algorithm"
 }
 
-// Symmetric reports whether who can verify can also sign.
+// Symmetric reports whether the key that verifies can also sign.
 func (a Algorithm) Symmetric() bool { return a.scheme().family == familyOct }
 
 // HostKnows reports whether Envoy's verify_signature has the algorithm at all:
 // neither PSS nor EdDSA nor HMAC.
 func (a Algorithm) HostKnows() bool { return a.scheme().hashName != "" }
 
-// ParseAlgorithm looks a name up octet by octet: "rs256" and "none" are unknown.
+// ParseAlgorithm looks a name up exactly: "rs256" and "none" are unknown.
 func ParseAlgorithm(name string) (Algorithm, bool) {
 	for a := Algorithm(1); a < numAlgorithms; a++ {
 		if schemes[a].name == name {

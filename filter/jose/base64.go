@@ -22,7 +22,7 @@ var symbols = func() (t [256]uint8) {
 	return t
 }()
 
-// decodedLen is the number of octets that n symbols hold.
+// decodedLen is the number of bytes in n symbols.
 func decodedLen(n int) int { return n/4*3 + n%4*3/4 }
 
 // DecodeBase64 decodes strict base64url.
@@ -31,7 +31,7 @@ func DecodeBase64(encoded string) ([]byte, bool) { return appendDecoded(nil, enc
 // appendDecoded appends what encoded holds. It refuses padding, white space,
 // foreign characters, and trailing bits that are not zero.
 func appendDecoded[Text string | []byte](dst []byte, encoded Text) ([]byte, bool) {
-	// The octets are written in place: appending each would check the room each time.
+	// The bytes are written in place: appending each would check the room each time.
 	whole := len(encoded) / 4 * 3
 	dst = slices.Grow(dst, whole+2)
 	out := dst[len(dst) : len(dst)+whole]
@@ -60,5 +60,5 @@ func appendDecoded[Text string | []byte](dst []byte, encoded Text) ([]byte, bool
 		}
 		return append(dst, a<<2|b>>4, b<<4|c>>2), true
 	}
-	return dst, false // one symbol alone holds no octet
+	return dst, false // one symbol alone holds no byte
 }

@@ -24,15 +24,15 @@ func FuzzBase64(f *testing.F) {
 			t.Fatalf("%q: got %x %v, want %x %v", text, got, ok, want, err)
 		}
 		if ok && len(got) != decodedLen(len(text)) {
-			t.Fatalf("%d octets, announced %d", len(got), decodedLen(len(text)))
+			t.Fatalf("%d bytes, announced %d", len(got), decodedLen(len(text)))
 		}
 		if again, okAgain := appendDecoded([]byte("x"), []byte(text)); okAgain != ok || (ok && string(again) != "x"+string(got)) {
-			t.Fatalf("octets and strings differ on %q", text)
+			t.Fatalf("bytes and strings differ on %q", text)
 		}
 	})
 }
 
-// Every octet in every place, and every last symbol.
+// This covers every byte at every position, and every last symbol.
 func TestBase64Alphabet(t *testing.T) {
 	t.Parallel()
 	strict := base64.RawURLEncoding.Strict()

@@ -95,8 +95,8 @@ func TestSigner(t *testing.T) {
 	}
 }
 
-// TestSignerOfAnotherCurve: the key of another curve whose numbers have the size of
-// P-256's signs what nobody can verify.
+// TestSignerOfAnotherCurve: a key of another curve with numbers of P-256's size would sign
+// tokens that no server can verify.
 func TestSignerOfAnotherCurve(t *testing.T) {
 	t.Parallel()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -66,7 +66,7 @@ func ecdsaDER(signature []byte) []byte {
 }
 
 // cutDER takes the element with this tag off the front. Lengths that are
-// indefinite, longer than two octets or not minimal are refused.
+// indefinite, longer than two bytes or not minimal are refused.
 func cutDER(der []byte, tag byte) (content, rest []byte, ok bool) {
 	if len(der) < 2 || der[0] != tag {
 		return nil, nil, false

@@ -11,7 +11,7 @@ import (
 // thirds of jsontext's time in V8 (1.4 to 2.1 us for the claims of a token) and
 // allocates nothing; a fuzz test holds it to jsontext's acceptance at every input.
 
-// maxDepth bounds the stack that a stranger's JSON can take (requirement 36).
+// maxDepth bounds the stack for JSON that is not verified (requirement 36).
 const maxDepth = 32
 
 // Member is one member of an object: its name without escapes, and its value.
@@ -76,7 +76,7 @@ func (r *Reader) next(c byte) bool {
 	return false
 }
 
-// value reads a value that stands inside depth objects and arrays.
+// value reads a value inside of depth objects and arrays.
 func (r *Reader) value(depth int) bool {
 	if r.at >= len(r.data) {
 		return false
@@ -144,9 +144,8 @@ func (r *Reader) object(depth int) bool {
 	}
 }
 
-// distinct reports whether no name stands twice in names, whose order it may
-// change. Many names are sorted: comparing each with each would let a token of
-// 16 KiB cost milliseconds.
+// distinct reports whether names has no duplicates. It may reorder names. Many names
+// are sorted: comparing each with each would let a token of 16 KiB cost milliseconds.
 func distinct(names [][]byte) bool {
 	if len(names) <= 16 {
 		for i := range names {
@@ -206,7 +205,7 @@ func (r *Reader) name() ([]byte, bool) {
 	return r.scratch[mark:len(r.scratch):len(r.scratch)], true
 }
 
-// plain tells the octets that stand for themselves in a string.
+// plain is true for the bytes of a string that need no decoding.
 var plain = func() (t [256]bool) {
 	for c := ' '; c < utf8.RuneSelf; c++ {
 		t[c] = c != '"' && c != '\\'

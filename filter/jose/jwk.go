@@ -1,7 +1,7 @@
 package jose
 
 // readKey reads one JWK (RFC 7517 section 4, RFC 7518 section 6, RFC 8037
-// section 2). All comparisons are of octets: "rsa", "Sig" and "es256" name
+// section 2). All comparisons are of bytes: "rsa", "Sig" and "es256" name
 // nothing (requirement 61).
 func readKey(item Value, secrets Secrets) (key *Key, id string, private bool, err error) {
 	if item.Kind() != '{' {
@@ -57,7 +57,7 @@ const (
 	errKeyOps        refusal = "not for verification (key_ops)"
 	errKeyAlgorithm  refusal = "alg is not a known signature algorithm"
 	errKeyMismatch   refusal = "alg does not suit the key's type, curve or size"
-	errKeyCurve      refusal = "want crv P-256, P-384, P-521 or Ed25519, as kty has it"
+	errKeyCurve      refusal = "want a crv that fits kty: P-256, P-384, P-521 or Ed25519"
 	errKeyMaterial   refusal = "want the key's numbers in base64url without padding"
 )
 

@@ -44,10 +44,10 @@ const (
 	errModulusCost  refusal = "want a smaller RSA exponent, such as 65537, with so long a modulus"
 	errCoordinates  refusal = "want x and y of the curve's full size"
 	errNotOnCurve   refusal = "want a point on the curve"
-	errEdSize       refusal = "want an Ed25519 key of 32 octets"
+	errEdSize       refusal = "want an Ed25519 key of 32 bytes"
 	errEdPoint      refusal = "want a canonical point on Ed25519"
 	errEdSmallOrder refusal = "an Ed25519 key of small order verifies forgeries"
-	errSecretLong   refusal = "want a secret of at most 8192 octets"
+	errSecretLong   refusal = "want a secret of at most 8192 bytes"
 )
 
 // newRSA takes n and e as unsigned big-endian numbers.
@@ -67,8 +67,8 @@ func newRSA(n, e []byte) (*Key, error) {
 	// stops at 2^31, and what the host accepts must be what Go accepts.
 	exponent := uint64(0)
 	if len(e) <= 4 {
-		for _, octet := range e {
-			exponent = exponent<<8 | uint64(octet)
+		for _, b := range e {
+			exponent = exponent<<8 | uint64(b)
 		}
 	}
 	if exponent < 3 || exponent >= 1<<31 || exponent&1 == 0 {
@@ -96,7 +96,7 @@ func trimZeros(number []byte) []byte {
 // curve is one of the three of RFC 7518 section 6.2.1.1.
 type curve struct {
 	name   string // crv
-	size   int    // octets of a coordinate, and of r and s
+	size   int    // bytes of a coordinate, and of r and s
 	order  []byte // as long
 	curve  elliptic.Curve
 	prefix string // of the DER of a key on it
@@ -190,7 +190,7 @@ func newOct(secret []byte, a Algorithm) (*Key, error) {
 		a = HS256
 	}
 	if size := a.scheme().hash.Size(); len(secret) < size {
-		return nil, refusal("want a secret of at least " + strconv.Itoa(size) + " octets for " +
+		return nil, refusal("want a secret of at least " + strconv.Itoa(size) + " bytes for " +
 			a.String() + ", got " + strconv.Itoa(len(secret)))
 	}
 	if len(secret) > maxSecretBytes {

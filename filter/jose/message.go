@@ -2,8 +2,8 @@ package jose
 
 import "strings"
 
-// MaxToken is the longest token that is looked at: it bounds the work that a
-// stranger can cause (requirement 27).
+// MaxToken is the longest token that is parsed: it bounds the work that a client can
+// cause (requirement 27).
 const MaxToken = 16 << 10
 
 // Message is a token that is well-formed. Nothing in it is true until a key
@@ -30,14 +30,14 @@ type Parser struct {
 	scratch []byte // header
 	message Message
 
-	// An issuer writes the same header over and over. What the last few said is
-	// kept with their very octets, so that most tokens need no second JSON parse
-	// and their strings no allocation.
+	// An issuer writes the same header over and over. The last few headers are kept
+	// with their bytes, so that most tokens need no second JSON parse and their
+	// strings no allocation.
 	headers [8]header
 	oldest  int
 }
 
-// maxKeptHeader keeps strangers from making a parser large.
+// maxKeptHeader bounds the memory that clients can fill in a parser.
 const maxKeptHeader = 512
 
 type header struct {
@@ -177,7 +177,7 @@ func (p *Parser) readHeader(encoded string) (h header, err error) {
 	return h, nil
 }
 
-// isNested tells the content type of a token inside the token. Only the outer
+// isNested recognises the content type of a token inside the token. Only the outer
 // signature would be checked (RFC 7519 section 7.2 step 8, RFC 8725 section 3.3).
 func isNested(contentType string) bool {
 	t := strings.ToLower(contentType)

@@ -197,12 +197,12 @@ func TestParserForgets(t *testing.T) {
 	}
 	for _, h := range used.headers {
 		if len(h.encoded) > maxKeptHeader {
-			t.Errorf("kept %d octets", len(h.encoded))
+			t.Errorf("kept %d bytes", len(h.encoded))
 		}
 	}
 }
 
-// Strings of a message stay when the parser goes on: a kid may be remembered.
+// Strings of a message stay valid after the next parse: a kid may be remembered.
 func TestMessageOutlivesToken(t *testing.T) {
 	t.Parallel()
 	var p Parser
@@ -291,7 +291,7 @@ func FuzzParse(f *testing.F) {
 func BenchmarkParse(b *testing.B) {
 	text := ours().token(b, RS256, longHeader, longClaims)
 	if len(text) < 600 || len(text) > 800 {
-		b.Fatalf("the token has %d octets", len(text))
+		b.Fatalf("the token has %d bytes", len(text))
 	}
 	var p Parser
 	b.Run("header known", func(b *testing.B) {

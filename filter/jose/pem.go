@@ -10,7 +10,7 @@ const (
 	errPEMNone    refusal = "want PEM: -----BEGIN PUBLIC KEY----- and so on"
 	errPEMBroken  refusal = "want nothing but whole PEM blocks"
 	errPEMHeaders refusal = "want a PEM block without headers"
-	errPEMPrivate refusal = "want a public key, got a private one: openssl pkey -in FILE -pubout makes the public one"
+	errPEMPrivate refusal = "want a public key, got a private key: openssl pkey -in FILE -pubout makes the public one"
 	errPEMKey     refusal = "want an RSA, P-256, P-384, P-521 or Ed25519 key in DER, a point uncompressed: " +
 		"openssl pkey -pubin -in FILE -pubout -ec_conv_form uncompressed rewrites it"
 	errPEMType        refusal = "want PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE blocks only"
@@ -18,9 +18,8 @@ const (
 )
 
 // ParsePEM reads public keys: PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE
-// blocks. A certificate is only a wrapping here: whoever configures it trusts
-// its key, and nobody looks at its dates or its issuer. The keys have neither
-// name nor algorithm.
+// blocks. A certificate is only a wrapping here: to configure it is to trust its key, and
+// its dates and its issuer are not checked. The keys have neither name nor algorithm.
 func ParsePEM(text []byte) ([]*Key, error) {
 	var keys []*Key
 	for {
@@ -72,8 +71,8 @@ func readPEM(block *pem.Block) (*Key, error) {
 	return nil, errPEMType
 }
 
-// readSPKI takes a key only if our own writing of it is the same to the octet:
-// so no reader of DER, ours or the host's, can see another key in it.
+// readSPKI accepts a key only if our own encoding of it has the same bytes. So no
+// reader of DER, ours or the host's, can find another key in it.
 func readSPKI(der []byte) (*Key, error) {
 	var key *Key
 	err := error(errPEMKey)

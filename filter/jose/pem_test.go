@@ -84,8 +84,8 @@ func TestParsePEMRefuses(t *testing.T) {
 		"cut off": {good[:len(good)-10], "whole"}, "broken inside": {strings.Replace(good, "M", "!", 1) + good, "whole"}, "broken, then good": {good[:100] + "\n" + good, "whole"},
 		"headers": {strings.Replace(good, "KEY-----\n", "KEY-----\nA: b\n\n", 1), "headers"}, "empty block": {pemBlock("PUBLIC KEY", nil), "DER"},
 		"RSA of 1024 bits": {pemBlock("PUBLIC KEY", smallDER), "2048"}, "P-224": {pemBlock("PUBLIC KEY", p224DER), "P-256"}, "X25519": {pemBlock("PUBLIC KEY", x25519), "Ed25519"},
-		"compressed point": {pemBlock("PUBLIC KEY", compressed), "uncompressed"}, "octet behind": {pemBlock("PUBLIC KEY", append(bytes.Clone(spki), 0)), "DER"},
-		"octet behind EC": {pemBlock("PUBLIC KEY", append(bytes.Clone(ec), 0)), "DER"}, "not on the curve": {pemBlock("PUBLIC KEY", append(bytes.Clone(ec[:60]), make([]byte, len(ec)-60)...)), "curve"},
+		"compressed point": {pemBlock("PUBLIC KEY", compressed), "uncompressed"}, "byte behind": {pemBlock("PUBLIC KEY", append(bytes.Clone(spki), 0)), "DER"},
+		"byte behind EC": {pemBlock("PUBLIC KEY", append(bytes.Clone(ec), 0)), "DER"}, "not on the curve": {pemBlock("PUBLIC KEY", append(bytes.Clone(ec[:60]), make([]byte, len(ec)-60)...)), "curve"},
 		"PKCS 1 as SPKI": {pemBlock("PUBLIC KEY", x509.MarshalPKCS1PublicKey(&s.rsa.PublicKey)), "DER"}, "SPKI as PKCS 1": {pemBlock("RSA PUBLIC KEY", spki), "DER"},
 		"no certificate": {pemBlock("CERTIFICATE", spki), "certificate"}, "long form of a length": {pemBlock("PUBLIC KEY", bytes.Replace(ec, []byte("\x30\x59\x30"), []byte("\x30\x81\x59\x30"), 1)), "DER"},
 	} {

@@ -1,12 +1,12 @@
 package jose
 
-// refusal is a constant error: saying no to a stranger allocates nothing, and
-// shows nothing of what was sent.
+// refusal is a constant error: a refusal of an unverified token allocates nothing, and
+// shows nothing of the token.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// Refusals of Parse that callers tell apart; the others say that the token is malformed.
+// Refusals of Parse that callers distinguish; the others mean a malformed token.
 const (
 	ErrParts     refusal = "want three parts: header, payload, signature"
 	ErrAlgorithm refusal = "want a known signature algorithm"
@@ -15,7 +15,7 @@ const (
 )
 
 const (
-	errTooLong     refusal = "want at most 16384 octets"
+	errTooLong     refusal = "want at most 16384 bytes"
 	errEmptyPart   refusal = "want no empty part"
 	errBase64      refusal = "want base64url without padding"
 	errHeaderType  refusal = "want alg, kid, typ and cty to be strings"

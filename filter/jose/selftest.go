@@ -2,10 +2,10 @@ package jose
 
 import "slices"
 
-// SelfTest asks a host about signatures whose worth is known, and returns the
-// algorithms that it may be used for: those where it knew all the answers. A
-// host that calls a single bad signature good is not to be used at all, for
-// anything: that is the error. Without a host Go's crypto is tested the same way.
+// SelfTest asks a host about known good and bad signatures, and returns the
+// algorithms in which all its answers are right. A host that accepts a single bad
+// signature must not be used at all: that is the error. Without a host Go's crypto is
+// tested the same way.
 func SelfTest(host HostVerifier) (Algorithms, error) {
 	lies := false
 	var works Algorithms
@@ -18,8 +18,8 @@ func SelfTest(host HostVerifier) (Algorithms, error) {
 		if err != nil {
 			return 0, err
 		}
-		// says is what the host alone answers, whatever is wrong with the
-		// signature's form; Verify would not even ask.
+		// says is the host's own answer, also for signatures of a bad form, which
+		// Verify refuses before it asks the host.
 		answers := true
 		says := func(k *Key, text string, signature []byte) bool {
 			if host == nil {

@@ -24,7 +24,7 @@ type Skipped struct {
 	Why   string
 }
 
-// Secrets says whether a set may hold secrets (kty oct).
+// Secrets is whether a set may hold secrets (kty oct).
 type Secrets bool
 
 // A secret that is fetched over a network can be fetched by others, who can
@@ -46,10 +46,9 @@ const (
 // skipped one by one; a set without any usable key is an error, so that it
 // never takes the place of a good one.
 //
-// A name that stands twice in the set refuses it all, since it could say two
-// lists; twice within a key, it spoils only that key: the others say one thing
-// to every reader. A single key is no set: guessing what a document is meant to
-// be is how an error page becomes a key.
+// A duplicate name in the set refuses all of it, since readers could find two lists. A
+// duplicate name within a key makes only that key unusable. A single key is no set: a
+// guess about the kind of a document would turn an error page into a key.
 func ParseSet(document []byte, secrets Secrets) (*KeySet, error) {
 	if len(document) > maxSetBytes {
 		return nil, errSetTooLong
@@ -117,7 +116,7 @@ func noneUsable(skipped []Skipped) error {
 }
 
 // Keep puts the keys of an older set in the places of their equals, so that
-// whoever holds a key can see by the pointer whether it is still in the set.
+// a holder of a key can see by the pointer whether it is still in the set.
 func (s *KeySet) Keep(older *KeySet) {
 	if older == nil {
 		return
@@ -132,7 +131,7 @@ func (s *KeySet) Keep(older *KeySet) {
 	}
 }
 
-// Holds reports whether this very key is in the set.
+// Holds reports whether exactly this key is in the set.
 func (s *KeySet) Holds(k *Key) bool {
 	if s == nil || k == nil {
 		return false

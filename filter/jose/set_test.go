@@ -143,19 +143,19 @@ func TestParseSetSkips(t *testing.T) {
 		"x not reduced": object("kty", "EC", "crv", "P-256", "x", b64(strings.Repeat("\xff", 32)), "y", y),
 
 		"no x": object("kty", "OKP", "crv", "Ed25519"), "X25519": strings.Replace(edJWK(), "Ed25519", "X25519", 1), "Ed448": strings.Replace(edJWK(), "Ed25519", "Ed448", 1),
-		"crv P-256 on OKP": strings.Replace(edJWK(), "Ed25519", "P-256", 1), "x of 31 octets": object("kty", "OKP", "crv", "Ed25519", "x", b64(string(ours().ed[33:]))),
-		"x of 33 octets": object("kty", "OKP", "crv", "Ed25519", "x", b64(string(ours().ed[31:]))),
+		"crv P-256 on OKP": strings.Replace(edJWK(), "Ed25519", "P-256", 1), "x of 31 bytes": object("kty", "OKP", "crv", "Ed25519", "x", b64(string(ours().ed[33:]))),
+		"x of 33 bytes": object("kty", "OKP", "crv", "Ed25519", "x", b64(string(ours().ed[31:]))),
 
 		"no k": object("kty", "oct"), "k empty": object("kty", "oct", "k", ""), "k short": object("kty", "oct", "k", b64(strings.Repeat("x", 31))),
 		"k short for HS384": object("kty", "oct", "k", b64(strings.Repeat("x", 47)), "alg", "HS384"), "k short for HS512": object("kty", "oct", "k", b64(strings.Repeat("x", 63)), "alg", "HS512"),
 		"k long": object("kty", "oct", "k", b64(strings.Repeat("x", maxSecretBytes+1))), "k of AES": octJWK("alg", "A256KW"),
 	}
 	for _, point := range lowOrder {
-		octets, err := hex.DecodeString(point)
+		encoded, err := hex.DecodeString(point)
 		if err != nil {
 			t.Fatal(err)
 		}
-		cases["Ed25519 "+point] = object("kty", "OKP", "crv", "Ed25519", "x", b64(string(octets)))
+		cases["Ed25519 "+point] = object("kty", "OKP", "crv", "Ed25519", "x", b64(string(encoded)))
 	}
 	for name, key := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -330,7 +330,7 @@ func TestNewSecret(t *testing.T) {
 	}
 }
 
-// FuzzParseSet: whatever is served, no panic, and no key that breaks the rules.
+// FuzzParseSet: no served set causes a panic, or a key that breaks the rules.
 func FuzzParseSet(f *testing.F) {
 	seeds := [][]byte{
 		set(rsaJWK("kid", "a")), set(ecJWK(ES256, "P-256", "alg", "ES256"), edJWK()), set(octJWK()), []byte(`{"keys":[]}`), []byte(rsaJWK()),

@@ -10,8 +10,8 @@ import (
 	"math/big"
 )
 
-// Signer makes tokens by which this side shows who it is: client assertions of
-// RFC 7523. It signs with RS256 or ES256, as its key is.
+// Signer makes tokens that authenticate the filter to a server: client assertions of
+// RFC 7523. It signs with RS256 or ES256, depending on its key.
 type Signer struct {
 	Algorithm Algorithm
 	PEM       string // the key as it was given, for hosts that sign by themselves

@@ -14,7 +14,7 @@ type Value []byte
 // borrow is b as a string, to be compared. TinyGo copies for every string(b).
 func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// Kind is the first octet of the value, 't' and 'f' for booleans and '0' for
+// Kind is the first byte of the value, 't' and 'f' for booleans and '0' for
 // any number; 0 for no value.
 func (v Value) Kind() byte {
 	if len(v) == 0 {
@@ -157,7 +157,7 @@ func hex4(s []byte) (rune, bool) {
 	return char, true
 }
 
-// appendUnescaped appends what a valid string says.
+// appendUnescaped appends the decoded content of a valid string.
 func appendUnescaped(dst, raw []byte) []byte {
 	for len(raw) > 0 {
 		if raw[0] != '\\' {

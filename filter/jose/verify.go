@@ -86,7 +86,7 @@ func inOrder(number, order []byte) bool {
 	return bytes.Compare(number, order) < 0 && len(trimZeros(number)) > 0
 }
 
-// edOrder is the L of RFC 8032 in little-endian octets.
+// edOrder is the L of RFC 8032 in little-endian bytes.
 const edOrder = "\xed\xd3\xf5\x5c\x1a\x63\x12\x58\xd6\x9c\xf7\xa2\xde\xf9\xde\x14" +
 	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x10"
 

@@ -59,13 +59,13 @@ func TestVerifyEveryAlgorithm(t *testing.T) {
 				forged := slices.Clone(signature)
 				forged[at] ^= bit
 				if key.Verify(a, text, forged, nil) {
-					t.Errorf("%s: accepted with octet %d changed", a, at)
+					t.Errorf("%s: accepted with byte %d changed", a, at)
 				}
 			}
 		}
 		n := len(signature)
 		for name, forged := range map[string][]byte{
-			"none": nil, "empty": {}, "one octet": {0}, "zeros": make([]byte, n), "ones": bytes.Repeat([]byte{0xff}, n),
+			"none": nil, "empty": {}, "one byte": {0}, "zeros": make([]byte, n), "ones": bytes.Repeat([]byte{0xff}, n),
 			"shorter": signature[:n-1], "longer": append(slices.Clone(signature), 0), "zero in front": append([]byte{0}, signature...),
 			"half": signature[:n/2], "twice": append(slices.Clone(signature), signature...), "without the first": signature[1:],
 			"zeros of another length": make([]byte, n*2),
@@ -140,7 +140,7 @@ func TestECDSAForms(t *testing.T) {
 				t.Errorf("%s: %s is accepted", a, name)
 			}
 		}
-		if n == 32 { // s + order has no room in the larger curves' octets as often
+		if n == 32 { // s + order fits less often into the bytes of the larger curves
 			if sum := new(big.Int).Add(new(big.Int).SetBytes(s), order); sum.BitLen() <= 8*n && both(t, key, a, "x", slices.Concat(r, number(sum))) {
 				t.Errorf("%s: s plus the order is accepted", a)
 			}
@@ -195,7 +195,7 @@ func TestPSSSalt(t *testing.T) {
 			t.Fatal(err)
 		}
 		if both(t, key, PS256, "x", signature) {
-			t.Errorf("a salt of %d octets is accepted", salt)
+			t.Errorf("a salt of %d bytes is accepted", salt)
 		}
 	}
 }
@@ -217,9 +217,9 @@ func TestEdDSAMalleability(t *testing.T) {
 	}
 }
 
-// A modulus whose length is not a multiple of eight bits, the upper bound of
-// sizes, and the lower: RSA's emLen is an octet shorter than the signature for
-// one bit more.
+// These are a modulus whose length is not a multiple of eight bits, the upper bound of
+// sizes, and the lower bound. With one bit more, RSA's emLen is a byte shorter than the
+// signature.
 func TestRSASizes(t *testing.T) {
 	t.Parallel()
 	for _, bits := range []int{2048, 2049, 2050, 3072, 4095} {
@@ -318,6 +318,6 @@ func TestFormIsCheckedFirst(t *testing.T) {
 	}
 	short, err := newOct(make([]byte, 32), 0)
 	if err != nil || !short.Fits(HS256) || short.Fits(HS384) || short.Fits(HS512) {
-		t.Errorf("a secret of 32 octets fits a longer hash: %v", err)
+		t.Errorf("a secret of 32 bytes fits a longer hash: %v", err)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// TestAliases: what some upstream reads under a location's name is no token and
-// never reaches it, whoever verified what else; its neighbours do.
+// TestAliases: a value that some upstream reads under a location's name is no token and
+// never reaches it, for every kind of verification; similar names do.
 func TestAliases(t *testing.T) {
 	t.Parallel()
 	p := mustParse(t, `{"forward_authorization": true, "providers": {"a": {"type": "static",
@@ -81,7 +81,7 @@ func TestAliases(t *testing.T) {
 	}
 	check([2]string{":path", "?a=1&access_token[]=forged"}, [2]string{"cookie", "my.session=forged"})
 
-	// Beside the token itself, which is good and goes on.
+	// It is beside the token itself, which is good and is forwarded.
 	r := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"cookie", "my_session=fake-token; my.session=forged"}})
 	if got := setHeader(p.Decide(p.NewState(Host{}), testNow, &r), "cookie"); got != "my_session=fake-token" {
 		t.Errorf("the upstream gets the cookies %q", got)

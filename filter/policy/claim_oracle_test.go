@@ -12,8 +12,8 @@ import (
 	"bearerauth/filter/policy/syntax"
 )
 
-// TestClaimsAgainstOracle: what rules find in a claim and what is told of it is
-// what encoding/json reads there, in whichever of its many ways a value is written.
+// TestClaimsAgainstOracle: rules and headers read a claim as encoding/json reads it, in
+// each of the many ways to write a value.
 func TestClaimsAgainstOracle(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(11, 12))
@@ -147,7 +147,7 @@ func claimAt(v any, path []string) any {
 	return v
 }
 
-// wrongHeader says what is wrong with what a header tells of a claim.
+// wrongHeader describes what is wrong with a header for a claim.
 func wrongHeader(t *testing.T, h map[string]any, value any, got string) string {
 	t.Helper()
 	format, encoded, limit := h["format"].(string), h["base64url"].(bool), h["max_bytes"].(int)

@@ -7,8 +7,8 @@ import (
 	"bearerauth/filter/policy/introspection"
 )
 
-// TestClockSetBack: an answer and a list of revocations hold for no longer than
-// they may because the clock was set back, and are asked for again at once.
+// TestClockSetBack: an answer and a list of revocations are not valid longer because the
+// clock was set back, and are fetched again at once.
 func TestClockSetBack(t *testing.T) {
 	t.Parallel()
 	back := testNow.Add(-time.Hour)
@@ -47,7 +47,7 @@ func TestClockSetBack(t *testing.T) {
 		w.finish(calls)
 	}
 	w.want(token, "revoked")
-	// Also while nobody answers: how old that list is nobody knows.
+	// This holds also if the server does not answer: the age of that list is unknown.
 	w = newRevocationWorld(t, fetchedRevocations)
 	w.fetch()
 	w.served, w.now = "", back

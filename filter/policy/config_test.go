@@ -121,40 +121,41 @@ const (
 
 // unreachedMessages are those that no configuration brings about, and why.
 var unreachedMessages = map[string]string{
-	"want a string that is not empty":                       "every list of strings refuses the empty one by its own check",
-	"want no value where presence is asked":                 "the parser gives none",
-	"want a condition that is one of present, equal, regex": "the parser knows no other kind",
-	"want a number that a Struct can hold exactly, a whole one below 2^53: this one may be another than was written": "needs a Struct; TestStructNumbers has one",
-	"want a JWK Set of at most 1 MiB":               "needs 1 MiB; filter/jose tests it",
-	"want HS256, HS384 or HS512 for a secret, got ": "the parser asks for such an algorithm first",
+	"want a string that is not empty":                                               "every list of strings refuses the empty one by its own check",
+	"want no value with present":                                                    "the parser gives none",
+	"want a condition that is one of present, equal, regex":                         "the parser knows no other kind",
+	"want a whole number below 2^53: a Struct cannot represent this number exactly": "needs a Struct; TestStructNumbers has one",
+	"want a JWK Set of at most 1 MiB":                                               "needs 1 MiB; filter/jose tests it",
+	"want HS256, HS384 or HS512 for a secret, got ":                                 "the parser asks for such an algorithm first",
 
-	"want the issuer ":                                       ofAnswer,
-	": want a cluster for it in jwks_clusters":               ofAnswer,
-	"jwks_uri: want https, as the issuer has it":             ofAnswer,
-	"want at most 1 MiB":                                     ofAnswer,
-	"want at most 64 KiB":                                    ofAnswer,
-	"want status 200, got ":                                  ofAnswer,
-	"want the content-type ":                                 ofAnswer,
-	"want active to be true or false":                        ofAnswer,
-	"want claims of the types that RFC 7662 section 2.2 has": ofAnswer,
-	": want another client_id, client_secret or private_key, or a client that may introspect": ofAnswer,
-	": want another introspection_uri":                                ofAnswer,
-	`want an object with the array "revoked" and nothing else`:        ofAnswer,
-	"want a signed JWT: ":                                             ofAnswer,
-	"want a JWT with the typ ":                                        ofAnswer,
-	"want a JWT with an alg of ":                                      ofAnswer,
-	"want a signature by a key of the server's that has been fetched": ofAnswer,
-	"want a signature that one of the server's keys verifies":         ofAnswer,
-	"want claims of the types that RFC 7519 section 4.1 has":          ofAnswer,
-	"want the iss ": ofAnswer,
-	"want an answer that is valid now, by its iat, nbf and exp":                              ofAnswer,
-	"want token_introspection to be an object":                                               ofAnswer,
-	"want an iat that is not before the question: leeway and max_age say how much it may be": ofAnswer,
+	"want the issuer ":                                 ofAnswer,
+	": want a cluster for it in jwks_clusters":         ofAnswer,
+	"jwks_uri: want https, as in the issuer":           ofAnswer,
+	"want at most 1 MiB":                               ofAnswer,
+	"want at most 64 KiB":                              ofAnswer,
+	"want status 200, got ":                            ofAnswer,
+	"want the content-type ":                           ofAnswer,
+	"want active to be true or false":                  ofAnswer,
+	"want claims of the types in RFC 7662 section 2.2": ofAnswer,
+	": want a client_id, client_secret or private_key of a client that may introspect": ofAnswer,
+	": want another introspection_uri":                                                 ofAnswer,
+	`want an object with the array "revoked" and nothing else`:                         ofAnswer,
+	"want a signed JWT: ":                                                       ofAnswer,
+	"want a JWT with the typ ":                                                  ofAnswer,
+	"want a JWT with an alg of ":                                                ofAnswer,
+	"want a signature by one of the server's fetched keys":                      ofAnswer,
+	"want a signature that one of the server's keys verifies":                   ofAnswer,
+	"want claims of the types in RFC 7519 section 4.1":                          ofAnswer,
+	"want the iss ":                                                             ofAnswer,
+	"want the aud ":                                                             ofAnswer,
+	"want an answer that is valid now, by its iat, nbf and exp":                 ofAnswer,
+	"want token_introspection to be an object":                                  ofAnswer,
+	"want an iat that is not before the request, except for leeway and max_age": ofAnswer,
 
 	"want three parts: header, payload, signature": ofToken,
 	"want a known signature algorithm":             ofToken,
 	"want claims, not a token inside the token":    ofToken,
-	"want at most 16384 octets":                    ofToken,
+	"want at most 16384 bytes":                     ofToken,
 	"want no empty part":                           ofToken,
 	"want base64url without padding":               ofToken,
 	"want alg, kid, typ and cty to be strings":     ofToken,
@@ -285,8 +286,8 @@ func TestMinimalProtectsEverything(t *testing.T) {
 	}
 }
 
-// FuzzParse: no configuration makes the parser panic, and what it accepts
-// decides over every request: a missing verdict would be nobody's decision.
+// FuzzParse: no configuration makes the parser panic, and an accepted configuration
+// decides about every request: a missing verdict would be a decision by chance.
 func FuzzParse(f *testing.F) {
 	for _, c := range validConfigs(f) {
 		f.Add(c.Config)

@@ -10,10 +10,9 @@ import (
 	"bearerauth/filter/policy/request"
 )
 
-// TestCostOfOneRequest: what a stranger sends without any credential costs
-// milliseconds, whatever is combined in it. What a path's readings, a long query
-// and a long authority cost must not be multiplied with each other: the first
-// request of this table once held its worker for five seconds, the second for
+// TestCostOfOneRequest: a request without credentials costs milliseconds at most. The
+// costs of a path's readings, a long query and a long authority must not multiply: without
+// bounds the first request of this table holds its worker for five seconds, the second for
 // fifty.
 func TestCostOfOneRequest(t *testing.T) {
 	const manyReadings = "/public//%2f;x/%61%3b"

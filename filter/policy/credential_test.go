@@ -96,8 +96,8 @@ func TestReadCredentialElsewhere(t *testing.T) {
 	}
 }
 
-// FuzzReadCredential: a token is only ever taken from a value that is exactly
-// scheme, spaces and token, and whatever names the scheme is marked for removal.
+// FuzzReadCredential: a token is taken only from a value that is exactly scheme, spaces
+// and token, and every value that names the scheme is marked for removal.
 func FuzzReadCredential(f *testing.F) {
 	seeds := []string{
 		"Bearer abc", "bearer  abc==", "Basic x,Bearer y", "Bearer", "Bearer a b", "Bearer \x00", "\tBearer x ",

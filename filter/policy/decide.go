@@ -230,7 +230,7 @@ func (p *Policy) shadow(q *inquiry, j *judgement) verdict.Verdict {
 }
 
 // verify verifies a token: as a static token, by introspection, and as a JWT, in this
-// order. A configured digest decides over its token, whatever the token looks like.
+// order. A configured digest decides about its token in any format.
 func (p *Policy) verify(s *State, c *found, m fetch.Moment) identity.Outcome {
 	if !p.static.Empty() && c.known == nil {
 		if id, reason := p.static.Verify(s.digester.Sum(c.Token), m.Now); reason != verdict.ReasonUnknownToken {

@@ -240,11 +240,11 @@ func randomBytes(r *rand.Rand) []byte {
 	return data
 }
 
-// FuzzDecide: only what the oracle lets through passes, where nobody can differ
-// about a request the answers agree, and neither refusals nor requests that
-// pass carry what they must not. The first octet chooses one of some policies,
-// since to parse one takes longer than thousands of requests; the others are a
-// request. TestDecideOracle has new policies all the time.
+// FuzzDecide: only requests that the oracle allows pass. For a request with one reading
+// the answers agree. Neither refusals nor requests that pass carry what they must not. The
+// first byte chooses one of some policies, since parsing one takes longer than thousands
+// of requests; the other bytes are a request. TestDecideOracle has new policies all the
+// time.
 func FuzzDecide(f *testing.F) {
 	r := rand.New(rand.NewPCG(2, 3))
 	var models []*model

@@ -71,7 +71,7 @@ func TestDocsConfigurations(t *testing.T) {
 	}
 }
 
-// TestDocsScenarios tells the core the stories that the documents show.
+// TestDocsScenarios runs the scenarios of the documents in the core.
 func TestDocsScenarios(t *testing.T) {
 	t.Parallel()
 	for _, block := range pages.Blocks(readPages(t), "json scenario") {

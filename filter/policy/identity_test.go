@@ -209,10 +209,10 @@ func TestToldIdentity(t *testing.T) {
 	}
 }
 
-// TestNobodyImitates: whatever a client sends under the filter's names is gone,
-// on every kind of path and with every kind of token, also where the claim that
-// would replace it is missing.
-func TestNobodyImitates(t *testing.T) {
+// TestClientsCannotForgeIdentity: values of a client under the filter's header names are removed, on
+// every kind of path and with every kind of token, also if the claim for the header is
+// missing.
+func TestClientsCannotForgeIdentity(t *testing.T) {
 	t.Parallel()
 	p := mustParse(t, identityConfig(t, map[string]any{
 		"subject_header": "x-sub", "token_header": "x-token", "provider_header": "x-provider", "client_id_header": "x-client-id", "payload_header": "x-payload",
@@ -292,9 +292,9 @@ func TestIdentitySize(t *testing.T) {
 	}
 }
 
-// TestSizeOfSilence: a token that says nothing of a hundred claims takes the room
-// of a hundred headers, and the cache's bound knows.
-func TestSizeOfSilence(t *testing.T) {
+// TestSizeOfMissingClaims: a token that lacks a hundred claims takes the memory of a hundred
+// headers, and the cache counts it.
+func TestSizeOfMissingClaims(t *testing.T) {
 	t.Parallel()
 	var silent []map[string]string
 	for i := range 100 {

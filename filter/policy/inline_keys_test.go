@@ -34,11 +34,11 @@ func TestInlineKeysAreSkipped(t *testing.T) {
 		"unknown kty":      {map[string]any{"kty": "AKP", "kid": "pq", "alg": "ML-DSA-44", "pub": "AA"}, `keys[1], kid "pq", is not used: want kty RSA, EC, OKP or oct`},
 		"unknown alg":      {with(good, map[string]any{"kid": "old", "alg": "RS1"}), `keys[1], kid "old", is not used: alg is not a known signature algorithm`},
 		"weak":             {with(good, map[string]any{"kid": nil, "n": strings.Repeat("x", 170) + "w"}), `keys[1] is not used: want an RSA modulus of 2048 to 8192 bits`},
-		"another curve":    {map[string]any{"kty": "EC", "crv": "secp256k1", "kid": "c", "x": "AA", "y": "AA"}, `keys[1], kid "c", is not used: want crv P-256, P-384, P-521 or Ed25519, as kty has it`},
+		"another curve":    {map[string]any{"kty": "EC", "crv": "secp256k1", "kid": "c", "x": "AA", "y": "AA"}, `keys[1], kid "c", is not used: want a crv that fits kty: P-256, P-384, P-521 or Ed25519`},
 		"to sign":          {with(good, map[string]any{"kid": "s", "key_ops": []string{"sign"}}), `keys[1], kid "s", is not used: not for verification (key_ops)`},
 		"kid is a number":  {with(good, map[string]any{"kid": 7}), `keys[1] is not used: want kty, kid, use, alg and crv to be strings`},
 		"no object":        {"key", `keys[1] is not used: want a JSON object`},
-		"a weak secret":    {map[string]any{"kty": "oct", "kid": "hmac", "k": "ZmFrZQ"}, `keys[1], kid "hmac", is not used: want a secret of at least 32 octets for HS256, got 4`},
+		"a weak secret":    {map[string]any{"kty": "oct", "kid": "hmac", "k": "ZmFrZQ"}, `keys[1], kid "hmac", is not used: want a secret of at least 32 bytes for HS256, got 4`},
 		"costs too much":   {with(good, map[string]any{"kid": "e", "n": strings.Repeat("x", 1364) + "xw", "e": "f____w"}), `keys[1], kid "e", is not used: want a smaller RSA exponent, such as 65537, with so long a modulus`},
 		"a kid of a novel": {with(good, map[string]any{"kid": strings.Repeat("k", 1000), "use": "enc"}), `keys[1], kid "` + strings.Repeat("k", 64) + `"…, is not used: not for signatures (use)`},
 	} {
@@ -72,8 +72,8 @@ func mustMarshal(t testing.TB, v any) []byte {
 	return b
 }
 
-// TestInlineKeysStayRefused: a set with a private key is in the wrong place,
-// whatever else is wrong with that key; so is one of which nothing can be used.
+// TestInlineKeysStayRefused: a set with a private key is refused, for any other fault of
+// that key; so is a set without a usable key.
 func TestInlineKeysStayRefused(t *testing.T) {
 	t.Parallel()
 	good := issuerOnce().jwk("RS256", "k1")

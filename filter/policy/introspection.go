@@ -34,7 +34,7 @@ func (p *Policy) resolveIntrospection(all []introspectAfter, problems *config.Pr
 	}
 	for _, server := range p.servers {
 		if server.OnlyAfterVerify && !p.introspectsAfter(server) {
-			problems.Add(server.Path, "want a provider of type jwt with introspect_after_verify, or nobody is asked by only_after_verify")
+			problems.Add(server.Path, "want a provider of type jwt that names this provider in introspect_after_verify: otherwise only_after_verify sends no token")
 		}
 		for _, issuer := range server.Issuers {
 			if !server.TakesJWTs {
@@ -43,7 +43,7 @@ func (p *Policy) resolveIntrospection(all []introspectAfter, problems *config.Pr
 			if p.jwt.HasIssuer(issuer) {
 				// At another location, or with a token too long to be sent, the keys of the
 				// provider would accept a JWT that the server has revoked.
-				problems.Add(config.JoinPath(server.Path, "issuers"), "want issuers that no provider of type jwt has: their JWTs are the server's to judge, got "+config.Quote(issuer))
+				problems.Add(config.JoinPath(server.Path, "issuers"), "want issuers of no provider of type jwt: only the server decides about their JWTs, got "+config.Quote(issuer))
 			}
 			p.jwt.Exclude(issuer)
 		}

@@ -92,8 +92,8 @@ func (w *introspectionWorld) questionOf(call fetch.Call) *introspection.Question
 
 const jsonType = "application/json;charset=UTF-8"
 
-// TestIntrospectionAnswers: only active that is true passes, and what the server
-// says of the token is judged as a JWT's claims are.
+// TestIntrospectionAnswers: only an active that is true passes, and the server's claims
+// are checked as a JWT's.
 func TestIntrospectionAnswers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -180,8 +180,8 @@ func TestIntrospectionRequest(t *testing.T) {
 	}
 }
 
-// TestIntrospectionCache: an answer holds for its ttl or until exp, whichever
-// comes first, and rules are judged each time.
+// TestIntrospectionCache: an answer is valid for its ttl or until exp, whichever comes
+// first, and rules decide each time.
 func TestIntrospectionCache(t *testing.T) {
 	t.Parallel()
 	w := newIntrospectionWorld(t, map[string]any{"positive_ttl": "30s", "negative_ttl": "5s", "leeway": "0s"},
@@ -287,7 +287,7 @@ func TestIntrospectionFlood(t *testing.T) {
 	w.calls = w.calls[3:]
 	w.answer("200", jsonType, `{"active":true}`)
 	w.want("/", "good", "token_valid")
-	// Questions that nobody waits for any longer are not asked.
+	// Questions without waiting requests are not asked.
 	w.now = w.now.Add(time.Minute)
 	if due := w.state.Due(w.now); len(due) != 0 {
 		t.Errorf("%d questions that nobody waits for", len(due))

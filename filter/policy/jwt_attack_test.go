@@ -53,10 +53,10 @@ func TestRefusalEndsWithNewKey(t *testing.T) {
 	}
 }
 
-// TestStrangersDoNotStopRotation: clients that ask for kids while a fetch is
-// under way and leave before its answer must not fill the memory of kids until
-// the next scheduled fetch, or no new kid would be asked for.
-func TestStrangersDoNotStopRotation(t *testing.T) {
+// TestUnknownKidsDoNotStopRotation: clients that send unknown kids during a fetch and
+// disconnect before its answer must not fill the memory of kids until the next scheduled
+// fetch. Otherwise no new kid would be fetched.
+func TestUnknownKidsDoNotStopRotation(t *testing.T) {
 	t.Parallel()
 	for name, answered := range map[string]bool{"answered": true, "failed": false} {
 		t.Run(name, func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestStrangersDoNotStopRotation(t *testing.T) {
 				w.now = w.now.Add(fetch.MaxBackoff)
 				w.finish(w.begin())
 			}
-			// The strangers have gone. Half a minute later the issuer has a new key.
+			// The clients have disconnected. Half a minute later the issuer has a new key.
 			w.now = w.now.Add(30 * time.Second)
 			w.served = jwkSet(issuerOnce().jwk("RS256", "k1"), issuerOnce().jwk("RS256", "k2"))
 			if got := w.ask("k2", "RS256"); got != "wait" {
@@ -148,8 +148,8 @@ func TestDiscoveryKeepsTLS(t *testing.T) {
 	}
 }
 
-// TestRefreshBeforeStale: however long the issuer allows, an outage at the time
-// of the refresh finds keys that still serve for a while.
+// TestRefreshBeforeStale: for any time that the issuer allows, an outage at the time of
+// the refresh finds keys that still serve for a while.
 func TestRefreshBeforeStale(t *testing.T) {
 	t.Parallel()
 	for name, members := range map[string]map[string]any{

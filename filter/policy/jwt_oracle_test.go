@@ -21,11 +21,10 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// TestDecideAgainstOracle: whoever passes passes for a slow, independent reader
-// of the contract, too, as the same subject of the same provider, and nobody
-// else does. Providers share issuers and key names, tokens and keys go without
-// names, opaque tokens look like JWTs, and time and keys move. Scopes and claims
-// come in many forms, and rules ask for them by path.
+// TestDecideAgainstOracle: a request passes exactly if a slow, independent reader of the
+// contract allows it, too, as the same subject of the same provider. Providers share
+// issuers and key names, tokens and keys lack names, opaque tokens look like JWTs, and
+// time and keys move. Scopes and claims come in many forms, and rules name them by path.
 func TestDecideAgainstOracle(t *testing.T) {
 	t.Parallel()
 	people := map[string]*testIssuer{"a": issuerOnce(), "b": newTestIssuer(), "c": newTestIssuer()}

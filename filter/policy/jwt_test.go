@@ -9,8 +9,8 @@ import (
 	"bearerauth/filter/policy/claims"
 )
 
-// TestJWTClaims: each case differs from a good token in one thing. It is told
-// twice, since the second time the verdict comes from memory.
+// TestJWTClaims: each case differs from a good token in one thing. Each is decided twice,
+// since the second verdict comes from memory.
 func TestJWTClaims(t *testing.T) {
 	t.Parallel()
 	issuer := issuerOnce()
@@ -118,7 +118,7 @@ func TestJWTClaims(t *testing.T) {
 	}
 }
 
-// TestJWTForgeries: whatever is changed in a good token, it is refused.
+// TestJWTForgeries: every change of a good token is refused.
 func TestJWTForgeries(t *testing.T) {
 	t.Parallel()
 	issuer := issuerOnce()
@@ -158,7 +158,7 @@ func TestJWTForgeries(t *testing.T) {
 	}
 }
 
-// TestJWTIdentity: claims become headers in a form that nobody can imitate.
+// TestJWTIdentity: claims become headers in a form that clients cannot imitate.
 func TestJWTIdentity(t *testing.T) {
 	t.Parallel()
 	p := mustParse(t, jwtConfig(t, nil))
@@ -187,8 +187,8 @@ func TestJWTIdentity(t *testing.T) {
 	}
 }
 
-// TestTokenKeepsItsWindow: what is remembered is judged by the clock each time.
-func TestTokenKeepsItsWindow(t *testing.T) {
+// TestRememberedTokenExpires: the clock decides about a remembered token each time.
+func TestRememberedTokenExpires(t *testing.T) {
 	t.Parallel()
 	p := mustParse(t, jwtConfig(t, map[string]any{"leeway": "0s"}))
 	s := p.NewState(Host{})

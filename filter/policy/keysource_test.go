@@ -92,7 +92,7 @@ func TestKeysColdStart(t *testing.T) {
 	w.want("token_valid")
 }
 
-// TestKeysDeadline: whoever has waited long enough is told that nobody knows.
+// TestKeysDeadline: a request that has waited long enough gets 503.
 func TestKeysDeadline(t *testing.T) {
 	t.Parallel()
 	w := newKeysWorld(t, nil)
@@ -134,7 +134,7 @@ func TestKeysOutage(t *testing.T) {
 	}
 }
 
-// TestKeysBackoff: an issuer that is down is not hammered, whatever arrives.
+// TestKeysBackoff: an issuer that is down gets few calls, for any number of requests.
 func TestKeysBackoff(t *testing.T) {
 	t.Parallel()
 	w := newKeysWorld(t, nil)
@@ -189,8 +189,8 @@ func TestKeysRotation(t *testing.T) {
 	w.want("unknown_key")
 }
 
-// TestKeysRotationDuringFetch: an answer that was asked for before the key
-// existed proves nothing about it.
+// TestKeysRotationDuringFetch: the answer to a fetch that began before the key existed
+// proves nothing about it.
 func TestKeysRotationDuringFetch(t *testing.T) {
 	t.Parallel()
 	issuer := issuerOnce()
@@ -227,8 +227,8 @@ func mustJSON(v any) string {
 	return string(b)
 }
 
-// TestKeysUnknownKids: strangers who make up kids cost the issuer a few calls,
-// and nobody else anything.
+// TestKeysUnknownKids: clients with made-up kids cost the issuer a few calls, and other
+// clients nothing.
 func TestKeysUnknownKids(t *testing.T) {
 	t.Parallel()
 	w := newKeysWorld(t, nil)
@@ -251,8 +251,8 @@ func TestKeysUnknownKids(t *testing.T) {
 	}
 }
 
-// TestKeysOneKidAgainAndAgain: the same kid is asked for once.
-func TestKeysOneKidAgainAndAgain(t *testing.T) {
+// TestKeysSameKidOneFetch: the same kid causes one fetch.
+func TestKeysSameKidOneFetch(t *testing.T) {
 	t.Parallel()
 	w := newKeysWorld(t, nil)
 	w.fetch()
@@ -267,8 +267,8 @@ func TestKeysOneKidAgainAndAgain(t *testing.T) {
 	}
 }
 
-// TestKeysUnknownWhileDown: with the issuer down nobody knows whether it has
-// the key by now; a 401 could be wrong.
+// TestKeysUnknownWhileDown: with the issuer down it is unknown whether it has the key by
+// now; a 401 could be wrong.
 func TestKeysUnknownWhileDown(t *testing.T) {
 	t.Parallel()
 	w := newKeysWorld(t, nil)

@@ -19,9 +19,9 @@ func locationsPolicy(t testing.TB) *Policy {
 		"rules": [{"match": {"path": "/open"}, "access": "anonymous"}]}`)
 }
 
-// TestStripProperty: whatever a client sends, no reader of the standard library finds
-// an unverified token behind an opening, nor a verified one that is not forwarded, and what is
-// nobody's token stays as it was.
+// TestStripProperty: for any request, no reader of the standard library finds an
+// unverified token behind an opening, nor a verified token that is not forwarded. Values
+// that are no tokens stay unchanged.
 func TestStripProperty(t *testing.T) {
 	t.Parallel()
 	p := locationsPolicy(t)
@@ -117,8 +117,8 @@ func TestStripProperty(t *testing.T) {
 	}
 }
 
-// TestRouteByAlias: nobody is judged by the route that a spelling of a token's
-// header chose, which is taken out before Envoy chooses again.
+// TestRouteByAlias: a spelling of a token's header is removed before Envoy chooses the
+// route again, so the route that it chose decides about no request.
 func TestRouteByAlias(t *testing.T) {
 	t.Parallel()
 	p := mustParse(t, `{"providers": {"a": {"type": "static", "token_locations": [{"header": "x-token"}], "tokens": [{"sha256": "`+digestOf("fake-token")+`"}]}},
@@ -162,7 +162,7 @@ func TestAllOfQuery(t *testing.T) {
 	}
 }
 
-// TestRememberedAnywhere: a JWT costs one signature check, wherever it stands.
+// TestRememberedAnywhere: a JWT costs one signature check, at any location.
 func TestRememberedAnywhere(t *testing.T) {
 	t.Parallel()
 	issuer := issuerOnce()

@@ -235,8 +235,8 @@ func (p *modelPredicate) holds(tier string) bool {
 	return false // an attribute is no array
 }
 
-// worlds are all readings of a request. One world alone is a request about
-// which nobody can differ.
+// worlds are all readings of a request. One world alone is a request that all servers read
+// alike.
 func worlds(r *request.Request) []world {
 	all := []world{{hasPath: r.HasPath, method: r.Method, headers: map[string]string{}, parameters: map[string]string{}}}
 	split := func(values []string, set func(*world, string)) {

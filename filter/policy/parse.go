@@ -156,7 +156,7 @@ func (p *Policy) readRules(o *config.Object, common *reply.RefusalOptions, ready
 		}
 		for _, earlier := range p.rules {
 			if earlier.match.Covers(&rule.match) {
-				o.Problems.Add(item.Path, "can never apply: "+earlier.path+" matches whatever this rule matches and comes first")
+				o.Problems.Add(item.Path, "can never apply: "+earlier.path+" comes first and matches every request that this rule matches")
 				break
 			}
 		}
@@ -221,7 +221,7 @@ func (p *Policy) readProviderChoice(o *config.Object, r *rule) {
 	for _, name := range o.Strings("all_of", p.wantProvider) {
 		provider := p.provider(name)
 		if seen&p.places[provider] != 0 {
-			o.Wrong("all_of", "want providers whose tokens stand at different token_locations: "+config.Quote(name)+" shares one with another")
+			o.Wrong("all_of", "want providers with different token_locations: "+config.Quote(name)+" shares a location with another")
 		}
 		seen |= p.places[provider]
 		r.allOf = append(r.allOf, provider)
@@ -239,22 +239,22 @@ func (p *Policy) checkRule(o *config.Object, r *rule) {
 	if !r.access.verifies() {
 		for _, name := range []string{"providers", "all_of", "scopes", "any_scopes", "claims"} {
 			if o.Has(name) {
-				o.Wrong(name, `want no such member in a rule with access `+config.Quote(accessNames[r.access])+": no token is verified")
+				o.Wrong(name, `not allowed in a rule with access `+config.Quote(accessNames[r.access])+": no token is verified")
 			}
 		}
 	}
 	if r.shadow && r.access != accessToken && r.access != accessDeny {
-		o.Wrong("shadow", "want it only in a rule with access token or deny")
+		o.Wrong("shadow", "allowed only in a rule with access token or deny")
 	}
 	if o.Has("insecure_forward_unverified_token") && r.access != accessAnonymous && r.access != accessPresenceOnly && !r.shadow {
-		o.Wrong("insecure_forward_unverified_token", "want it only in a rule with access anonymous or insecure_presence_only, or in shadow")
+		o.Wrong("insecure_forward_unverified_token", "allowed only in a rule with access anonymous or insecure_presence_only, or in a shadow rule")
 	}
 	if o.Has("forward_authorization") && r.access == accessDeny && !r.shadow {
-		o.Wrong("forward_authorization", "want no such member in a rule with access deny: nothing is forwarded")
+		o.Wrong("forward_authorization", "not allowed in a rule with access deny: nothing is forwarded")
 	}
 	for _, name := range []string{"protected_resource", "resource_metadata"} {
 		if o.Has(name) && (r.access == accessDeny || r.access == accessAnonymous) {
-			o.Wrong(name, "want no such member in a rule with access "+config.Quote(accessNames[r.access])+": it asks nobody for a token")
+			o.Wrong(name, "not allowed in a rule with access "+config.Quote(accessNames[r.access])+": its refusals ask for no token")
 		}
 	}
 }

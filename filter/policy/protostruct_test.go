@@ -92,7 +92,7 @@ func TestStructNumbers(t *testing.T) {
 		}
 	}
 	for _, f := range []float64{1 << 53, 1<<53 + 2, -1 << 53, 1e300, math.Inf(1), math.NaN()} {
-		if _, err := Parse([]byte(config(f))); err == nil || !strings.Contains(err.Error(), "rules[0].claims[0].one_of[0]: want a number that a Struct can hold exactly") {
+		if _, err := Parse([]byte(config(f))); err == nil || !strings.Contains(err.Error(), "rules[0].claims[0].one_of[0]: want a whole number below 2^53") {
 			t.Errorf("%v: %v", f, err)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// TestLeewayKeepsNoAnswer: an answer is not kept beyond the exp in it (RFC 7662
-// section 4), whatever clocks may differ by, and not in an outage either.
+// TestLeewayKeepsNoAnswer: an answer is not kept beyond the exp in it (RFC 7662 section
+// 4), for any leeway, and not in an outage either.
 func TestLeewayKeepsNoAnswer(t *testing.T) {
 	t.Parallel()
 	w := newIntrospectionWorld(t, map[string]any{"positive_ttl": "1m", "stale_if_error": "1h"}, "")
@@ -56,10 +56,10 @@ func TestAnswerThatAdds(t *testing.T) {
 	}
 }
 
-// TestNoOtherWayForJWTs: a JWT that is the server's to judge passes by no keys of
-// its issuer: not at another place, not where it is too long for the server, and
-// not at the server's own place once it has been seen there.
-func TestNoOtherWayForJWTs(t *testing.T) {
+// TestIntrospectedJWTsPassByNoKeys: a JWT that only the server decides about passes by no keys of its
+// issuer: not at another location, not if it is too long for the server, and not at the
+// server's own location after the server has seen it.
+func TestIntrospectedJWTsPassByNoKeys(t *testing.T) {
 	t.Parallel()
 	server := `"server":{"type":"introspection","introspection_uri":"https://issuer.example/introspect","jwts":"of_issuers","issuers":["https://issuer.example"],
 		"cluster":"issuer","client_id":"gate","client_secret":"fake","token_max_length":2000},`
@@ -67,7 +67,7 @@ func TestNoOtherWayForJWTs(t *testing.T) {
 		config := jwtConfig(t, map[string]any{"issuer": issuer, "token_locations": []any{map[string]any{"header": "authorization"}, map[string]any{"header": "x-tok"}}})
 		return Parse([]byte(strings.Replace(config, `"providers":{`, `"providers":{`+server, 1)))
 	}
-	if _, err := parse("https://issuer.example"); err == nil || !strings.Contains(err.Error(), "providers.server.issuers: want issuers that no provider of type jwt has") {
+	if _, err := parse("https://issuer.example"); err == nil || !strings.Contains(err.Error(), "providers.server.issuers: want issuers of no provider of type jwt") {
 		t.Errorf("%v", err)
 	}
 	p, err := parse(nil)
@@ -89,10 +89,10 @@ func TestNoOtherWayForJWTs(t *testing.T) {
 	w.want("/", issuerOnce().sign(nil, map[string]any{"iss": "https://other.example"}), "token_valid")
 }
 
-// TestTwoAnswersThatDoNotHold: a request with two tokens gets through where
-// answers hold for no time at all, though they do not come at one moment; whoever
-// comes later asks again.
-func TestTwoAnswersThatDoNotHold(t *testing.T) {
+// TestTwoAnswersWithoutLifetime: a request with two tokens passes with answers that are
+// valid for no time at all, though they do not arrive at the same moment. A later request
+// asks again.
+func TestTwoAnswersWithoutLifetime(t *testing.T) {
 	t.Parallel()
 	provider := func(more string) string {
 		return `{"type":"introspection","introspection_uri":"https://issuer.example/introspect","cluster":"issuer",
@@ -200,8 +200,8 @@ func TestAfterVerifyClaims(t *testing.T) {
 	}
 }
 
-// TestOptionalIsNoWayAround: where a token may be missing, one that nobody vouches
-// for does not pass, and where none is asked for nobody is asked.
+// TestOptionalIsNoWayAround: where a token is optional, a token without a good answer does
+// not pass. Where no token is read, no server is called.
 func TestOptionalIsNoWayAround(t *testing.T) {
 	t.Parallel()
 	w := newIntrospectionWorld(t, nil, `,"rules":[{"match":{"path":"/open"},"access":"anonymous"},{"match":{"path":"/present"},"access":"insecure_presence_only"},{"match":{"path":"/no"},"access":"deny"},{"access":"optional"}]`)

@@ -11,9 +11,9 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// TestQuestionHistories plays random histories and holds them to a model: a token
-// passes only by an answer that called it active, for as long as that may hold;
-// what is counted is there; and nothing is left when everybody has gone.
+// TestQuestionHistories plays random histories and compares them with a model: a token
+// passes only by an answer that called it active, for as long as that is valid; the counts
+// match the contents; and nothing is left after the last request.
 func TestQuestionHistories(t *testing.T) {
 	t.Parallel()
 	const positive, negative, stale = 10 * time.Second, 5 * time.Second, 20 * time.Second

@@ -12,8 +12,8 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// TestFloodOfGarbage: whatever strangers send, a token that was good a moment ago
-// is asked about at once, and what is remembered of it stays.
+// TestFloodOfGarbage: during a flood of unknown tokens, a token that was good a moment ago
+// is introspected at once, and its answer stays in memory.
 func TestFloodOfGarbage(t *testing.T) {
 	t.Parallel()
 	w := newIntrospectionWorld(t, map[string]any{"max_calls": 4, "positive_ttl": "10s", "negative_ttl": "1h", "cache_bytes": 64 << 10}, "")
@@ -59,7 +59,7 @@ func TestFloodOfGarbage(t *testing.T) {
 	w.calls = due
 	w.answer("200", jsonType, `{"active":true,"sub":"alice"}`)
 	w.want("/", "good", "token_valid")
-	// Nobody waits for the garbage any longer: there is room again.
+	// No request waits for the garbage any longer: there is room again.
 	w.now = w.now.Add(5 * time.Second)
 	w.want("/", "stranger", "wait")
 	w.now = w.now.Add(time.Hour)
@@ -133,7 +133,7 @@ func TestRevokedIsAStranger(t *testing.T) {
 	}
 }
 
-// TestQuestionAnsweredTwice: a shell that fails half-way tells an answer again.
+// TestQuestionAnsweredTwice: a shell that fails half-way delivers an answer again.
 func TestQuestionAnsweredTwice(t *testing.T) {
 	t.Parallel()
 	w := newIntrospectionWorld(t, map[string]any{"max_calls": 2}, "")
@@ -202,7 +202,7 @@ func TestStale(t *testing.T) {
 	w.answer("200", jsonType, `{"active":false}`)
 	w.want("/", "good", "inactive")
 	w.now = w.now.Add(time.Millisecond)
-	// One whose time to wait is over, or who finds no room, gets what is stale.
+	// A request whose time is over, or that finds no room, gets the stale answer.
 	r := bearerRequest("short")
 	if got := decided(w.policy.Decide(w.state, w.now, r)); got != "token_valid" {
 		t.Errorf("without time to wait: %s", got)
@@ -382,7 +382,7 @@ func TestQuestionForTwo(t *testing.T) {
 	}
 }
 
-// TestQuestionLivesAsLongAsItsWaiters: whoever joins late still gets an answer.
+// TestQuestionLivesAsLongAsItsWaiters: a request that joins late still gets an answer.
 func TestQuestionLivesAsLongAsItsWaiters(t *testing.T) {
 	t.Parallel()
 	w := newIntrospectionWorld(t, map[string]any{"max_calls": 2, "timeout": "2s"}, "")

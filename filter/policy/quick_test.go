@@ -13,8 +13,8 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// TestQuickAgrees: whatever Quick allows, Decide allows in the same way, asked
-// before or after; and it does allow what it is there for.
+// TestQuickAgrees: Decide allows all that Quick allows in the same way, before or after
+// it; and Quick does allow the requests that it is for.
 func TestQuickAgrees(t *testing.T) {
 	t.Parallel()
 	issuer, other := issuerOnce(), newTestIssuer()
@@ -73,9 +73,9 @@ func TestQuickAgrees(t *testing.T) {
 	}
 }
 
-// TestQuickWhateverIsConfigured: Quick and Decide allow alike, by every
-// configuration that is for Quick, whatever else the request says.
-func TestQuickWhateverIsConfigured(t *testing.T) {
+// TestQuickUnderEveryConfiguration: Quick and Decide allow alike, under every configuration
+// with a Quick, for any other headers of the request.
+func TestQuickUnderEveryConfiguration(t *testing.T) {
 	t.Parallel()
 	issuer, other := issuerOnce(), newTestIssuer()
 	r := rand.New(rand.NewPCG(21, 3))
@@ -255,8 +255,8 @@ func sprinkled(r *rand.Rand, n int, pairs [][2]string) (some [][2]string) {
 	return some
 }
 
-// TestRefusedIsVerifiedOnce: what is looked for first is not looked for again. A
-// stranger's token without kid could be anybody's, so that it is not remembered.
+// TestRefusedIsVerifiedOnce: the result of Quick's search is not searched again. A foreign
+// token without kid could be of any key, so it is not remembered.
 func TestRefusedIsVerifiedOnce(t *testing.T) {
 	t.Parallel()
 	checks := 0

@@ -8,9 +8,9 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// TestRefusalsTellNothing: a client cannot tell a bad signature from a key, an
-// issuer or an audience that nobody knows, in whatever form it is answered.
-func TestRefusalsTellNothing(t *testing.T) {
+// TestRefusalsLookAlike: a client cannot distinguish a bad signature from an unknown
+// key, issuer or audience, in any format of the answer.
+func TestRefusalsLookAlike(t *testing.T) {
 	t.Parallel()
 	for _, format := range reply.BodyFormatNames {
 		p := mustParse(t, `{"body_format": "`+format+`", "refusal_headers": [{"name": "x-help", "value": "see /docs"}],
@@ -22,7 +22,7 @@ func TestRefusalsTellNothing(t *testing.T) {
 				alike := 0
 				want := *r.refusals.Get(verdict.ReasonBadSignature, f)
 				for reason := range verdict.Reason(verdict.NumReasons) {
-					// Only that a token has expired is told: its holder can get another.
+					// Only the expiry of a token is shown: its holder can get another.
 					if verdict.Effects[reason].Code != "invalid_token" || reason == verdict.ReasonExpired {
 						continue
 					}

@@ -45,10 +45,10 @@ func almostMetadata() []string {
 	return list
 }
 
-// TestMetadataTakesNothingElse: beside its very path, a policy with resources
-// decides as one without, whatever its rules are; and on it, only what had been
-// refused for its form or by a deny rule is refused.
-func TestMetadataTakesNothingElse(t *testing.T) {
+// TestMetadataChangesNoOtherDecision: except at its exact path, a policy with resources decides
+// as one without, under any rules. At that path, only requests that had a bad form or met
+// a deny rule are refused.
+func TestMetadataChangesNoOtherDecision(t *testing.T) {
 	t.Parallel()
 	const own = `,"subject_header":"x-sub"`
 	answered, refused := map[string]int{}, 0

@@ -53,7 +53,7 @@ func TestRevocationNames(t *testing.T) {
 	}
 }
 
-// Test304WithoutAList: a confirmation of what nobody has is no list.
+// Test304WithoutAList: a confirmation without a previous list is no list.
 func Test304WithoutAList(t *testing.T) {
 	t.Parallel()
 	w := newRevocationWorld(t, fetchedRevocations)

@@ -144,7 +144,7 @@ func TestRevocationMatches(t *testing.T) {
 		{"kid of every issuer", `{"kid":"k1"}`, none, none, none, "revoked"},
 		{"another kid", revokes(`"kid":"k2"`), none, none, none, "token_valid"},
 		{"kid of another issuer", `{"iss":"https://other.example","kid":"k1"}`, none, none, none, "token_valid"},
-		// Whoever has stolen a key writes what he likes into the header.
+		// A thief with the key can write any value into the header.
 		{"kid left out", revokes(`"kid":"k1"`), map[string]any{"kid": nil}, none, none, "revoked"},
 		{"kid of every issuer left out", `{"kid":"k1"}`, map[string]any{"kid": nil}, none, none, "revoked"},
 		{"a key without a kid", revokes(`"kid":"k9"`), map[string]any{"kid": "k9"}, none, map[string]any{"jwks": raw(jwkSet(unnamed))}, "revoked"},
@@ -157,7 +157,7 @@ func TestRevocationMatches(t *testing.T) {
 		{"no issuer", `{"kid":"k1"}`, none, map[string]any{"iss": nil}, map[string]any{"issuer": nil}, "revoked"},
 		{"no issuer, by jti", revokes(`"jti":"id-1"`), none, map[string]any{"iss": nil}, map[string]any{"issuer": nil}, "token_valid"},
 
-		// What is wrong with a token otherwise is told first.
+		// Other faults of a token are reported first.
 		{"expired", revokes(`"jti":"id-1"`), none, map[string]any{"exp": testNow.Unix() - 100}, none, "expired"},
 		{"forged", revokes(`"jti":"id-1"`), map[string]any{"alg": "ES256"}, none, none, "algorithm"},
 	} {
@@ -220,8 +220,8 @@ func TestRevocationAnswer(t *testing.T) {
 	}
 }
 
-// TestRevocationsColdStart: requests wait for the first list, one fetch is made
-// for all of them, and whoever may not wait is told that nobody knows.
+// TestRevocationsColdStart: requests wait for the first list, one fetch serves all of
+// them, and a request that may not wait gets 503.
 func TestRevocationsColdStart(t *testing.T) {
 	t.Parallel()
 	w := newRevocationWorld(t, fetchedRevocations)
@@ -250,7 +250,7 @@ func TestRevocationsColdStart(t *testing.T) {
 	w.want(token, "token_valid")
 }
 
-// TestRevocationsFirstFetchFails: while the next attempt is off, nobody waits.
+// TestRevocationsFirstFetchFails: during the back-off no request waits.
 func TestRevocationsFirstFetchFails(t *testing.T) {
 	t.Parallel()
 	w := newRevocationWorld(t, fetchedRevocations)
@@ -337,8 +337,8 @@ func TestRevocationsOutage(t *testing.T) {
 	}
 }
 
-// TestRevocationFailuresAreFew: an outage is logged at its start and once a
-// minute, however often the list is fetched.
+// TestRevocationFailuresAreFew: an outage is logged at its start and once a minute, for
+// any number of fetches.
 func TestRevocationFailuresAreFew(t *testing.T) {
 	t.Parallel()
 	w := newRevocationWorld(t, strings.Replace(fetchedRevocations, `"refresh":"1m"`, `"refresh":"1s"`, 1))
@@ -379,7 +379,7 @@ func TestRevocationFailuresAreShort(t *testing.T) {
 	}
 }
 
-// TestRevocationStatuses: nothing but 200, and a 304 that was asked for.
+// TestRevocationStatuses: only 200 is accepted, and a 304 to a conditional request.
 func TestRevocationStatuses(t *testing.T) {
 	t.Parallel()
 	for _, status := range []string{"", "201", "204", "206", "301", "302", "304", "401", "404", "429", "500", "503"} {
@@ -506,8 +506,8 @@ func TestRevocationSchedule(t *testing.T) {
 	}
 }
 
-// TestRevocationsInsecure: the named option lets pass what nobody knows about,
-// and says so; what is known to be revoked stays so.
+// TestRevocationsInsecure: the named option allows tokens of unknown status and marks
+// them. A token that is known to be revoked stays revoked.
 func TestRevocationsInsecure(t *testing.T) {
 	t.Parallel()
 	config := strings.TrimSuffix(fetchedRevocations, "}") + `,"insecure_pass_when_stale":true}`
@@ -559,8 +559,8 @@ func TestRequireJTI(t *testing.T) {
 	}
 }
 
-// TestRevocationsInlineAndFetched: entries of the configuration hold whatever is
-// fetched, and before anything is.
+// TestRevocationsInlineAndFetched: entries of the configuration are in force with any
+// fetched list, and before the first.
 func TestRevocationsInlineAndFetched(t *testing.T) {
 	t.Parallel()
 	w := newRevocationWorld(t, `{"entries":[`+revokes(`"jti":"id-1"`)+`],`+fetchedRevocations[1:])
@@ -577,8 +577,8 @@ func TestRevocationsInlineAndFetched(t *testing.T) {
 	w.want(revocable(nil, map[string]any{"jti": "id-2"}), "token_valid")
 }
 
-// TestStaticTokensAreNotRevoked: the list is of JWTs, and its absence stops
-// nobody else.
+// TestStaticTokensAreNotRevoked: the list concerns only JWTs, and its absence stops no
+// other tokens.
 func TestStaticTokensAreNotRevoked(t *testing.T) {
 	t.Parallel()
 	config := strings.Replace(revocationConfig(t, nil, fetchedRevocations), `"providers":{`,
@@ -589,8 +589,8 @@ func TestStaticTokensAreNotRevoked(t *testing.T) {
 	w.want(revocable(nil, nil), "wait")
 }
 
-// TestRevocationBeforeIntrospection: whoever is revoked is not asked about, and
-// an answer does not bring anybody back.
+// TestRevocationBeforeIntrospection: a revoked token is not introspected, and an answer
+// does not make it valid again.
 func TestRevocationBeforeIntrospection(t *testing.T) {
 	t.Parallel()
 	config := revocationConfig(t, map[string]any{"introspect_after_verify": "server"}, `{"entries":[`+revokes(`"jti":"id-1"`)+`]}`)
@@ -636,7 +636,7 @@ func TestRevocationsAgree(t *testing.T) {
 		}
 		with := &revocationWorld{t: t, policy: p, state: p.NewState(Host{}), now: testNow}
 		without := &revocationWorld{t: t, policy: q, state: q.NewState(Host{}), now: testNow}
-		// The oracle: what was asked for when, and which tokens that list ends.
+		// This is the oracle: the times of the fetches, and the tokens that each list revokes.
 		var list, serving []func(k token) bool
 		var known time.Time
 		with.served, without.served = revokedList(), revokedList()

@@ -99,7 +99,7 @@ type judgement struct {
 	// does.
 	useFallback bool
 	// withhold means that some reading matches an anonymous rule which withholds
-	// unverified credentials from the upstream, whatever the opening does.
+	// unverified credentials from the upstream, for any opening.
 	withhold bool
 }
 

@@ -50,8 +50,8 @@ func BenchmarkRules(b *testing.B) {
 	}
 }
 
-// askEach is judge without index and without memory: each rule is asked about each
-// reading. It is what the comment at judge says.
+// askEach is judge without index and without memory: each rule is matched with each
+// reading, as the comment at judge describes.
 func askEach(p *Policy, v *match.View) (j judgement) {
 	for _, reading := range v.Readings() {
 		settled := false
@@ -79,10 +79,9 @@ func askEach(p *Policy, v *match.View) (j judgement) {
 	return j
 }
 
-// FuzzRules: a configuration judges as its rules do one by one, whatever an
-// expression looks like that gives the index its prefix, and whatever was asked
-// about another request before. A line is a kind, an access and what the rule
-// matches; with a second field the host.
+// FuzzRules: a configuration decides as its rules do one by one, for any expression that
+// gives the index its prefix, and after any other request. A line is a kind, an access and
+// the pattern of the rule; with a second field the host.
 func FuzzRules(f *testing.F) {
 	const hosts = "hd*.e.com\nht[::1],e.com\nhax.e.com\nhoe.com\nh+y.e.com"
 	lines := []string{

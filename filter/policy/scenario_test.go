@@ -11,7 +11,7 @@ import (
 	"bearerauth/filter/scenario"
 )
 
-// TestScenarios tells the stories to the core, with nothing around it.
+// TestScenarios runs the scenarios in the core alone.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	stories, err := scenario.Load("../../testdata/scenarios")

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// hidden stands where a secret may stand by mistake. It is no name of a member,
-// of a variable or of a provider.
+// hidden is a value where a secret may be by mistake. It is no name of a member, of a
+// variable or of a provider.
 const hidden = "Fake.S3CRET/kQ7+xJ2=="
 
 // shapes are a secret as it may be written: by itself, cut, in other encodings, in
@@ -48,9 +48,8 @@ func leaked(text string) string {
 	return ""
 }
 
-// TestSecretsAreNotShown: whatever is written where a secret or the name of a
-// variable with one belongs, or where a secret may end up by mistake, no problem,
-// warning or error shows any of it.
+// TestSecretsAreNotShown: no problem, warning or error shows any part of a value at a
+// secret's place, at the name of a secret's variable, or where a secret may be by mistake.
 func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 	type m = map[string]any

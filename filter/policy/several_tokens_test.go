@@ -88,9 +88,9 @@ func TestTwoReadingsTwoIdentities(t *testing.T) {
 	}
 }
 
-// TestShadowForgetsWhatItVerified: on trial, a request that lacks one of two tokens
-// goes on as an unverified one. The other token is treated like any that nothing
-// has looked at: kept where unverified ones are, and removed where they are not.
+// TestShadowForgetsWhatItVerified: in shadow, a request that lacks one of two tokens is
+// forwarded as an unverified request. The other token is treated like any unverified
+// token: kept where those are kept, and removed where they are not.
 func TestShadowForgetsWhatItVerified(t *testing.T) {
 	t.Parallel()
 	for forward, want := range map[string]string{"true": "authorization", "false": ""} {
@@ -142,8 +142,8 @@ func TestOpeningBesideRequirement(t *testing.T) {
 	}
 }
 
-// TestForwardedByAllRules: a verified token is forwarded if every rule that binds
-// says so, in whatever order.
+// TestForwardedByAllRules: a verified token is forwarded if every binding rule says so, in
+// any order.
 func TestForwardedByAllRules(t *testing.T) {
 	t.Parallel()
 	for rules, want := range map[[2]bool]bool{{true, true}: true, {true, false}: false, {false, true}: false, {false, false}: false} {

@@ -8,8 +8,8 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// TestShadowForwards: on trial, a good token without the scope goes where it
-// would go if the rule asked for none, and one that did not verify does not.
+// TestShadowForwards: in shadow, a good token without the scope is forwarded as if the
+// rule required no scope, and an unverified token is not.
 func TestShadowForwards(t *testing.T) {
 	t.Parallel()
 	config := func(more string) *Policy {

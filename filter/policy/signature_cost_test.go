@@ -83,7 +83,7 @@ func most(t *testing.T, alg string, keys []*ecdsa.PrivateKey) int {
 		if err == nil {
 			continue
 		}
-		for _, want := range []string{fmt.Sprint("any of ", n, " keys for ", alg), "want fewer keys, or key_ids"} {
+		for _, want := range []string{fmt.Sprint("checked with ", n, " keys for ", alg), "want fewer keys, or key_ids"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Fatalf("want %q in: %v", want, err)
 			}
@@ -172,7 +172,7 @@ func TestKeyIDsBoundTheCost(t *testing.T) {
 		t.Errorf("%d checks, want 2", checks)
 	}
 	for name, kid := range map[string]func(int) string{"no kids": noKid, "one kid": sameForAll} {
-		if _, err := Parse([]byte(config(kid))); err == nil || !strings.Contains(err.Error(), "any of 12 keys for ES512") {
+		if _, err := Parse([]byte(config(kid))); err == nil || !strings.Contains(err.Error(), "checked with 12 keys for ES512") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -206,7 +206,7 @@ func TestTooManyFetchedKeys(t *testing.T) {
 		t.Fatalf("the last of five keys: %s", got)
 	}
 	got := fetch(6)
-	if len(got) != 1 || !strings.Contains(got[0], "any of 6 keys for ES512") || !strings.Contains(got[0], "too_many_keys") {
+	if len(got) != 1 || !strings.Contains(got[0], "checked with 6 keys for ES512") || !strings.Contains(got[0], "too_many_keys") {
 		t.Fatalf("warnings about 6 keys: %q", got)
 	}
 	if got := ask(first); got != "token_valid" {
@@ -300,8 +300,8 @@ func TestExpiredTokensCostNothing(t *testing.T) {
 	}
 }
 
-// TestCostOfSeveralTokens: the bound is that of the request, whatever the number of
-// its tokens; and a token that was not tried for it is not remembered as bad.
+// TestCostOfSeveralTokens: the bound counts for the request with any number of tokens. A
+// token that was not tried because of the bound is not remembered as bad.
 func TestCostOfSeveralTokens(t *testing.T) {
 	t.Parallel()
 	keys := ecKeys(t, elliptic.P521(), 6)

@@ -30,8 +30,8 @@ func (w *introspectionWorld) wantCall(path string) {
 
 func (w *introspectionWorld) due() { w.calls = append(w.calls, w.state.Due(w.now)...) }
 
-// TestSignedKeysFirst: the keys are fetched ahead, and while there are none a
-// request waits for them as one with a JWT does: an answer would say nothing.
+// TestSignedKeysFirst: the keys are fetched ahead. Without keys a request waits for them,
+// as one with a JWT does: an answer could not be verified.
 func TestSignedKeysFirst(t *testing.T) {
 	t.Parallel()
 	w := newIntrospectionWorld(t, fetchedMember(nil), "")
@@ -68,8 +68,8 @@ func TestSignedKeysByDiscovery(t *testing.T) {
 	w.want("/", "opaque", "token_valid")
 }
 
-// TestSignedKeysOutage: without keys nobody can know, and nobody is asked in vain;
-// what is remembered holds as far as stale_if_error goes.
+// TestSignedKeysOutage: without keys the answer is 503, and no call is made; remembered
+// answers are valid as long as stale_if_error permits.
 func TestSignedKeysOutage(t *testing.T) {
 	t.Parallel()
 	config := fetchedMember(map[string]any{"refresh": "10s", "min_refresh": "10s", "max_refresh": "10s", "max_stale": "10s"})
@@ -106,7 +106,7 @@ func TestSignedKeysOutage(t *testing.T) {
 	}
 }
 
-// TestSignedKeysInShadow: a trial has the keys fetched, and keeps nobody waiting.
+// TestSignedKeysInShadow: a rule in shadow has the keys fetched, and delays no request.
 func TestSignedKeysInShadow(t *testing.T) {
 	t.Parallel()
 	w := newIntrospectionWorld(t, fetchedMember(nil), `, "rules": [{"shadow": true}]`)
@@ -120,9 +120,9 @@ func TestSignedKeysInShadow(t *testing.T) {
 	w.wantCall("/keys")
 }
 
-// TestSignedUnknownKid: an answer under a key that is not in the set is no answer,
-// and has the keys fetched, at the rate at which tokens can have it. It is never
-// "not active": nobody has said so.
+// TestSignedUnknownKid: an answer under a key that is not in the set is no answer, and has
+// the keys fetched, at the rate for tokens. It is never "not active": no verified answer
+// says so.
 func TestSignedUnknownKid(t *testing.T) {
 	t.Parallel()
 	w := newIntrospectionWorld(t, fetchedMember(map[string]any{"refresh": "1h"}), "")
@@ -190,8 +190,8 @@ func TestKeysOfOthers(t *testing.T) {
 	w.want("/", other.sign(nil, nil), "token_valid")
 }
 
-// TestSignedResponseOfVerifiedJWT: also who is asked about JWTs that have verified
-// is believed only what it has signed.
+// TestSignedResponseOfVerifiedJWT: signed answers are required also for JWTs that have
+// verified.
 func TestSignedResponseOfVerifiedJWT(t *testing.T) {
 	t.Parallel()
 	config := fetchedMember(nil)

@@ -15,9 +15,9 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// TestPanicOverAnAnswer: where reading an answer panics (the host's verifier is
-// code that nobody here knows), the shell recovers and lives on. What the answer
-// before it said must not be found under the new token's name.
+// TestPanicOverAnAnswer: if reading an answer panics (the host's verifier is foreign
+// code), the shell recovers. The previous answer must not be found under the new token's
+// name.
 func TestPanicOverAnAnswer(t *testing.T) {
 	t.Parallel()
 	w := newIntrospectionWorld(t, signedMember(map[string]any{"algorithms": []string{"RS256"}}), "")
@@ -55,9 +55,9 @@ func TestPanicOverAnAnswer(t *testing.T) {
 	w.want("/", "good", "token_valid")
 }
 
-// FuzzSignedAnswer: whatever a server that has our key signs, a token passes only
-// where a second reader, by other means, finds in the same octets all that is
-// asked for; nothing but a whole answer denies it; and nobody panics.
+// FuzzSignedAnswer: a server with our key can sign anything, and a token passes only if a
+// second reader finds all required claims in the same bytes by other means. Only a
+// complete answer denies it, and nothing panics.
 func FuzzSignedAnswer(f *testing.F) {
 	secret := strings.Repeat("fake", 8)
 	config := `{"subject_header":"x-sub","claim_headers":[{"claim":"tier","header":"x-tier"}],"rules":[{"scopes":["read"]}],"providers":{"server":` + introspectionProvider(map[string]any{
@@ -140,12 +140,11 @@ func FuzzSignedAnswer(f *testing.F) {
 	})
 }
 
-// TestSignedHistories: servers that sign, one that does not, and a provider of JWTs
-// which trusts the keys of one of them, at one gateway. Requests come between
-// questions and answers in any order, with answers of the wrong server, for the
-// wrong client, of yesterday, and about other people. Whoever passes is whom the
-// last whole answer about his own token called active, with its claims and no
-// others.
+// TestSignedHistories: two servers that sign, one that does not, and a provider of JWTs
+// which trusts the keys of one of them, at one gateway. Requests arrive between questions
+// and answers in any order, with answers of the wrong server, for the wrong client, of
+// yesterday, and about other subjects. A request passes only if the last complete answer
+// about its own token called it active, with these claims and no others.
 func TestSignedHistories(t *testing.T) {
 	t.Parallel()
 	type m = map[string]any
@@ -219,7 +218,7 @@ func TestSignedHistories(t *testing.T) {
 						claims["token_introspection"] = one("x", mustJSON(inside))
 					}
 				}
-				// Said of the answer, so of nobody.
+				// These claims are about the answer, not about a subject.
 				claims["sub"], claims["tier"], claims["scope"], claims["active"] = "mallory", "gold", "read", true
 				w.answer("200", signedMedia, keys[signer].signAnswer(w.now, m{"alg": "EdDSA", "typ": typ}, claims))
 			}

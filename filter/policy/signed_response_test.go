@@ -49,8 +49,8 @@ func (i *testIssuer) signText(header, payload string) string {
 	return signed + "." + b64(i.signature("RS256", signed))
 }
 
-// TestSignedResponses: a server that signs its answers is believed only what it
-// has signed, for us, just now. Whatever else comes says nothing: nobody can know.
+// TestSignedResponses: only an answer that the server has signed, for this client, after
+// the question, counts. For every other answer the result is 503.
 func TestSignedResponses(t *testing.T) {
 	t.Parallel()
 	type m = map[string]any
@@ -110,7 +110,7 @@ func TestSignedResponses(t *testing.T) {
 		{"an ID token with such a claim", signedMedia, sign(m{"typ": "JWT"}, nil), refused, nil},
 		{"a logout token with such a claim", signedMedia, sign(m{"typ": "logout+jwt"}, nil), refused, nil},
 
-		// Who says it, to whom, and when.
+		// These are issuer, audience and time.
 		{"another issuer", signedMedia, sign(nil, m{"iss": "https://issuer.example/"}), refused, nil},
 		{"no issuer", signedMedia, sign(nil, m{"iss": nil}), refused, nil},
 		{"issuer of another type", signedMedia, sign(nil, m{"iss": []string{"https://issuer.example"}}), refused, nil},
@@ -192,8 +192,8 @@ func TestSignedResponses(t *testing.T) {
 	}
 }
 
-// TestSignedResponseClaims: what stands inside is judged as in a plain answer, and
-// nothing outside takes its place.
+// TestSignedResponseClaims: the inner claims are checked as in a plain answer, and no
+// outer claim replaces them.
 func TestSignedResponseClaims(t *testing.T) {
 	t.Parallel()
 	type m = map[string]any
@@ -271,7 +271,7 @@ func TestSignedResponseErrors(t *testing.T) {
 	w.want("/", "opaque", "introspection_unavailable")
 }
 
-// TestPlainResponseIsPlain: where no signature is asked for, none is looked at.
+// TestPlainResponseIsPlain: without signed_response no signature is read.
 func TestPlainResponseIsPlain(t *testing.T) {
 	t.Parallel()
 	w := newIntrospectionWorld(t, nil, "")
@@ -283,8 +283,8 @@ func TestPlainResponseIsPlain(t *testing.T) {
 	w.want("/", "opaque", "introspection_unavailable")
 }
 
-// TestSignedResponseIsNoToken: whoever gets hold of an answer cannot use it as an
-// access token of the same issuer for the same audience (RFC 9701 section 8.1).
+// TestSignedResponseIsNoToken: a thief cannot use a signed answer as an access token of
+// the same issuer for the same audience (RFC 9701 section 8.1).
 func TestSignedResponseIsNoToken(t *testing.T) {
 	t.Parallel()
 	type m = map[string]any
@@ -326,10 +326,10 @@ func TestSignedResponseFailures(t *testing.T) {
 		{signedMedia, sign(map[string]any{"typ": "x"}, nil), "want a JWT with the typ token-introspection+jwt"},
 		{signedMedia, sign(map[string]any{"alg": "ES256"}, nil), "want a JWT with an alg of RS256"},
 		{signedMedia, newTestIssuer().signAnswer(testNow, nil, nil), "want a signature that one of the server's keys verifies"},
-		{signedMedia, sign(nil, map[string]any{"aud": 1}), "want claims of the types that RFC 7519 section 4.1 has"},
+		{signedMedia, sign(nil, map[string]any{"aud": 1}), "want claims of the types in RFC 7519 section 4.1"},
 		{signedMedia, sign(nil, map[string]any{"iss": "x"}), `want the iss "https://issuer.example"`},
 		{signedMedia, sign(nil, map[string]any{"aud": "x"}), `want the aud "gate"`},
-		{signedMedia, sign(nil, map[string]any{"iat": 1}), "want an iat that is not before the question: leeway and max_age say how much it may be"},
+		{signedMedia, sign(nil, map[string]any{"iat": 1}), "want an iat that is not before the request, except for leeway and max_age"},
 		{signedMedia, sign(nil, map[string]any{"exp": 1}), "want an answer that is valid now, by its iat, nbf and exp"},
 		{signedMedia, sign(nil, map[string]any{"token_introspection": nil}), "want token_introspection to be an object"},
 		{signedMedia, sign(nil, map[string]any{"token_introspection": []any{}}), "want token_introspection to be an object"},

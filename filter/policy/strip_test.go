@@ -8,7 +8,7 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// TestTrailers: no credential goes on in trailers, of which no rule takes notice.
+// TestTrailers: no credential is forwarded in trailers, which no rule reads.
 func TestTrailers(t *testing.T) {
 	t.Parallel()
 	trailers := [][2]string{
@@ -61,7 +61,7 @@ func TestStripOnly(t *testing.T) {
 	}
 }
 
-// TestPlusInParameter: a plus is a space to those who read a query as a form.
+// TestPlusInParameter: a reader of a query as a form takes a plus for a space.
 func TestPlusInParameter(t *testing.T) {
 	t.Parallel()
 	p := mustParse(t, `{"providers": {"a": {"type": "static", "token_locations": [{"insecure_query_parameter": "token"}], "tokens": [{"sha256": "`+digestOf("fake+token")+`"}]}}}`)

@@ -13,8 +13,8 @@ import (
 	"bearerauth/filter/policy/jwt"
 )
 
-// TestCacheAgrees: over time, key changes and outages, a State with memory and
-// one without give the same verdict to every request, and tell the same of it.
+// TestCacheAgrees: over time, key changes and outages, a State with memory and a State
+// without give the same verdict and the same identity to every request.
 func TestCacheAgrees(t *testing.T) {
 	t.Parallel()
 	issuer := issuerOnce()
@@ -34,7 +34,7 @@ func TestCacheAgrees(t *testing.T) {
 			"algorithms": []string{"RS256", "ES256", "EdDSA"},
 		}
 		with, without := newKeysWorld(t, members), newKeysWorld(t, members)
-		// What rules ask and what is told is remembered with a token.
+		// The answers to the rules' questions and the headers are remembered with a token.
 		with.policy = mustParse(t, cacheConfig(t, members, round))
 		with.state = with.policy.NewState(Host{})
 		without.policy = mustParse(t, cacheConfig(t, members, round))
@@ -77,7 +77,7 @@ func TestCacheAgrees(t *testing.T) {
 				with.state.Sweep(with.now)
 			}
 			token := tokens[r.IntN(len(tokens))]
-			// Waiting would tell nothing: both fetch at the same moments or never.
+			// Waiting would show nothing: both fetch at the same moments or never.
 			request := bearerRequest(token)
 			request.Path = pick(r, "/", "/", "/scopes", "/claims")
 			v := with.policy.Decide(with.state, with.now, request)
@@ -98,7 +98,7 @@ func TestCacheAgrees(t *testing.T) {
 	}
 }
 
-// cacheConfig asks and tells of every claim that the tokens above differ in.
+// cacheConfig requires and propagates every claim in which the tokens above differ.
 func cacheConfig(t *testing.T, members map[string]any, round int) string {
 	t.Helper()
 	config := map[string]any{}
@@ -152,9 +152,9 @@ func TestRefusalsAreForgotten(t *testing.T) {
 	}
 }
 
-// TestHostIsUsedForWhatItKnows: a host that failed the self-test in an algorithm
-// says nothing about it.
-func TestHostIsUsedForWhatItKnows(t *testing.T) {
+// TestHostIsUsedForItsAlgorithms: a host that failed the self-test in an algorithm is not
+// used for it.
+func TestHostIsUsedForItsAlgorithms(t *testing.T) {
 	t.Parallel()
 	p := mustParse(t, jwtConfig(t, nil))
 	yes := func(string, []byte, []byte, []byte) (bool, bool) { return true, true }

@@ -1,6 +1,6 @@
-// Package readings asks URL parsers and servers what they make of request targets
-// that the filter has judged: none may end in what a rule protects by a target that
-// no rule has bound, nor outside of what a rule opened by a target that it opened.
+// Package readings asks URL parsers and servers how they read request targets that the
+// filter has judged. A target must not lead to a path that a rule protects unless that
+// rule has bound it, nor outside of the path that a rule opened.
 package readings
 
 import (

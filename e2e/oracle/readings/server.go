@@ -170,7 +170,7 @@ func decode(s string) (string, bool) { s, err := url.PathUnescape(s); return s, 
 
 func decodeLoosely(s string) string { return decodeSome(s, func(byte) bool { return true }) }
 
-// shorten decodes two to four bytes that stand for one of ASCII.
+// shorten decodes two to four bytes that are an overlong form of an ASCII character.
 func shorten(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {

@@ -21,37 +21,37 @@ import (
 var parserOnlyMessages = []string{
 	"duplicate token: ",
 	"can never apply: ",
-	"want a header of its own: ",
-	"want a filter state of its own: ",
+	"want another header: ",
+	"want another filter state: ",
 	"want a header that the filter does not set itself",
 	"want one of the providers, got ",
 	"want one of the protected resources, got ",
-	"want metadata at a host and path of its own: ",
+	"want another host and path: ",
 	"want a time after not_before",
 	"want a regular expression (RE2)",
-	"want an IPv6 address in brackets and nothing else",
-	"want a text of 1 to 1024 bytes", // a schema counts characters
-	"want audiences or key_ids of its own: ",
-	"want providers whose tokens stand at different token_locations: ",
-	"want the same header and prefix as elsewhere: ",
+	"want only an IPv6 address in brackets",
+	"want a string of 1 to 1024 bytes", // a schema counts characters
+	"want other audiences or key_ids: ",
+	"want providers with different token_locations: ",
+	"want the same header and prefix: ",
 	"want at most 8 different cookies and query parameters in all",
-	"want it: the provider ",
-	"no provider takes tokens of this issuer",
+	"required: the provider ",
+	"no provider accepts tokens of this issuer",
 	"want a provider of type jwt: ",
-	"want at least as long as refresh",
-	"want the algorithms to accept: the keys do not say which",
-	"want only what the keys can serve, ",
+	"want at least refresh",
+	"want the algorithms to accept: the keys do not name one",
+	"want only algorithms of these keys, ",
 	"want the name of an environment variable that the VM has",
-	"want a prefix that tells these tokens from those of the provider ",
-	"want issuers that no provider of type jwt has: ",
+	"want a prefix that distinguishes these tokens from those of the provider ",
+	"want issuers of no provider of type jwt: ",
 	"want at least token_min_length",
 	"want a secret of 1 to 16384 bytes", // a schema counts characters
 	"want the name of a provider of type introspection, got ",
-	"want a provider of type jwt with introspect_after_verify",
-	"a token without a kid may be signed by any of ", // the cost of keys is summed up
-	"a token with the kid ",                          // the same
-	"no key of the JWK Set can be used: ",            // see parserOnlyKey
-	"want a duration from ",                          // see parserOnlyDuration
+	"want a provider of type jwt that names this provider in introspect_after_verify",
+	"a forged token without a kid would be checked with ", // the cost of keys is summed up
+	"a forged token with the kid ",                        // the same
+	"no key of the JWK Set can be used: ",                 // see parserOnlyKey
+	"want a duration from ",                               // see parserOnlyDuration
 }
 
 // Of the messages about keys and durations these only: the others a schema sees.
@@ -289,8 +289,7 @@ type mutation struct {
 // of so many is tried in the others.
 const sampled = 13
 
-// value changes v, which stands at a path without indexes and chosen names; set
-// puts another value in its place.
+// value changes v at a path without indexes and chosen names; set replaces the value.
 func (m *mutation) value(at string, v any, set func(any)) {
 	first := !m.seen[at]
 	for _, other := range variants(v, first) {
@@ -357,7 +356,7 @@ func parserOnlyValue(doc any, p configuration.Problem) bool {
 	return false
 }
 
-// compare judges one document by schema and parser.
+// compare checks one document with schema and parser.
 func compare(t *testing.T, s *jsonschema.Schema, met map[string]bool, doc any) {
 	t.Helper()
 	config, err := json.Marshal(doc)

@@ -139,7 +139,7 @@ func (i *invocation) read(name, parameters string, stack []uint64) (described st
 	}
 	for _, letter := range parameters {
 		switch letter {
-		case 'u': // the upper half is whatever the register held
+		case 'u': // the upper half has undefined contents
 			i.numbers = append(i.numbers, uint64(uint32(stack[0])))
 			words = append(words, fmt.Sprint(int32(stack[0])))
 		case 'l':

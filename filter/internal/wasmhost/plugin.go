@@ -42,11 +42,11 @@ func (vm *VM) NewPlugin(config []byte) (plugin *Plugin, ok bool) {
 // ID is the root context's id.
 func (p *Plugin) ID() uint32 { return p.id }
 
-// TickPeriod is what the module asked for last; zero means no ticks.
+// TickPeriod is the last period that the module set; zero means no ticks.
 func (p *Plugin) TickPeriod() time.Duration { return p.tick }
 
-// Tick runs the timer's callback once, if the module asked for a timer. It
-// does not move the clocks.
+// Tick runs the timer's callback once, if the module set a timer. It does not move the
+// clocks.
 func (p *Plugin) Tick() bool {
 	if p.tick == 0 || p.deleted {
 		return false

@@ -19,8 +19,8 @@ func (r *LocalReply) Header(name string) string {
 
 const failDetails = "wasm_fail_stream"
 
-// fail is Envoy's answer in place of a module that died. What the module had
-// asked for before comes too late then.
+// fail is Envoy's answer in place of a module that died. Earlier requests of the module,
+// such as a reply, come too late then.
 func (s *Stream) fail() {
 	if s.reply == nil && !s.reset {
 		s.finish(&LocalReply{Status: 503, Details: failDetails, GRPCStatus: 14})
@@ -35,8 +35,8 @@ func (s *Stream) finish(reply *LocalReply) {
 	s.open[requestHeaders], s.open[requestTrailers] = false, false
 }
 
-// answer is what proxy_send_local_response asked for. The reply passes the
-// module's own response callbacks, as in Envoy.
+// answer is the argument of proxy_send_local_response. The reply passes the module's own
+// response callbacks, as in Envoy.
 func (s *Stream) answer(reply *LocalReply) {
 	switch {
 	case s.failed() || s.ended:

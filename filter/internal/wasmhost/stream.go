@@ -21,8 +21,7 @@ func (a Action) String() string { return [...]string{"held", "continue", "pause"
 // Outcome is how far a request came.
 type Outcome string
 
-// The outcomes. A request that went upstream is Continued for good, whatever
-// happened to it then.
+// The outcomes. A request that went upstream stays Continued, also if it fails later.
 const (
 	Waiting   Outcome = "waiting"
 	Continued Outcome = "continued"
@@ -205,7 +204,7 @@ func (s *Stream) pass(upTo phase) {
 	}
 }
 
-// resume is what proxy_continue_stream asked for.
+// resume is the effect of proxy_continue_stream.
 func (s *Stream) resume() {
 	if s.failed() || s.ended {
 		return
@@ -231,8 +230,8 @@ func (s *Stream) resume() {
 	}
 }
 
-// End is the end of the stream for whatever reason, a client that left among
-// them. Envoy writes the access log first.
+// End is the end of the stream for any reason, including a client that disconnected. Envoy
+// writes the access log first.
 func (s *Stream) End() {
 	if s.ended || s.ending {
 		return

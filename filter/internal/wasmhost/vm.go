@@ -34,8 +34,8 @@ type Options struct {
 
 // VM is one instance of a module. It is for one goroutine, as an Envoy worker.
 type VM struct {
-	// Properties are what get_property finds, whatever the context, for a path
-	// joined by dots. Plugins and streams have their own, which go first.
+	// Properties are what get_property returns in every context, by a path joined by dots.
+	// Properties of plugins and streams take precedence.
 	Properties map[string]string
 	// NoHosts makes every callout fail at once, as Envoy does for a cluster without
 	// healthy hosts: with a 503 of its own, when the callback has returned.
@@ -205,8 +205,8 @@ func (vm *VM) callback(contextID uint32, export string, arguments ...uint64) (re
 // nested. V8's stack bears some 300 levels.
 const maxDrained = 100
 
-// runDeferred does what the module asked for in a callback that has returned:
-// replies, resuming, resets, calls that fail at once.
+// runDeferred performs the actions of a callback that has returned: replies, resuming,
+// resets, calls that fail at once.
 func (vm *VM) runDeferred() {
 	if vm.draining == 0 {
 		vm.drained = 0

@@ -52,7 +52,7 @@ func (k Key) Sum(s string) Name {
 	return Name{lo, v0 ^ v1 ^ v2 ^ v3}
 }
 
-// load64 reads eight octets at once; on Wasm the compiler does not combine eight loads
+// load64 reads eight bytes at once; on Wasm the compiler does not combine eight loads
 // by itself. Wasm is little-endian, as SipHash is. Other machines only run the tests,
 // whose vectors would fail on a big-endian one.
 func load64(s string) uint64 {

@@ -57,8 +57,8 @@ func (c *Claims) Top(t *Table, ref int) jose.Value { return c.tops[t.refs[ref].t
 
 // Take reads a member of the payload. A registered claim of a wrong type makes the
 // token Malformed, even if the configuration does not refer to the claim.
-func (c *Claims) Take(t *Table, octets []byte, value jose.Value) {
-	name := syntax.Borrow(octets)
+func (c *Claims) Take(t *Table, rawName []byte, value jose.Value) {
+	name := syntax.Borrow(rawName)
 	switch name {
 	case "iss":
 		c.Issuer, c.HasIssuer = c.text(value)

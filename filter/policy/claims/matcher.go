@@ -56,7 +56,7 @@ func readMatchers(o *config.Object, name string) (list []stringMatcher) {
 		for kind := matchEqual; kind <= matchRegex; kind++ {
 			text := m.Checked(matcherNames[kind], "", func(s string) string {
 				if s == "" {
-					return "want a text that is not empty: it would match everything"
+					return "want a string that is not empty: an empty string matches everything"
 				}
 				if kind == matchRegex {
 					expression, err := config.CompileAnchored(s)

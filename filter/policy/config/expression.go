@@ -16,14 +16,14 @@ const MaxRegexInput = 4096
 // are each anchored at one end.
 func CompileAnchored(s string) (*regexp.Regexp, error) {
 	if s == "" {
-		return nil, errors.New("want a regular expression, have an empty string")
+		return nil, errors.New("want a regular expression, got an empty string")
 	}
 	if _, err := regexp.Compile(s); err != nil {
 		return nil, errors.New("want a regular expression (RE2): " + syntaxProblem(err))
 	}
 	expression, err := regexp.Compile(`\A(?:` + s + `)\z`)
 	if err != nil {
-		return nil, errors.New(`want a regular expression (RE2) that is whole in itself, each \Q with its \E: ` + syntaxProblem(err))
+		return nil, errors.New(`want a regular expression (RE2) that is complete, each \Q with its \E: ` + syntaxProblem(err))
 	}
 	return expression, nil
 }

@@ -31,7 +31,7 @@ func WantAttributeName(s string) string {
 		return "attribute: " + want
 	}
 	if s == "sub" || s == "scope" {
-		return "attribute: this name stands for the token's subject or scopes, want another"
+		return "attribute: want another name: this one is reserved for the token's subject or scopes"
 	}
 	return ""
 }
@@ -56,11 +56,11 @@ func WantHeaderText(s string) string {
 // grpc-message.
 func WantDetail(s string) string {
 	if s == "" || len(s) > MaxTextBytes || !utf8.ValidString(s) {
-		return "want a text of 1 to 1024 bytes"
+		return "want a string of 1 to 1024 bytes"
 	}
 	for _, r := range s {
 		if r < 0x20 || r == 0x7f {
-			return "want a text without control characters"
+			return "want a string without control characters"
 		}
 	}
 	return ""
@@ -122,7 +122,7 @@ func WantOwnHeader(s string) string {
 		"te", "trailer", "transfer-encoding", "upgrade":
 		return "want a header that is not hop-by-hop"
 	case "host", "authorization", "content-length", "content-type", "cookie", "expect":
-		return "want a header of its own, not " + name
+		return "want a header other than " + name
 	}
 	return ""
 }
@@ -167,7 +167,7 @@ const ErrNoVariable = "want the name of an environment variable that the VM has 
 // WantClaimText checks a text that is compared with a claim.
 func WantClaimText(s string) string {
 	if s == "" || len(s) > MaxTextBytes || syntax.HasControl(s) {
-		return "want a text of 1 to 1024 bytes without control characters"
+		return "want a string of 1 to 1024 bytes without control characters"
 	}
 	return ""
 }

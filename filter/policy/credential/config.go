@@ -60,7 +60,7 @@ func readLocation(l *config.Object) (found Location) {
 	}
 	if l.Has("prefix") {
 		if found.Kind != header {
-			l.Wrong("prefix", "want it only with a header, and not with authorization, whose tokens are Bearer tokens")
+			l.Wrong("prefix", "allowed only with a header other than authorization: tokens in authorization follow Bearer")
 		}
 		found.prefix = strings.ToLower(prefix)
 	}
@@ -75,7 +75,7 @@ func (ls *Locations) add(l Location, o *config.Object) Places {
 			return 1 << i
 		}
 		if have.Kind == header && l.Kind == header && syntax.SameHeader(have.Name, l.Name) {
-			o.Wrong("prefix", "want the same header and prefix as elsewhere: "+config.Quote(have.Name)+" is read with the prefix "+config.Quote(have.prefix)+", too")
+			o.Wrong("prefix", "want the same header and prefix: "+config.Quote(have.Name)+" is already read with the prefix "+config.Quote(have.prefix))
 			return 0
 		}
 	}
@@ -107,7 +107,7 @@ func wantTokenHeader(s string) string {
 		return ""
 	}
 	if s == "cookie" {
-		return "want no header cookie: cookies are a location of their own"
+		return "want a header other than cookie: use the location cookie"
 	}
 	return config.WantOwnHeader(s)
 }
@@ -116,7 +116,7 @@ func wantTokenHeader(s string) string {
 // of a token, so that the prefix and the token are distinct.
 func wantPrefix(s string) string {
 	if len(s) > 64 || !syntax.IsPrintableASCII(strings.TrimRight(s, " ")) || syntax.IsB64Char(s[len(s)-1]) {
-		return `want 1 to 64 printable ASCII characters, the last of which no token has, as in "Token "`
+		return `want 1 to 64 printable ASCII characters, the last not allowed in a token, as in "Token "`
 	}
 	return ""
 }

@@ -95,7 +95,7 @@ func (ls *Locations) stripCookies(remove []string, set [][2]string, r *request.R
 }
 
 // stripParameters removes parameters from a request target and leaves all other
-// octets.
+// bytes.
 func (ls *Locations) stripParameters(target string, mask StripMask) string {
 	path, rest, _ := strings.Cut(target, "?")
 	query, fragment, hasFragment := strings.Cut(rest, "#")

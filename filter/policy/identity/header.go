@@ -50,7 +50,7 @@ func (p *Propagation) readClaimHeaders(o *config.Object, t *claims.Table) {
 			h.target.state = "bearerauth.claim." + name
 			for i := range p.claimHeaders {
 				if p.claimHeaders[i].target.state == h.target.state {
-					c.Wrong("filter_state", "want a filter state of its own: "+name+" is set for something else, too")
+					c.Wrong("filter_state", "want another filter state: "+name+" is already set by another member")
 				}
 			}
 		}
@@ -63,7 +63,7 @@ func (p *Propagation) readClaimHeaders(o *config.Object, t *claims.Table) {
 		h.deny = c.Choice("missing", "omit", "deny") == 1
 		h.defaultText = c.Checked("default", "", config.WantHeaderText)
 		if h.deny && c.Has("default") {
-			c.Wrong("default", "want it only where missing is omit")
+			c.Wrong("default", "allowed only with missing omit")
 		}
 		c.Done()
 		p.claimHeaders = append(p.claimHeaders, h)

@@ -170,7 +170,7 @@ func (p *Propagation) Read(o *config.Object, t *claims.Table) {
 	p.payload.header = p.Owned.read(o, "payload_header")
 	p.payloadPadding = o.Boolean("payload_padding", false)
 	if o.Has("payload_padding") && !o.Has("payload_header") {
-		o.Wrong("payload_padding", "want it only with payload_header")
+		o.Wrong("payload_padding", "allowed only with payload_header")
 	}
 	names := []string{"provider", "client_id", "scope", "payload"}
 	for _, name := range o.Strings("filter_state", func(s string) string {
@@ -204,7 +204,7 @@ func (h *OwnedHeaders) read(o *config.Object, member string) string {
 		return ""
 	}
 	if h.Contains(name) {
-		o.Wrong(member, "want a header of its own: "+name+" is set for something else, too")
+		o.Wrong(member, "want another header: "+name+" is already set by another member")
 	}
 	*h = append(*h, name)
 	return name

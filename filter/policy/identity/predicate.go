@@ -60,7 +60,7 @@ func readPredicate(o *config.Object, t *claims.Table) predicate {
 		return ""
 	})
 	if !o.Boolean("exists", true) {
-		o.Wrong("exists", "want true: no rule can ask that a claim is absent")
+		o.Wrong("exists", "want true: a rule cannot require that a claim is absent")
 	}
 	o.Done()
 	count := 0
@@ -83,7 +83,7 @@ func readScalar(n *config.Node, p *config.Problems) Scalar {
 		return Scalar{'"', config.CheckedString(n, p, "", config.WantClaimText)}
 	case '0':
 		if n.Inexact {
-			p.Add(n.Path, "want a number that a Struct can hold exactly, a whole one below 2^53: this one may be another than was written")
+			p.Add(n.Path, "want a whole number below 2^53: a Struct cannot represent this number exactly")
 		}
 		return Scalar{'0', n.Text}
 	case 't':

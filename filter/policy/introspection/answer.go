@@ -91,7 +91,7 @@ func (s *State) judge(server *Server, members []jose.Member) (*goodAnswer, verdi
 		c.Take(s.table, m.Name, m.Value)
 	}
 	if c.Malformed {
-		return nil, verdict.ReasonIntrospectionUnavailable, answerFailure{why: "want claims of the types that RFC 7662 section 2.2 has"}
+		return nil, verdict.ReasonIntrospectionUnavailable, answerFailure{why: "want claims of the types in RFC 7662 section 2.2"}
 	}
 	c.Resolve(s.table)
 	if reason := server.JudgeClaims(c); reason != verdict.ReasonTokenValid {
@@ -128,7 +128,7 @@ func clientFailure(s *State, answer fetch.Answer) answerFailure {
 	}
 	switch status {
 	case "401", "403":
-		why += ": want another client_id, client_secret or private_key, or a client that may introspect"
+		why += ": want a client_id, client_secret or private_key of a client that may introspect"
 	case "404", "405":
 		why += ": want another introspection_uri"
 	}

@@ -21,7 +21,7 @@ func (servers *Servers) Read(o *config.Object, provider int, name string, places
 	server.AllowNoExpiry = !o.Boolean("require_expiry", false)
 	cluster := o.Checked("cluster", "", jwks.WantCluster)
 	if !o.Has("cluster") {
-		o.Wrong("cluster", "want the name of the Envoy cluster that leads to the authorization server")
+		o.Wrong("cluster", "want the name of the Envoy cluster of the authorization server")
 	}
 	o.Checked("introspection_uri", "", func(s string) (why string) {
 		server.endpoint, why = config.ParseURI(s)
@@ -45,14 +45,14 @@ func (servers *Servers) Read(o *config.Object, provider int, name string, places
 	server.TakesJWTs = o.Choice("jwts", "never", "of_issuers") == 1
 	server.OnlyAfterVerify = o.Boolean("only_after_verify", false)
 	if server.OnlyAfterVerify && server.TakesJWTs {
-		o.Wrong("only_after_verify", "want it only without jwts: no token is sent that has not verified")
+		o.Wrong("only_after_verify", "not allowed with jwts: only verified tokens are sent")
 	}
 	if server.TakesJWTs && len(server.Issuers) == 0 {
-		o.Wrong("issuers", "want the issuers whose JWTs are sent to the server: those of strangers never are")
+		o.Wrong("issuers", "want the issuers of the JWTs to send to the server: JWTs of other issuers are never sent")
 	}
 	for _, other := range *servers {
 		if !server.OnlyAfterVerify && !other.OnlyAfterVerify && places[other.provider]&places[provider] != 0 && other.shape.overlaps(&server.shape) {
-			o.Wrong("token_prefix", "want a prefix that tells these tokens from those of the provider "+other.Name+" (or token_locations of its own)")
+			o.Wrong("token_prefix", "want a prefix that distinguishes these tokens from those of the provider "+other.Name+" (or other token_locations)")
 		}
 	}
 	o.Done()
@@ -87,13 +87,13 @@ func readClientAuthentication(o *config.Object) (c clientAuthentication) {
 	for _, name := range []string{"client_id", "client_secret", "private_key", "assertion_audience"} {
 		switch {
 		case wanted[name] && !has(name):
-			o.Wrong(name, "want it with client_authentication "+config.Quote(clientAuthenticationNames[c.kind]))
+			o.Wrong(name, "required with client_authentication "+config.Quote(clientAuthenticationNames[c.kind]))
 		case !wanted[name] && has(name):
-			o.Wrong(name, "want no such member with client_authentication "+config.Quote(clientAuthenticationNames[c.kind]))
+			o.Wrong(name, "not allowed with client_authentication "+config.Quote(clientAuthenticationNames[c.kind]))
 		}
 	}
 	if o.Has("private_key_id") && c.kind != clientPrivateKeyJWT {
-		o.Wrong("private_key_id", "want it only with private_key_jwt")
+		o.Wrong("private_key_id", "allowed only with private_key_jwt")
 	}
 	return c
 }
@@ -117,7 +117,7 @@ func readSignedAnswer(o *config.Object, server *Server, sources *jwks.Sources) {
 	// The audience is mandatory: an answer made for another client must not pass here.
 	r.audience = m.Checked("audience", server.client.id, config.WantClaimText)
 	if !m.Has("audience") && server.client.kind == clientBearer {
-		m.Wrong("audience", "want the aud of the answers: without a client_id nothing else says it")
+		m.Wrong("audience", "required without client_id: the aud of the answers")
 	}
 	r.maxAge = m.Duration("max_age", 0, 0, 10*time.Minute).Seconds()
 	r.Ring = sources.ReadKeys(m, server.Name, issuers, nil)
@@ -163,7 +163,7 @@ func readSecretText(o *config.Object, name string) (secret string) {
 func readTokenShape(o *config.Object) (t tokenShape) {
 	t.prefix = o.Checked("token_prefix", "", func(s string) string {
 		if s == "" || len(s) > 256 || !syntax.IsB64Token(s) {
-			return "want 1 to 256 characters that tokens have"
+			return "want 1 to 256 characters that a token can have"
 		}
 		return ""
 	})

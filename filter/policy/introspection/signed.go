@@ -48,7 +48,7 @@ func (server *Server) openSigned(s *State, started time.Time, body []byte, now t
 		if found.KeyMayBeNewer && r.Source != nil {
 			// This answer is refused; the refetch serves the next.
 			s.keys.Ask(r.Source, m.KeyID, now, true)
-			return nil, "want a signature by a key of the server's that has been fetched"
+			return nil, "want a signature by one of the server's fetched keys"
 		}
 		return nil, "want a signature that one of the server's keys verifies"
 	}
@@ -65,14 +65,14 @@ func (server *Server) openSigned(s *State, started time.Time, body []byte, now t
 	asked := float64(started.Unix())
 	switch {
 	case c.Malformed:
-		return nil, "want claims of the types that RFC 7519 section 4.1 has"
+		return nil, "want claims of the types in RFC 7519 section 4.1"
 	case !c.HasIssuer || c.Issuer != r.issuer:
 		return nil, "want the iss " + config.Quote(r.issuer)
 	case !syntax.Contains(c.Audience, r.audience):
 		return nil, "want the aud " + config.Quote(r.audience)
 	case !c.Iat.Set || c.Iat.Seconds < asked-r.maxAge-server.Leeway:
 		// An attacker could replay an answer from before the token was revoked.
-		return nil, "want an iat that is not before the question: leeway and max_age say how much it may be"
+		return nil, "want an iat that is not before the request, except for leeway and max_age"
 	case server.Window(c).Judge(fetch.Seconds(now)) != verdict.ReasonTokenValid:
 		return nil, "want an answer that is valid now, by its iat, nbf and exp"
 	case inside.Kind() != '{':

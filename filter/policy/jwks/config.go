@@ -56,10 +56,10 @@ func (sources *Sources) ReadKeys(o *config.Object, provider string, issuers, key
 	}
 	if ring.Source != nil {
 		if !o.Has("algorithms") {
-			o.Wrong("algorithms", "want the algorithms to accept, as in [\"RS256\"]: keys that are fetched do not decide it")
+			o.Wrong("algorithms", "want the algorithms to accept, as in [\"RS256\"]: required for keys that are fetched")
 		}
 		if algorithms&symmetric != 0 {
-			o.Wrong("algorithms", "want no HS algorithm for keys that are fetched: a secret is not for a network")
+			o.Wrong("algorithms", "want no HS algorithm for keys that are fetched: a secret must not come from the network")
 		}
 		ring.Algorithms = algorithms
 		ring.Source.ring = ring
@@ -72,7 +72,7 @@ func (sources *Sources) ReadKeys(o *config.Object, provider string, issuers, key
 	ring.keys = &jose.KeySet{Keys: inline}
 	ring.Algorithms = deriveAlgorithms(o, inline, algorithms)
 	if why := ring.tooExpensive(ring.keys); why != "" {
-		o.Problems.Add(o.Path, why+": want fewer keys, or key_ids, with which tokens without a kid are refused")
+		o.Problems.Add(o.Path, why+": want fewer keys, or key_ids, which refuse tokens without a kid")
 	}
 	return ring
 }
@@ -84,7 +84,7 @@ func refuseNetworkMembers(o *config.Object) {
 		"cluster", "jwks_clusters", "timeout", "refresh", "min_refresh", "max_refresh", "max_stale",
 	} {
 		if o.Get(name) != nil {
-			o.Wrong(name, "want it only with jwks_uri or discovery")
+			o.Wrong(name, "allowed only with jwks_uri or discovery")
 		}
 	}
 }
@@ -114,14 +114,14 @@ func deriveAlgorithms(o *config.Object, keys []*jose.Key, listed jose.Algorithms
 	if listed == 0 {
 		for _, key := range keys {
 			if len(key.Algorithms().List()) > 1 {
-				o.Wrong("algorithms", "want the algorithms to accept: the keys do not say which, they could serve "+all.String())
+				o.Wrong("algorithms", "want the algorithms to accept: the keys do not name one, and are suitable for "+all.String())
 				return 0
 			}
 		}
 		return all
 	}
 	if listed&^all != 0 {
-		o.Wrong("algorithms", "want only what the keys can serve, "+all.String()+", got "+(listed&^all).String())
+		o.Wrong("algorithms", "want only algorithms of these keys, "+all.String()+", got "+(listed&^all).String())
 	}
 	return listed
 }
@@ -169,7 +169,7 @@ func readSecret(o *config.Object) (secret []byte, where string) {
 		config.CheckedString(n, o.Problems, "", func(s string) string {
 			decoded, ok := jose.DecodeBase64(s)
 			if !ok {
-				return "want the secret's octets as base64url without padding"
+				return "want the secret's bytes as base64url without padding"
 			}
 			secret = decoded
 			return ""
@@ -213,7 +213,7 @@ func (sources *Sources) read(o *config.Object, provider string, issuers []string
 	source := &Source{index: len(*sources), provider: provider}
 	cluster := o.Checked("cluster", "", WantCluster)
 	if !o.Has("cluster") {
-		o.Wrong("cluster", "want the name of the Envoy cluster that leads to the issuer")
+		o.Wrong("cluster", "want the name of the Envoy cluster of the issuer")
 	}
 	discovery := o.Boolean("discovery", false)
 	var uri config.Endpoint
@@ -229,21 +229,21 @@ func (sources *Sources) read(o *config.Object, provider string, issuers []string
 	case o.Has("jwks_uri"):
 		source.keys = uri
 	case !discovery:
-		o.Wrong("discovery", "want true, or jwks_uri instead")
+		o.Wrong("discovery", "want true (or jwks_uri instead of discovery)")
 	case len(issuers) != 1:
-		o.Wrong("discovery", "want exactly one issuer to discover the keys of")
+		o.Wrong("discovery", "want exactly one issuer with discovery")
 	default:
 		source.issuer = issuers[0]
 		_, why := config.ParseURI(source.issuer)
 		e, _ := config.ParseURI(strings.TrimSuffix(source.issuer, "/") + "/.well-known/openid-configuration")
 		if why != "" || strings.IndexByte(source.issuer, '?') >= 0 {
-			o.Wrong("issuer", "want a URI without a query, or the keys cannot be discovered from it")
+			o.Wrong("issuer", "want a URI without a query: otherwise discovery cannot find the keys")
 		}
 		e.Cluster = cluster
 		source.discovery = e
 	}
 	if source.clusters != nil && !discovery {
-		o.Wrong("jwks_clusters", "want it only with discovery")
+		o.Wrong("jwks_clusters", "allowed only with discovery")
 	}
 	source.timeout = o.Duration("timeout", 5*time.Second, 10*time.Millisecond, time.Minute)
 	source.refresh = o.Duration("refresh", 10*time.Minute, time.Second, 24*time.Hour)
@@ -252,10 +252,10 @@ func (sources *Sources) read(o *config.Object, provider string, issuers []string
 	source.MaxStale = o.Duration("max_stale", 24*time.Hour, 10*time.Second, 30*24*time.Hour)
 	source.minRefresh = min(source.minRefresh, source.refresh)
 	if source.maxRefresh < source.refresh {
-		o.Wrong("max_refresh", "want at least as long as refresh")
+		o.Wrong("max_refresh", "want at least refresh")
 	}
 	if source.MaxStale < source.maxRefresh && o.Has("max_refresh") || source.MaxStale < source.refresh {
-		o.Wrong("max_stale", "want at least as long as refresh and max_refresh: keys would be given up before they are fetched again")
+		o.Wrong("max_stale", "want at least refresh and max_refresh: otherwise keys expire before they are fetched again")
 	}
 	source.maxRefresh = min(source.maxRefresh, source.MaxStale)
 	*sources = append(*sources, source)

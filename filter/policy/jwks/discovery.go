@@ -36,7 +36,7 @@ func (source *Source) readDiscovery(a fetch.Answer) (config.Endpoint, string) {
 	}
 	switch cluster, ok := source.clusters[e.Authority]; {
 	case e.Scheme != "https" && source.discovery.Scheme == "https":
-		return config.Endpoint{}, "jwks_uri: want https, as the issuer has it"
+		return config.Endpoint{}, "jwks_uri: want https, as in the issuer"
 	case ok:
 		e.Cluster = cluster
 	case e.Authority == source.discovery.Authority && e.Scheme == source.discovery.Scheme:

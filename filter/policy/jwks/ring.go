@@ -31,13 +31,13 @@ func (r *Ring) tooExpensive(keys *jose.KeySet) string {
 	for _, a := range r.Algorithms.List() {
 		if len(r.KeyIDs) == 0 {
 			if cost, n := keys.WorstCost("", false, a); cost > jose.MaxCost {
-				return "a token without a kid may be signed by any of " + strconv.Itoa(n) + " keys for " + a.String() + overBudget(cost)
+				return "a forged token without a kid would be checked with " + strconv.Itoa(n) + " keys for " + a.String() + overBudget(cost)
 			}
 			continue
 		}
 		for _, id := range r.KeyIDs {
 			if cost, n := keys.WorstCost(id, true, a); cost > jose.MaxCost {
-				return "a token with the kid " + config.Quote(id) + " may be signed by any of " + strconv.Itoa(n) + " keys for " + a.String() + overBudget(cost)
+				return "a forged token with the kid " + config.Quote(id) + " would be checked with " + strconv.Itoa(n) + " keys for " + a.String() + overBudget(cost)
 			}
 		}
 	}
@@ -45,7 +45,7 @@ func (r *Ring) tooExpensive(keys *jose.KeySet) string {
 }
 
 func overBudget(cost int) string {
-	return ", and to find out that it is forged costs " + strconv.Itoa(cost) + " us, more than " + strconv.Itoa(jose.MaxCost)
+	return ", which costs " + strconv.Itoa(cost) + " us, more than " + strconv.Itoa(jose.MaxCost)
 }
 
 // State is what a worker knows of all fetched keys, and the budget for signatures of

@@ -174,7 +174,7 @@ func (source *Source) warnings(set *jose.KeySet) (list []string) {
 		list = append(list, "private keys are published there")
 	}
 	if why := source.ring.tooExpensive(set); why != "" {
-		list = append(list, why+": the first of them are tried, and tokens by the others are refused (too_many_keys)")
+		list = append(list, why+": only the first keys are tried, and tokens of the others are refused (too_many_keys)")
 	}
 	return list
 }

@@ -22,13 +22,13 @@ func (ps *Providers) Read(o *config.Object, index int, name string, table *claim
 	named := o.Has("issuer") || o.Has("issuers") || o.Has("issuer_template") || o.Has("audiences")
 	switch {
 	case !named && !any:
-		o.Wrong("issuer", "want an issuer or audiences, or everybody's tokens pass whose keys these are; insecure_any_issuer_and_audience says that this is meant")
+		o.Wrong("issuer", "want issuer or audiences: otherwise every token signed with these keys is accepted (insecure_any_issuer_and_audience allows that)")
 	case named && any:
-		o.Wrong("insecure_any_issuer_and_audience", "want it only without issuer and audiences")
+		o.Wrong("insecure_any_issuer_and_audience", "allowed only without issuer and audiences")
 	}
 	p.AllowNoExpiry = o.Boolean("insecure_allow_no_expiry", false)
 	if p.AllowNoExpiry && p.MaxLifetime > 0 {
-		o.Wrong("insecure_allow_no_expiry", "want it only without max_lifetime, which needs an expiry")
+		o.Wrong("insecure_allow_no_expiry", "not allowed with max_lifetime, which requires exp")
 	}
 	for _, typ := range o.Strings("types", wantMediaType) {
 		p.types = append(p.types, MediaType(typ))
@@ -78,7 +78,7 @@ func readIssuers(o *config.Object) (list []namedIssuer) {
 		}
 	}
 	if o.Has("issuer_template") != o.Has("issuer_template_values") {
-		o.Wrong("issuer_template_values", "want issuer_template and the values that its claim may have, both or none")
+		o.Wrong("issuer_template_values", "want issuer_template and issuer_template_values together")
 	}
 	if kinds > 1 {
 		o.Wrong("issuer", "want only one of issuer, issuers, issuer_template")
@@ -91,7 +91,7 @@ func wantIssuerTemplate(s string) string {
 	claim, _, closed := strings.Cut(rest, "}")
 	if !closed || strings.Count(s, "{") != 1 || strings.Count(s, "}") != 1 ||
 		before == "" || config.WantClaimName(claim) != "" || config.WantClaimText(s) != "" {
-		return "want an issuer with one claim in braces, as in https://login.example/{tid}/v2.0"
+		return "want a template with one claim in braces, as in https://login.example/{tid}/v2.0"
 	}
 	return ""
 }
@@ -114,7 +114,7 @@ func wantMediaType(s string) string {
 	if MediaType(s) == SignedType {
 		// A signed introspection response is not a token. Every client that may
 		// introspect can get one (RFC 9701 section 8.1).
-		return "want the types of access tokens, not that of answers about them"
+		return "want types of access tokens: this is the type of introspection responses"
 	}
 	if len(s) > 128 || !syntax.IsScopeToken(s) || strings.Count(s, "/") > 1 || s[0] == '/' || s[len(s)-1] == '/' {
 		return "want a media type such as at+jwt"
@@ -131,7 +131,7 @@ func (ps *Providers) add(o *config.Object, p *Provider, issuers []namedIssuer, t
 	if len(issuers) == 0 {
 		for _, other := range ps.anyIssuer {
 			if shareKeyID(other, p) {
-				o.Wrong("issuer", "want it: the provider "+other.name+" takes every issuer already (or give both key_ids of their own)")
+				o.Wrong("issuer", "required: the provider "+other.name+" accepts every issuer already (or give both different key_ids)")
 				return
 			}
 		}
@@ -148,7 +148,7 @@ func (ps *Providers) add(o *config.Object, p *Provider, issuers []namedIssuer, t
 		}
 		for _, other := range ps.issuers[i.issuer] {
 			if shareAudience(ps.list[other.provider], p) && shareKeyID(ps.list[other.provider], p) {
-				o.Problems.Add(o.Path, "want audiences or key_ids of its own: the provider "+ps.list[other.provider].name+" has the same issuer "+config.Quote(i.issuer))
+				o.Problems.Add(o.Path, "want other audiences or key_ids: the provider "+ps.list[other.provider].name+" has the same issuer "+config.Quote(i.issuer))
 				return
 			}
 		}

@@ -29,7 +29,7 @@ func (t *Remembered) size() int {
 	return n
 }
 
-// badToken is a refused token. A refusal without keys holds whatever keys come. A
+// badToken is a refused token. A refusal without keys holds for all future keys. A
 // refusal with keys holds only while they are in force.
 type badToken struct {
 	reason      verdict.Reason

@@ -15,7 +15,7 @@ type conditionKind uint8
 
 const (
 	conditionPresent conditionKind = iota + 1 // any value
-	conditionEqual                            // these octets
+	conditionEqual                            // exactly these bytes
 	conditionRegex                            // an RE2 expression matches the whole value
 )
 
@@ -35,19 +35,19 @@ type condition struct {
 func newHeaderCondition(name string, kind conditionKind, value string) (condition, error) {
 	for i := 0; i < len(name); i++ {
 		if !syntax.IsTchar(name[i]) {
-			return condition{}, errors.New("want the name of a header (no pseudo-header: method, path and host are matches of their own)")
+			return condition{}, errors.New("want the name of a header (no pseudo-header: use methods, path and hosts)")
 		}
 	}
 	name = strings.ToLower(name)
 	switch name {
 	case "":
-		return condition{}, errors.New("want the name of a header, have an empty string")
+		return condition{}, errors.New("want the name of a header, got an empty string")
 	case "host":
 		// Envoy turns host into :authority: such a condition would never hold.
-		return condition{}, errors.New("want no condition on the header host: hosts are a match of their own")
+		return condition{}, errors.New("want no condition on the header host: use hosts")
 	}
 	if kind == conditionEqual && (syntax.HasControl(value) || syntax.TrimOWS(value) != value) {
-		return condition{}, errors.New("want a header value without control characters and without spaces at its ends, or it never holds")
+		return condition{}, errors.New("want a header value without control characters and without spaces at its ends: other values never match")
 	}
 	return newCondition(name, kind, value)
 }
@@ -56,7 +56,7 @@ func newHeaderCondition(name string, kind conditionKind, value string) (conditio
 // decoded.
 func newQueryCondition(name string, kind conditionKind, value string) (condition, error) {
 	if name == "" {
-		return condition{}, errors.New("want the name of a query parameter, have an empty string")
+		return condition{}, errors.New("want the name of a query parameter, got an empty string")
 	}
 	return newCondition(name, kind, value)
 }
@@ -66,7 +66,7 @@ func newCondition(name string, kind conditionKind, value string) (condition, err
 	switch kind {
 	case conditionPresent:
 		if value != "" {
-			return condition{}, errors.New("want no value where presence is asked")
+			return condition{}, errors.New("want no value with present")
 		}
 	case conditionEqual:
 	case conditionRegex:

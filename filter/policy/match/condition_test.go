@@ -120,7 +120,7 @@ func TestQueryCondition(t *testing.T) {
 		{present, "/?b=1?a=2", false, false},
 		{present, "/?A", false, true}, // ASP.NET
 		{present, "/?=a", false, false},
-		{present, "/?%61", false, true}, // not everybody decodes names
+		{present, "/?%61", false, true}, // some upstreams do not decode names
 		{present, "/?a&%61=2", false, true},
 		{present, "/?a&%2561=2", false, true}, // some decode twice
 		{present, "/?b%25=1", false, false},

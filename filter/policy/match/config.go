@@ -32,7 +32,7 @@ func Read(o *config.Object, owned func(name string) bool, props *Properties) (m 
 			continue
 		}
 		if first != "" {
-			o.Wrong(kind.name, "want only one of path, path_prefix, path_template, path_regex; there is "+first)
+			o.Wrong(kind.name, "want only one of path, path_prefix, path_template, path_regex; already set: "+first)
 		}
 		first = kind.name
 	}
@@ -101,7 +101,7 @@ func readConditionKind(c *config.Object) (kind conditionKind, value string) {
 	if present := c.Boolean("present", true); c.Has("present") {
 		asked++
 		if !present {
-			c.Wrong("present", "want true: no rule can ask for absence")
+			c.Wrong("present", "want true: a rule cannot require absence")
 		}
 	}
 	if text := c.Text("equal", ""); c.Has("equal") {

@@ -131,9 +131,8 @@ func TestRuleIndexFinds(t *testing.T) {
 	}
 }
 
-// TestPrefixOfEveryMatch: whatever an expression is made of, what it matches
-// begins as the index believes. The samples are drawn from the expression's own
-// syntax tree.
+// TestPrefixOfEveryMatch: every match of an expression begins as the index assumes. The
+// samples are drawn from the expression's own syntax tree.
 func TestPrefixOfEveryMatch(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
@@ -181,8 +180,8 @@ func TestPrefixOfEveryMatch(t *testing.T) {
 	}
 }
 
-// sample appends something that an expression may match, but for its conditions
-// on what stands beside it.
+// sample appends a text that an expression may match, except for its conditions on the
+// text beside it.
 func sample(r *rand.Rand, e *re2.Regexp, dst []byte) []byte {
 	fold := func(c rune) rune {
 		for n := r.IntN(4); n > 0 && e.Flags&re2.FoldCase != 0; n-- {

@@ -209,7 +209,7 @@ func (m *Match) bindsHost(a *request.Authority) bool {
 	return false
 }
 
-// Covers reports whether m matches whatever other matches. Where that cannot be
+// Covers reports whether m matches every request that other matches. Where that cannot be
 // known, as with regular expressions that differ, it returns false.
 func (m *Match) Covers(other *Match) bool {
 	if m.path != nil && (other.path == nil || !m.path.covers(other.path)) {

@@ -86,8 +86,8 @@ func insert(r *rand.Rand, s, before, what string) string {
 	return s[:i] + what + s[i:]
 }
 
-// TestDisguisedPaths: whatever is done to a path that servers undo, in any order, what
-// denies it binds, and what opens another does not open.
+// TestDisguisedPaths: a path under any sequence of changes that servers undo is bound by
+// the rule that denies it, and is not opened by a rule for another path.
 func TestDisguisedPaths(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()

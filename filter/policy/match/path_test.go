@@ -33,7 +33,7 @@ var pathAttacks = []struct {
 	{"/public/%2561", true, false},
 	{"/publicity", false, false},
 	{"/PUBLIC", false, false},
-	{"/ADMIN", false, false}, // an upstream that folds case must be told so
+	{"/ADMIN", false, false}, // an upstream that folds case must be declared
 	{"/%70ublic", false, false},
 	{"/public;x/a", false, false},
 	{"//public", false, false},
@@ -147,7 +147,7 @@ var pathAttacks = []struct {
 	{"/public/../../public", false, false},
 	{"/public/a+b", true, false},
 	{"/public/c++/x", true, false},
-	// Suspect: they open nothing, and nobody can say what they mean.
+	// These are suspect: they open nothing, since their meaning is unknown.
 	{"/public/%c0%ae%c0%ae/admin", false, true},
 	{"/%c0%ae%c0%ae/", false, false},
 	{"/public/%c0%af..", false, false},

@@ -255,7 +255,7 @@ func FuzzPattern(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, reading string) {
 		exact, err := parseExactPath(text)
 		if err == nil {
-			// What can be written as a pattern can be asked for, and only so.
+			// Every path that can be written as a pattern can be matched, and only so.
 			v := viewOf(text)
 			if v.RequestPath().Suspect() || v.TooManyReadings() {
 				t.Fatalf("%q is a pattern and a suspect path", text)

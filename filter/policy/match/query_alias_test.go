@@ -7,7 +7,7 @@ import (
 	"bearerauth/filter/policy/config"
 )
 
-// TestNamesOfConditions: names that are odd themselves are found as they stand.
+// TestNamesOfConditions: names with odd characters are found unchanged.
 func TestNamesOfConditions(t *testing.T) {
 	t.Parallel()
 	for name, queries := range map[string][]string{

@@ -78,7 +78,7 @@ func (ps *Properties) readRoutes(o *config.Object) (list []routeCondition) {
 			path = append(path, config.CheckedString(n, o.Problems, "", wantPropertyName))
 		}
 		if len(names) < 2 || len(names) > 16 {
-			c.Wrong("path", "want the namespace and the names below it, 2 to 16 of them")
+			c.Wrong("path", "want 2 to 16 names: the namespace and the keys in it")
 		}
 		kind, value := readConditionKind(c)
 		c.Done()

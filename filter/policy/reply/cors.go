@@ -81,16 +81,16 @@ func ReadCORS(o *config.Object) *CORS {
 	case found.anyOrigin && len(found.origins) > 1:
 		c.Wrong("allowed_origins", `want "*" alone or no "*"`)
 	case found.credentials && found.anyOrigin:
-		c.Wrong("allow_credentials", "want it only with origins by name: browsers take no * with credentials")
+		c.Wrong("allow_credentials", "allowed only with named origins: browsers reject * with credentials")
 	case found.credentials && len(found.origins) == 0:
-		c.Wrong("allow_credentials", "want it only with allowed_origins")
+		c.Wrong("allow_credentials", "allowed only with allowed_origins")
 	}
 	return found
 }
 
 // wantOrigin checks an origin as browsers serialise it (RFC 6454 section 6.2).
 func wantOrigin(s string) string {
-	const want = "want an origin as browsers write it, such as https://app.example, without a path; or *"
+	const want = "want an origin such as https://app.example, without a path; or *"
 	if s == "*" {
 		return ""
 	}

@@ -106,7 +106,7 @@ func wantResource(s string) string {
 		return "want an https URL without user, query and fragment, as in https://api.example/mcp (http only for localhost, 127.0.0.1 and [::1])"
 	}
 	if path != "" && !request.IsCanonicalPath(path) {
-		return "want a path that can be read in one way only: no escapes, no ; and no empty or dot segments"
+		return "want a path with only one reading: no escapes, no ; and no empty or dot segments"
 	}
 	return ""
 }
@@ -153,7 +153,7 @@ func wantBearerMethod(s string) string {
 
 func wantAlgorithmName(s string) string {
 	if s == "none" || len(s) > 64 || !syntax.IsScopeToken(s) {
-		return "want the name of a JWS algorithm such as ES256; none is no algorithm"
+		return "want the name of a JWS algorithm such as ES256; none is not accepted"
 	}
 	return ""
 }

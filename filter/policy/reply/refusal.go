@@ -13,7 +13,7 @@ import (
 // BodyFormat is the format of a refusal's body.
 type BodyFormat int
 
-// The formats. BodyGRPC is for gRPC requests whatever is configured.
+// The formats. BodyGRPC is for gRPC requests under every configuration.
 const (
 	BodyJSON      BodyFormat = iota // {"detail": …}, as FastAPI answers
 	BodyText                        // the bare text

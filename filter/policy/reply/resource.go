@@ -119,7 +119,7 @@ func (rs *Resources) read(o *config.Object) {
 			resource.read(r)
 			for _, other := range *rs {
 				if other.path == resource.path && other.host == resource.host && resource.path != "" {
-					r.Wrong("resource", "want metadata at a host and path of its own: protected_resources."+other.name+" has the same")
+					r.Wrong("resource", "want another host and path: the metadata of protected_resources."+other.name+" is at this one")
 				}
 			}
 		}

@@ -29,18 +29,18 @@ func ParseHost(s string) (HostPattern, error) {
 	brackets := strings.HasPrefix(s, "[")
 	if canonical := canonicalAddress(s); canonical != "" && canonical != s {
 		if brackets {
-			return HostPattern{}, errors.New("want an IPv6 address in brackets and nothing else; this address is written " + config.Quote(canonical))
+			return HostPattern{}, errors.New("want only an IPv6 address in brackets; this address is written " + config.Quote(canonical))
 		}
-		return HostPattern{}, errors.New("want this address as " + config.Quote(canonical) + ", the spelling that every server reads the same")
+		return HostPattern{}, errors.New("want this address as " + config.Quote(canonical) + ": servers disagree on other spellings")
 	}
 	name, wildcard := strings.CutPrefix(s, "*.")
 	switch {
 	case brackets:
-		return HostPattern{}, errors.New("want an IPv6 address in brackets and nothing else, as in [::1]")
+		return HostPattern{}, errors.New("want only an IPv6 address in brackets, as in [::1]")
 	case s == "":
-		return HostPattern{}, errors.New("want a host name, have an empty string")
+		return HostPattern{}, errors.New("want a host name, got an empty string")
 	case s == "*":
-		return HostPattern{}, errors.New("want a host name or *. with one; to match any host leave the hosts out")
+		return HostPattern{}, errors.New("want a host name, or *. and a host name; leave hosts out to match every host")
 	case strings.IndexByte(name, '*') >= 0:
 		return HostPattern{}, errors.New("want * only as the whole first label, as in *.example.com")
 	case strings.IndexByte(name, ':') >= 0:

@@ -85,8 +85,8 @@ func FuzzIPv6Literal(f *testing.F) {
 	})
 }
 
-// FuzzHost: an opening is a host that a strict reader finds, and a requirement
-// binds wherever an opening would apply.
+// FuzzHost: an opening is a host that a strict reader finds, and a requirement binds every
+// host that an opening would match.
 func FuzzHost(f *testing.F) {
 	seeds := []string{"example.com", "a.example.com:80", "u@example.com", "example.com.", "[::1]:80", "", "a:b:c", "%65xample.com"}
 	if len(seeds) == 0 {

@@ -39,10 +39,10 @@ func Read(o *config.Object, table *claims.Table, someJWTs bool, takes func(issue
 	r.requireJTI = c.Boolean("require_jti", false)
 	if c.Has("uri") {
 		if !c.Has("cluster") {
-			c.Wrong("cluster", "want the name of the Envoy cluster that leads to the list")
+			c.Wrong("cluster", "want the name of the Envoy cluster of the list")
 		}
 		if r.maxStale < r.refresh {
-			c.Wrong("max_stale", "want at least as long as refresh: the list would be too old before it is fetched again")
+			c.Wrong("max_stale", "want at least refresh: otherwise the list expires before it is fetched again")
 		}
 	} else {
 		if !c.Has("entries") {
@@ -50,12 +50,12 @@ func Read(o *config.Object, table *claims.Table, someJWTs bool, takes func(issue
 		}
 		for _, name := range []string{"cluster", "timeout", "refresh", "max_stale", "insecure_pass_when_stale"} {
 			if c.Has(name) {
-				c.Wrong(name, "want it only with uri")
+				c.Wrong(name, "allowed only with uri")
 			}
 		}
 	}
 	if !someJWTs && len(o.Problems.List) == 0 {
-		o.Problems.Add(c.Path, "want a provider of type jwt: only what such a provider has verified can be revoked here")
+		o.Problems.Add(c.Path, "want a provider of type jwt: only its tokens can be revoked")
 	}
 	c.Done()
 	return r
@@ -79,7 +79,7 @@ func (r *Revocations) readInline(o *config.Object, takes func(issuer string) boo
 			o.Problems.Add(item.Path, why)
 		case before == 0 && e.kind != byKeyOfAnyIssuer && !takes(e.issuer):
 			// The entry would have no effect, and the token that it means would pass.
-			o.Problems.Add(config.JoinPath(item.Path, "iss"), "no provider takes tokens of this issuer, got "+config.Quote(e.issuer))
+			o.Problems.Add(config.JoinPath(item.Path, "iss"), "no provider accepts tokens of this issuer, got "+config.Quote(e.issuer))
 		default:
 			r.entries = append(r.entries, e)
 		}
@@ -115,7 +115,7 @@ func readEntry(r *jose.Reader, item jose.Value) (e entry, member, why string) {
 		}
 		text, ok := m.Value.Text()
 		if !ok || len(text) == 0 {
-			return e, name, "want a text of at least one character"
+			return e, name, "want a string of at least one character"
 		}
 		if name == "iss" {
 			e.issuer, has.iss = syntax.Borrow(text), true
@@ -138,10 +138,10 @@ func readEntry(r *jose.Reader, item jose.Value) (e entry, member, why string) {
 	case e.kind == byKey && !has.iss:
 		e.kind = byKeyOfAnyIssuer
 	case !has.iss:
-		return e, "iss", "want it, too: a jti or sub is one issuer's own, only a kid can do without"
+		return e, "iss", "required with jti and sub: their values are unique only for one issuer"
 	}
 	if has.before != (e.kind == bySubject) {
-		return e, "issued_before", "want it with sub, and only with sub: tokens that were issued earlier are revoked"
+		return e, "issued_before", "required with sub and allowed only with sub: tokens issued earlier are revoked"
 	}
 	return e, "", ""
 }

@@ -239,7 +239,7 @@ func wantDigest(s string) string {
 		}
 	}
 	if s == emptyDigest {
-		return "this is the SHA-256 of nothing: want that of a token (was the token variable empty?)"
+		return "this is the SHA-256 of the empty string: want that of a token (was the token variable empty?)"
 	}
 	return ""
 }

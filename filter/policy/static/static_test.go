@@ -54,7 +54,7 @@ func TestStaticTokensValidity(t *testing.T) {
 	}
 }
 
-// Two digests that share their first eight octets are still two tokens.
+// Two digests that share their first eight bytes are still two tokens.
 func TestStaticTokensSamePrefix(t *testing.T) {
 	t.Parallel()
 	var s Tokens

@@ -5,7 +5,7 @@ func IsUnreserved(c byte) bool {
 	return IsAlpha(c) || IsDigit(c) || c == '-' || c == '.' || c == '_' || c == '~'
 }
 
-// DecodeEvery appends s to dst with every percent-encoded octet decoded, once. A
+// DecodeEvery appends s to dst with every percent-encoded byte decoded, once. A
 // broken escape stays as it is.
 func DecodeEvery(dst []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {

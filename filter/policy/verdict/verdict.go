@@ -16,7 +16,7 @@ type Verdict interface{ verdict() }
 // valid only until the next Decide.
 type Allow struct {
 	Reason   Reason
-	Remove   []string    // header names, as they are spelt in the request
+	Remove   []string    // header names, as they are spelled in the request
 	Set      [][2]string // headers to set, after the removals
 	State    [][2]string // properties to set, besides those of the Identity
 	Identity *Identity   // nil where no token was verified

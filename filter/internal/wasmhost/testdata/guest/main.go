@@ -218,7 +218,7 @@ func (s *stream) OnHttpStreamDone() {
 	proxywasm.LogInfof("done %s %v", path, err)
 }
 
-// reply returns nothing: the caller goes on, and Envoy has to stop it.
+// reply returns nothing: the caller continues, and Envoy has to stop it.
 func (s *stream) reply(status uint32, body string) {
 	err := proxywasm.SendHttpResponse(status, [][2]string{{"WWW-Authenticate", `Bearer realm="guest"`}}, []byte(body), -1)
 	if err != nil {
