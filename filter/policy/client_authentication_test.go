@@ -1,10 +1,8 @@
 package policy
 
 import (
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"net/url"
 	"strings"
@@ -14,21 +12,11 @@ import (
 	"bearerauth/filter/policy/fetch"
 )
 
-// privatePEM is one of the test issuer's keys.
-func privatePEM(t *testing.T, key any) string {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-}
-
 // assertionWorld asks with private_key_jwt.
 func assertionWorld(t *testing.T) *introspectionWorld {
 	t.Helper()
 	return newIntrospectionWorld(t, map[string]any{
-		"client_authentication": "private_key_jwt", "client_secret": nil, "private_key": privatePEM(t, issuerOnce().ec), "private_key_id": "gate-1",
+		"client_authentication": "private_key_jwt", "client_secret": nil, "private_key": issuerOnce().key("ES256", "").PEM(), "private_key_id": "gate-1",
 		"assertion_audience": "https://issuer.example", "positive_ttl": "0s",
 	}, "")
 }

@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"fmt"
 	"strconv"
 	"strings"
@@ -102,17 +100,12 @@ func TestStrangersDoNotStopRotation(t *testing.T) {
 // the token's kid, which a fetch may bring.
 func TestNamelessKeysHideNoKid(t *testing.T) {
 	t.Parallel()
-	nameless := func(i *testIssuer) map[string]any {
-		key := i.jwk("RS256", "")
-		delete(key, "kid")
-		return key
-	}
 	other := newTestIssuer()
 	w := newKeysWorld(t, map[string]any{"refresh": "24h"})
-	w.served = jwkSet(nameless(other))
+	w.served = jwkSet(other.jwk("RS256", ""))
 	w.fetch()
 	w.now = w.now.Add(time.Minute)
-	w.served = jwkSet(nameless(other), issuerOnce().jwk("RS256", "k2"))
+	w.served = jwkSet(other.jwk("RS256", ""), issuerOnce().jwk("RS256", "k2"))
 	if got := w.ask("k2", "RS256"); got != "wait" {
 		t.Fatalf("a kid that the set has not: %s, want wait", got)
 	}
@@ -176,7 +169,7 @@ func TestKeyLeavesAndReturns(t *testing.T) {
 	t.Parallel()
 	other := newTestIssuer()
 	with, without := jwkSet(issuerOnce().jwk("RS256", "k1")), jwkSet(other.jwk("RS256", "k1"))
-	unnamed := jwkSet(other.jwk("RS256", "k2"), withoutKid(issuerOnce().jwk("RS256", "")))
+	unnamed := jwkSet(other.jwk("RS256", "k2"), issuerOnce().jwk("RS256", ""))
 	for name, header := range map[string]map[string]any{"kid": nil, "no kid": {"kid": nil}} {
 		w := newKeysWorld(t, map[string]any{"refresh": "5s", "min_refresh": "1s", "max_refresh": "5s"})
 		token := issuerOnce().sign(header, map[string]any{"exp": testNow.Unix() + 3600})
@@ -200,9 +193,6 @@ func TestKeyLeavesAndReturns(t *testing.T) {
 		}
 	}
 }
-
-// withoutKid is a key without a kid.
-func withoutKid(key map[string]any) map[string]any { return with(key, map[string]any{"kid": nil}) }
 
 // TestSkippedKeySignsNothing: a key that is left out of a set serves no algorithm,
 // neither its own nor, as a secret, that which its alg names.
@@ -228,8 +218,7 @@ func TestSkippedKeySignsNothing(t *testing.T) {
 			}
 			secrets := []string{modulus, string(good.rsa.N.Bytes()), string(bad.rsa.N.Bytes())}
 			for _, secret := range secrets {
-				hs := with(map[string]any{"alg": "HS256"}, header)
-				token := hmacToken(hs, secret)
+				token := signedBy(secretKey(secret), header, nil)
 				if got := decided(p.Decide(s, testNow, bearerRequest(token))); got != "algorithm" {
 					t.Errorf("%s, HS256 with %v: %s", name, header, got)
 				}
@@ -238,21 +227,12 @@ func TestSkippedKeySignsNothing(t *testing.T) {
 	}
 }
 
-// hmacToken is a token that a secret has signed.
-func hmacToken(header map[string]any, secret string) string {
-	signed := issuerOnce().sign(header, nil)
-	signed = signed[:strings.LastIndexByte(signed, '.')]
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(signed))
-	return signed + "." + b64(mac.Sum(nil))
-}
-
 // TestFloodOfForgedTokens: more forged tokens than are remembered neither cost more
 // memory nor push a good one out.
 func TestFloodOfForgedTokens(t *testing.T) {
 	t.Parallel()
 	checks := 0
-	p := mustParse(t, jwtConfig(t, map[string]any{"algorithms": []string{"ES256"}, "jwks": jwkSet(withoutKid(issuerOnce().jwk("ES256", "")))}))
+	p := mustParse(t, jwtConfig(t, map[string]any{"algorithms": []string{"ES256"}, "jwks": jwkSet(issuerOnce().jwk("ES256", ""))}))
 	s := p.NewState(Host{Knows: jose.AllAlgorithms, Verify: func(_ string, _, _, text []byte) (bool, bool) {
 		checks++
 		return strings.HasSuffix(string(text), goodPayload), true

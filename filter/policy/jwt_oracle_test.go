@@ -154,7 +154,8 @@ func pick[T any](r *rand.Rand, list ...T) T { return list[r.IntN(len(list))] }
 func oracleSet(r *rand.Rand, people map[string]*testIssuer) (set []map[string]any) {
 	for range 1 + r.IntN(4) {
 		who := pick(r, "a", "a", "b")
-		key := people[who].jwk(pick(r, "RS256", "RS256", "ES256", "EdDSA"), pick(r, "k1", "k1", "k2", ""))
+		key := people[who].jwk(pick(r, "RS256", "RS256", "ES256", "EdDSA"), "")
+		key["kid"] = pick(r, "k1", "k1", "k2", "")
 		switch r.IntN(5) {
 		case 0:
 			delete(key, "kid")

@@ -153,11 +153,6 @@ func TestPredicates(t *testing.T) {
 	}
 }
 
-// signRaw signs a payload as it is.
-func (i *testIssuer) signRaw(payload string) string {
-	return i.signText(`{"alg":"RS256","kid":"k1"}`, payload)
-}
-
 // TestRequirements: scopes, any_scopes and claims of a rule must all hold, and
 // the challenge names every scope that would help, without a word of claims.
 func TestRequirements(t *testing.T) {

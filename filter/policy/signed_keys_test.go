@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"maps"
 	"strconv"
 	"testing"
@@ -13,12 +11,6 @@ import (
 	"bearerauth/filter/policy/jwks"
 	"bearerauth/filter/policy/verdict"
 )
-
-func hmac256(secret, text string) []byte {
-	h := hmac.New(sha256.New, []byte(secret))
-	h.Write([]byte(text))
-	return h.Sum(nil)
-}
 
 // wantCall is the oldest call, to that path.
 func (w *introspectionWorld) wantCall(path string) {

@@ -94,8 +94,7 @@ func FuzzSignedAnswer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, header, payload string) {
 		w := introspectionWorldOf(t, config)
-		signed := b64([]byte(header)) + "." + b64([]byte(payload))
-		body := signed + "." + b64(hmac256(secret, signed))
+		body := secretKey(secret).JWS(header, payload)
 		w.want("/", "opaque", "wait")
 		w.answer("200", signedMedia, body)
 		v := w.decide("/", "opaque")

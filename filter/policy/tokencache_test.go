@@ -11,6 +11,7 @@ import (
 	"bearerauth/filter/jose"
 	"bearerauth/filter/policy/cache"
 	"bearerauth/filter/policy/jwt"
+	"bearerauth/filter/testkey"
 )
 
 // TestCacheAgrees: over time, key changes and outages, a State with memory and
@@ -139,7 +140,7 @@ func TestRefusalsAreForgotten(t *testing.T) {
 	checks := 0
 	p := mustParse(t, jwtConfig(t, nil))
 	s := p.NewState(counted(&checks))
-	token := newTestIssuer().sign(nil, nil)
+	token := testkey.Forged(issuerOnce().sign(nil, nil))
 	for after, want := range []int{1, 0, 1} {
 		checks = 0
 		if got := decided(p.Decide(s, testNow.Add(time.Duration(after)*jwt.BadTokenSeconds*time.Second-time.Duration(after%2)*time.Second), bearerRequest(token))); got != "bad_signature" || checks != want {
