@@ -79,7 +79,7 @@ func All() []*Key {
 
 // JWK is what verifies the key's tokens; for HS algorithms, the secret itself.
 func (k *Key) JWK() Members {
-	m := Members{"alg": k.Algorithm}
+	m := Members{"alg": k.Algorithm, "use": "sig"}
 	if k.ID != "" {
 		m["kid"] = k.ID
 	}
