@@ -236,7 +236,7 @@ func hostileRequests() []request.Request {
 	for i, path := range paths {
 		for k, authority := range authorities {
 			requests = append(requests, request.Request{
-				Method: methods[(i+k)%len(methods)], Scheme: "http", Authority: authority, Path: path, HasPath: true,
+				Method: methods[(i+k)%len(methods)], Authority: authority, Path: path, HasPath: true,
 				Headers: [][2]string{{":path", path}, {"x-a", "1"}, {"x_a", "2"}, {"x-a", ""}, {"", ""}, {"host", "a"}, {"x-auth-subject", "root"}},
 			})
 		}
