@@ -65,7 +65,10 @@ func TestDecideAgainstOracle(t *testing.T) {
 		}))
 		s := p.NewState(Host{})
 		served := map[string][]map[string]any{"p1": oracleSet(r, people), "p2": oracleSet(r, people), "p3": oracleSet(r, people)}
-		oracle := &jwtOracle{people: people, one: one, two: two, static: static, staticUntil: testNow.Add(5 * time.Minute).Truncate(time.Second)}
+		oracle := &jwtOracle{
+			people: people, one: one, two: two, static: static, staticUntil: testNow.Add(5 * time.Minute).Truncate(time.Second),
+			sets: map[string][]map[string]any{}, learned: map[string]time.Time{},
+		}
 		now := testNow
 		for range 500 {
 			switch r.IntN(10) {
@@ -81,14 +84,10 @@ func TestDecideAgainstOracle(t *testing.T) {
 				set := served[call.Provider]
 				answer := fetch.Answer{OK: r.IntN(8) > 0, Headers: [][2]string{{":status", "200"}}, Body: []byte(jwkSet(set...))}
 				if l := s.Learn(now, call, answer); l.Failure == "" && l.Settled {
-					oracle.learn(call.Provider, set)
+					oracle.learn(call.Provider, set, now)
 				}
 			}
-			for i, st := range s.keys.Sources {
-				if st.Keys == nil {
-					oracle.forget([]string{"p1", "p2", "p3"}[i])
-				}
-			}
+			oracle.forget(now)
 			token := tokens[r.IntN(len(tokens))]
 			path := pick(r, "/", "/", "/", "/scopes", "/scopes", "/claims", "/matches")
 			pairs := [][2]string{{":method", "GET"}, {":path", path}, {"authorization", "Bearer " + token}}
@@ -212,17 +211,22 @@ type jwtOracle struct {
 	one, two    string
 	static      string
 	staticUntil time.Time
-	sets        map[string][]map[string]any
+	sets        map[string][]map[string]any // by provider
+	learned     map[string]time.Time
 }
 
-func (o *jwtOracle) learn(provider string, set []map[string]any) {
-	if o.sets == nil {
-		o.sets = map[string][]map[string]any{}
+func (o *jwtOracle) learn(provider string, set []map[string]any, now time.Time) {
+	o.sets[provider], o.learned[provider] = set, now
+}
+
+// forget drops the sets that are as old as max_stale.
+func (o *jwtOracle) forget(now time.Time) {
+	for provider, at := range o.learned {
+		if now.Sub(at) >= 2*time.Minute {
+			delete(o.sets, provider)
+		}
 	}
-	o.sets[provider] = set
 }
-
-func (o *jwtOracle) forget(provider string) { delete(o.sets, provider) }
 
 func (o *jwtOracle) judge(token, path string, now time.Time) string {
 	if token == o.static {

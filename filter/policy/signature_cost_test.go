@@ -98,17 +98,16 @@ func TestTokensWithoutKid(t *testing.T) {
 						t.Errorf("%s: a token without kid by key %d of %d: %s", name, i, n, got)
 					}
 				}
-				checks = 0
 				forged := []string{named(stranger, "", name), named(stranger, "", name+"2"), named(stranger, kid(0), name)}
 				for _, token := range forged {
+					checks = 0
 					if got := ask(token); got != "bad_signature" {
 						t.Errorf("%s: forged: %s", name, got)
 					}
-					if s.keys.Spent > jose.MaxCost {
-						t.Errorf("%s: a forged token costs %d us", name, s.keys.Spent)
+					if checks == 0 || checks > c.want { // so many cost jose.MaxCost at most
+						t.Errorf("%s: a forged token costs %d checks", name, checks)
 					}
 				}
-				t.Logf("%s, %s: a forged token costs as much as %.1f checks, at most %d us", c.alg, name, float64(checks)/3, jose.MaxCost)
 				checks = 0
 				for range 3 {
 					for _, token := range forged {
@@ -327,10 +326,9 @@ func TestCostOfSeveralTokens(t *testing.T) {
 	if got := ask(late, token(keys[5], "b", "forged"), token(keys[5], "c", "forged"), good); got != "wait" {
 		t.Fatalf("%s, want wait", got)
 	}
-	if s.keys.Spent > jose.MaxCost {
-		t.Errorf("the tokens of one request cost %d us", s.keys.Spent)
+	if checks > 5 { // as many as one token may cost, and the good one makes none
+		t.Errorf("the tokens of one request cost %d checks", checks)
 	}
-	t.Logf("four tokens: %d checks", checks)
 	learn(setOf(keys[5:], noKid))
 	if got := ask(late, token(keys[4], "b", ""), token(keys[4], "c", ""), good); got != "token_valid" {
 		t.Errorf("four good tokens, each of its last key: %s", got)
