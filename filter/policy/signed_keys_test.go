@@ -19,8 +19,6 @@ func (w *introspectionWorld) wantCall(path string) {
 	}
 }
 
-func (w *introspectionWorld) due() { w.calls = append(w.calls, w.state.Due(w.now)...) }
-
 // TestSignedKeysFirst: the keys are fetched ahead, and while there are none a
 // request waits for them as one with a JWT does: an answer would say nothing.
 func TestSignedKeysFirst(t *testing.T) {
