@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// Algorithms are those that a Key can have.
-var Algorithms = []string{
+// algorithms are those that a Key can have.
+var algorithms = []string{
 	"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512",
 }
 
@@ -66,8 +66,8 @@ func New(id, algorithm string) *Key {
 // RSA share one private key: to generate it takes long.
 func All() []*Key {
 	shared := New("", "RS256").Private
-	keys := make([]*Key, len(Algorithms))
-	for i, algorithm := range Algorithms {
+	keys := make([]*Key, len(algorithms))
+	for i, algorithm := range algorithms {
 		if algorithm[1] == 'S' && (algorithm[0] == 'R' || algorithm[0] == 'P') {
 			keys[i] = &Key{ID: algorithm, Algorithm: algorithm, Private: shared}
 		} else {
