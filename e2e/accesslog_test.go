@@ -10,6 +10,7 @@ import (
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/issuer"
 	"bearerauth/e2e/wire"
+	"bearerauth/filter/testkey"
 )
 
 // TestNoTokenInAccessLog: no answer that the filter gives by itself leaves a token
@@ -29,7 +30,7 @@ func TestNoTokenInAccessLog(t *testing.T) {
 	p, server := runWithIssuers(t, 1, []*issuer.Server{i},
 		listener{name: "read", config: config(`, "token_locations": [{"header": "authorization"}, {"insecure_query_parameter": "access_token"}, {"insecure_query_parameter": "key"}]`)},
 		listener{name: "unread", config: config("")})
-	key := issuer.NewKey("k1", "ES256")
+	key := testkey.New("k1", "ES256")
 	jwt := i.Token(key, nil)
 	status := map[string]map[int]bool{"read": {}, "unread": {}}
 	n := 0

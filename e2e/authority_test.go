@@ -2,9 +2,6 @@ package e2e_test
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -13,11 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/upstream"
 	"bearerauth/e2e/wire"
+	"bearerauth/filter/testkey"
 )
 
 // authority is the authorization server of e2e/mcp/authority.js.
@@ -70,11 +66,8 @@ func TestAuthority(t *testing.T) {
 	t.Parallel()
 	binary := envoy.Need(t)
 	dir := nodePackages(t)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := json.Marshal(jose.JSONWebKey{Key: &key.PublicKey, KeyID: "gate-1", Algorithm: "ES256", Use: "sig"})
+	key := testkey.New("gate-1", "ES256")
+	public, err := json.Marshal(key.JWK())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +89,7 @@ func TestAuthority(t *testing.T) {
 	p := envoy.Run(t, envoy.Options{Binary: binary, Config: bootstrap(server.Port(), []envoy.Cluster{{Name: "issuer", Port: port}},
 		listener{name: "secret", config: config(`"client_id": "gate", "client_secret": "fake-gate-secret"`)},
 		listener{name: "key", config: config(fmt.Sprintf(`"client_id": "gate-key", "client_authentication": "private_key_jwt",
-    "private_key": %q, "private_key_id": "gate-1", "assertion_audience": %q`, privatePEM(t, key), a.Issuer))},
+    "private_key": %q, "private_key_id": "gate-1", "assertion_audience": %q`, key.PEM(), a.Issuer))},
 		listener{name: "signed", config: config(`"client_id": "gate", "client_secret": "fake-gate-secret", ` + signed(""))},
 		listener{name: "signed-other", config: config(`"client_id": "gate", "client_secret": "fake-gate-secret", ` + signed(`, "audience": "app"`))},
 		listener{name: "wrong", config: config(`"client_id": "gate", "client_secret": "fake-wrong-secret"`)},

@@ -11,6 +11,7 @@ import (
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/issuer"
 	"bearerauth/e2e/wire"
+	"bearerauth/filter/testkey"
 )
 
 // Routes on which a request ends in the very callback that lets it go on: Envoy
@@ -42,7 +43,7 @@ const (
 )
 
 func bursts() []burst {
-	signer, stranger := issuer.NewKey("k1", "ES256"), issuer.NewKey("k2", "ES256")
+	signer, stranger := testkey.New("k1", "ES256"), testkey.New("k2", "ES256")
 	published := func(i *issuer.Server) *issuer.Server { i.Publish(signer); return i }
 	keys := func(timeout string) func(*issuer.Server) string {
 		return func(i *issuer.Server) string {
@@ -58,7 +59,7 @@ func bursts() []burst {
 		return func(i *issuer.Server) string {
 			return fmt.Sprintf(`{"providers": {"idp": {"type": "jwt", "issuer": %q, "algorithms": ["ES256"], "jwks": %s}},
 				"revocations": {"cluster": %q, "uri": "%s%s", "timeout": %q}}`,
-				i.Name(), issuer.Set(signer), i.Cluster(), i.Name(), issuer.RevokedPath, timeout)
+				i.Name(), testkey.Set(signer), i.Cluster(), i.Name(), issuer.RevokedPath, timeout)
 		}
 	}
 	good := func(i *issuer.Server, _ int) string { return i.Token(signer, nil) }
@@ -158,7 +159,7 @@ func (b burst) send(t *testing.T, p *envoy.Process, i *issuer.Server, name strin
 		if err := i.Wait(issuer.KeysPath, 1, limit); err != nil {
 			t.Fatal(err)
 		}
-		await(t, addr, func() string { return i.Token(issuer.NewKey("k1", "ES256"), nil) }, 401, 503)
+		await(t, addr, func() string { return i.Token(testkey.New("k1", "ES256"), nil) }, 401, 503)
 		i.Hold()
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)

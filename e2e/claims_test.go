@@ -9,6 +9,7 @@ import (
 	"bearerauth/e2e/issuer"
 	"bearerauth/e2e/upstream"
 	"bearerauth/e2e/wire"
+	"bearerauth/filter/testkey"
 )
 
 // TestClaims: claims on their way through a real Envoy, with a configuration
@@ -16,7 +17,7 @@ import (
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	const name = "https://issuer.example"
-	key := issuer.NewKey("k1", "RS256")
+	key := testkey.New("k1", "RS256")
 	g := runGateway(t, listener{struc: true, config: fmt.Sprintf(`{
 		"subject_header": "x-auth-subject", "provider_header": "x-auth-provider", "payload_header": "x-auth-payload",
 		"filter_state": ["provider", "scope", "client_id"],
@@ -28,7 +29,7 @@ func TestClaims(t *testing.T) {
 			{"match": {"path": "/admin"}, "any_scopes": ["admin", "root"], "claims": [
 				{"claim": "level", "one_of": [3, 1000000, 9007199254740991]}, {"claim": ["org", "roles"], "contains": "admin"}]}],
 		"providers": {"idp": {"type": "jwt", "issuer": %q, "audiences": ["api"], "algorithms": ["RS256"], "jwks": %q,
-			"scope_claims": [{"claim": "scp", "form": "array"}]}}}`, name, issuer.Set(key))}, envoy.Options{})
+			"scope_claims": [{"claim": "scp", "form": "array"}]}}}`, name, testkey.Set(key))}, envoy.Options{})
 	big := strings.Repeat("b", 8000)
 	token := func(more issuer.Claims) string {
 		claims := issuer.Claims{
@@ -38,7 +39,7 @@ func TestClaims(t *testing.T) {
 		for name, value := range more {
 			claims[name] = value
 		}
-		return key.Token(name, claims)
+		return issuer.Token(key, name, claims)
 	}
 	const injected = "gold\r\nx-auth-roles: root\r\n\r\nGET /evil HTTP/1.1\r\n\x00\x7f\u2028"
 	for _, c := range []struct {
@@ -65,7 +66,7 @@ func TestClaims(t *testing.T) {
 		{"another role", "/admin", token(issuer.Claims{"org": map[string]any{"roles": []string{"Admin"}}}), 403, nil, map[string]string{"claim.roles": "Admin"}},
 		{"scopes in another form", "/admin", token(issuer.Claims{"scp": "read admin"}), 403, nil, map[string]string{"scope": ""}},
 		{"no roles", "/", token(issuer.Claims{"org": "admin"}), 403, nil, map[string]string{"sub": "alice", "claim.roles": ""}},
-		{"no roles, of a stranger", "/", issuer.NewKey("k1", "RS256").Token(name, issuer.Claims{"aud": "api"}), 401, nil, map[string]string{"sub": "", "provider": ""}},
+		{"no roles, of a stranger", "/", issuer.Token(testkey.New("k1", "RS256"), name, issuer.Claims{"aud": "api"}), 401, nil, map[string]string{"sub": "", "provider": ""}},
 	} {
 		for version, how := range map[string]sender{"HTTP1": wire.HTTP1, "HTTP2": wire.HTTP2} {
 			for _, time := range []string{"first", "remembered"} {

@@ -3,13 +3,7 @@ package e2e_test
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,6 +20,7 @@ import (
 	"bearerauth/e2e/issuer"
 	"bearerauth/e2e/upstream"
 	"bearerauth/e2e/wire"
+	"bearerauth/filter/testkey"
 )
 
 // runIntrospection starts a server that knows the client "gate" by a secret.
@@ -103,30 +98,15 @@ func (a *assertions) check(name string, form url.Values) error {
 	return nil
 }
 
-func privatePEM(t *testing.T, key crypto.PrivateKey) string {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-}
-
 // TestIntrospectionClients: each method of client authentication works, with secrets from
 // the environment, and one assertion serves many calls.
 func TestIntrospectionClients(t *testing.T) {
 	t.Parallel()
-	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rsaKey, ecKey := testkey.New("gate-1", "RS256"), testkey.New("gate-1", "ES256")
+	public := func(key *testkey.Key) crypto.PublicKey { return key.Private.(crypto.Signer).Public() }
 	signers := map[string]*assertions{
-		"rsa": {key: &rsaKey.PublicKey, seen: map[string]int{}}, "ec": {key: &ecKey.PublicKey, seen: map[string]int{}},
-		"once": {key: &rsaKey.PublicKey, once: true, seen: map[string]int{}},
+		"rsa": {key: public(rsaKey), seen: map[string]int{}}, "ec": {key: public(ecKey), seen: map[string]int{}},
+		"once": {key: public(rsaKey), once: true, seen: map[string]int{}},
 	}
 	i := issuer.Run(t)
 	const secret = "fake:client %secret"
@@ -182,7 +162,7 @@ func TestIntrospectionClients(t *testing.T) {
 	server := upstream.Run(t)
 	config := bootstrap(server.Port(), clustersOf(i), listeners...)
 	p := envoy.Run(t, envoy.Options{Binary: envoy.Need(t), Config: config, Env: []string{
-		"GATE_SECRET=" + secret, "GATE_BEARER=fake-bearer-token", "GATE_RSA=" + privatePEM(t, rsaKey), "GATE_EC=" + privatePEM(t, ecKey),
+		"GATE_SECRET=" + secret, "GATE_BEARER=fake-bearer-token", "GATE_RSA=" + rsaKey.PEM(), "GATE_EC=" + ecKey.PEM(),
 	}, ComponentLogLevel: "wasm:info"})
 	if binary := p.Binary; binary.AtLeast(1, 40) {
 		if _, err := p.Log.Wait("the host signs client assertions", limit); err != nil {

@@ -11,6 +11,7 @@ import (
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/issuer"
 	"bearerauth/e2e/wire"
+	"bearerauth/filter/testkey"
 )
 
 // TestJWTAlgorithms: every algorithm, with Envoy's own verify_signature where it
@@ -18,18 +19,15 @@ import (
 func TestJWTAlgorithms(t *testing.T) {
 	t.Parallel()
 	const name = "https://issuer.example"
-	var keys []*issuer.Key
-	for _, algorithm := range issuer.Algorithms {
-		keys = append(keys, issuer.NewKey(algorithm, algorithm))
-	}
+	keys, strangers := testkey.All(), testkey.All()
 	g := runGateway(t, listener{config: fmt.Sprintf(`{
 		"subject_header": "x-auth-subject", "claim_headers": [{"claim": "tier", "header": "x-tier"}],
 		"rules": [{"match": {"path": "/admin"}, "scopes": ["admin"]}],
-		"providers": {"idp": {"type": "jwt", "issuer": %q, "audiences": ["api"], "jwks": %s}}}`, name, issuer.Set(keys...))}, envoy.Options{})
+		"providers": {"idp": {"type": "jwt", "issuer": %q, "audiences": ["api"], "jwks": %s}}}`, name, testkey.Set(keys...))}, envoy.Options{})
 	now := time.Now().Unix()
 	good := issuer.Claims{"aud": "api", "tier": "gold", "scope": "read"}
-	for _, key := range keys {
-		stranger := issuer.NewKey(key.ID, key.Algorithm)
+	for i, key := range keys {
+		stranger := strangers[i]
 		with := func(name string, value any) issuer.Claims {
 			return issuer.Claims{"aud": "api", name: value}
 		}
@@ -38,14 +36,14 @@ func TestJWTAlgorithms(t *testing.T) {
 			status            int
 			says              string // in the challenge
 		}{
-			{"good", "/", key.Token(name, good), 200, ""},
-			{"good, again", "/", key.Token(name, good), 200, ""},
-			{"forged", "/", issuer.Forged(key.Token(name, good)), 401, "The access token is invalid"},
-			{"by a stranger", "/", stranger.Token(name, good), 401, "The access token is invalid"},
-			{"expired", "/", key.Token(name, with("exp", now-100)), 401, "The access token expired"},
-			{"of another issuer", "/", key.Token("https://evil.example", good), 401, "The access token is invalid"},
-			{"for others", "/", key.Token(name, with("aud", "others")), 401, "The access token is invalid"},
-			{"without the scope", "/admin", key.Token(name, good), 403, `scope="admin"`},
+			{"good", "/", issuer.Token(key, name, good), 200, ""},
+			{"good, again", "/", issuer.Token(key, name, good), 200, ""},
+			{"forged", "/", testkey.Forged(issuer.Token(key, name, good)), 401, "The access token is invalid"},
+			{"by a stranger", "/", issuer.Token(stranger, name, good), 401, "The access token is invalid"},
+			{"expired", "/", issuer.Token(key, name, with("exp", now-100)), 401, "The access token expired"},
+			{"of another issuer", "/", issuer.Token(key, "https://evil.example", good), 401, "The access token is invalid"},
+			{"for others", "/", issuer.Token(key, name, with("aud", "others")), 401, "The access token is invalid"},
+			{"without the scope", "/admin", issuer.Token(key, name, good), 403, `scope="admin"`},
 		} {
 			for version, how := range map[string]sender{"HTTP1": wire.HTTP1, "HTTP2": wire.HTTP2} {
 				r := send(t, how, g.addr, wire.Request{Path: c.path, Fields: bearer(c.token)})

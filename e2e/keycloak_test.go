@@ -3,22 +3,17 @@
 package e2e_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
 
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/issuer"
 	"bearerauth/e2e/keycloak"
 	"bearerauth/e2e/upstream"
 	"bearerauth/e2e/wire"
+	"bearerauth/filter/testkey"
 )
 
 // clerked is a configuration whose rules go by what is in Keycloak's tokens.
@@ -57,19 +52,12 @@ type keycloaked struct {
 func runKeycloaked(t *testing.T) keycloaked {
 	t.Helper()
 	binary := envoy.Need(t)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "gate-1", Algorithm: "ES256", Use: "sig"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := keycloak.Run(t, string(keys))
+	key := testkey.New("gate-1", "ES256")
+	s := keycloak.Run(t, testkey.Set(key))
 	uri := fmt.Sprintf(`"jwks_uri": %q`, s.Issuer+keycloak.KeysPath)
 	of := fmt.Sprintf(ofKeycloak, s.Issuer)
 	gateKey := fmt.Sprintf(`"client_id": "gate-key", "client_authentication": "private_key_jwt", "private_key": %q, "private_key_id": "gate-1", "assertion_audience": %q`,
-		privatePEM(t, key), s.Issuer)
+		key.PEM(), s.Issuer)
 	listeners := []listener{
 		{name: "discovery", config: clerked(jwtOfKeycloak(s, "discovery", `"discovery": true`))},
 		{name: "uri", config: clerked(jwtOfKeycloak(s, "uri", uri))},
@@ -160,13 +148,13 @@ func (k keycloaked) checkTokens(t *testing.T, addr string) {
 // checkFetches: Keycloak says no-cache of its keys, and that is no reason to
 // fetch them for each request, nor are keys that it never had.
 func (k keycloaked) checkFetches(t *testing.T) {
-	unknown := issuer.NewKey("", "RS256")
+	unknown := testkey.New("", "RS256")
 	for n := range 50 {
 		for _, name := range []string{"discovery", "uri"} {
 			wantStatus(t, envoy.Address(t, k.Process, name), k.Token(t, "app"), 200)
 		}
 		unknown.ID = fmt.Sprint("unknown-", n)
-		wantStatus(t, envoy.Address(t, k.Process, "discovery"), unknown.Token(k.Issuer, issuer.Claims{"aud": "gate"}), 401)
+		wantStatus(t, envoy.Address(t, k.Process, "discovery"), issuer.Token(unknown, k.Issuer, issuer.Claims{"aud": "gate"}), 401)
 	}
 	// By default a minute passes, or three quarters of it, since not all go at once.
 	usual := k.atMost(45 * time.Second)

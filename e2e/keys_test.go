@@ -14,6 +14,7 @@ import (
 	"bearerauth/e2e/issuer"
 	"bearerauth/e2e/upstream"
 	"bearerauth/e2e/wire"
+	"bearerauth/filter/testkey"
 )
 
 // fetched is a configuration whose keys come from an issuer; more are members of
@@ -68,11 +69,11 @@ func await(t *testing.T, addr string, token func() string, status int, until ...
 // request passes, or gets 503 while the issuer is down. It is never refused.
 func TestKeyRotation(t *testing.T) {
 	t.Parallel()
-	old := issuer.NewKey("k0", "ES256")
+	old := testkey.New("k0", "ES256")
 	i := issuer.Run(t, old)
 	p, _ := runWithIssuers(t, 2, []*issuer.Server{i}, listener{name: "l", config: fetched(i, "")})
 	addr := envoy.Address(t, p, "l")
-	var current atomic.Pointer[issuer.Key]
+	var current atomic.Pointer[testkey.Key]
 	var passed atomic.Int64
 	current.Store(old)
 	ctx, stop := context.WithCancel(t.Context())
@@ -94,7 +95,7 @@ func TestKeyRotation(t *testing.T) {
 	// A burst of fetches for unknown kids is four in each worker, and an outage
 	// spends of it again and again: this one is short.
 	for n := 1; n <= 2; n++ {
-		next := issuer.NewKey(fmt.Sprint("k", n), "ES256")
+		next := testkey.New(fmt.Sprint("k", n), "ES256")
 		i.Publish(old, next)
 		current.Store(next)
 		old = next
@@ -109,7 +110,7 @@ func TestKeyRotation(t *testing.T) {
 	if got := i.Requests(issuer.KeysPath); got > 2*4 {
 		t.Errorf("the issuer was asked %d times by two workers", got)
 	}
-	last := issuer.NewKey("last", "ES256")
+	last := testkey.New("last", "ES256")
 	i.Publish(old, last)
 	i.Down()
 	for range 5 {
@@ -129,7 +130,7 @@ func TestKeyRotation(t *testing.T) {
 // TestIssuerDown: at the start, in the middle, and what its end brings.
 func TestIssuerDown(t *testing.T) {
 	t.Parallel()
-	key := issuer.NewKey("k1", "ES256")
+	key := testkey.New("k1", "ES256")
 	i := issuer.Run(t, key)
 	i.Down()
 	p, server := runWithIssuers(t, 1, []*issuer.Server{i},
@@ -165,7 +166,7 @@ func TestIssuerDown(t *testing.T) {
 	if _, err := p.WaitStat(failures, envoy.AtLeast(stats[failures]+2), limit); err != nil {
 		t.Fatalf("%v in %v", err, stats)
 	}
-	next := issuer.NewKey("k2", "ES256")
+	next := testkey.New("k2", "ES256")
 	i.Publish(key, next)
 	for range 20 {
 		if r, err := attempt(addr, token()); err != nil || r.Status != 200 {
@@ -184,7 +185,7 @@ func TestIssuerDown(t *testing.T) {
 // TestWrongDocuments: none of them opens a door, and none closes it for good.
 func TestWrongDocuments(t *testing.T) {
 	t.Parallel()
-	key := issuer.NewKey("k1", "ES256")
+	key := testkey.New("k1", "ES256")
 	i := issuer.Run(t, key)
 	var providers []string
 	paths := map[string]string{}
@@ -203,7 +204,7 @@ func TestWrongDocuments(t *testing.T) {
 		listener{name: "l", config: `{"providers": {` + strings.Join(providers, ",\n") + `}}`})
 	addr := envoy.Address(t, p, "l")
 	ask := func(id string) *wire.Response {
-		r, err := attempt(addr, key.Token("https://"+id+".example", nil))
+		r, err := attempt(addr, issuer.Token(key, "https://"+id+".example", nil))
 		if err != nil {
 			t.Fatalf("%s: %v", id, err)
 		}
@@ -226,10 +227,10 @@ func TestWrongDocuments(t *testing.T) {
 		t.Error("a redirect was followed")
 	}
 	for _, path := range paths {
-		i.Reply(path, issuer.Say(200, issuer.Set(key)))
+		i.Reply(path, issuer.Say(200, testkey.Set(key)))
 	}
 	for id := range paths {
-		await(t, addr, func() string { return key.Token("https://"+id+".example", nil) }, 200, 503)
+		await(t, addr, func() string { return issuer.Token(key, "https://"+id+".example", nil) }, 200, 503)
 	}
 }
 
@@ -237,7 +238,7 @@ func TestWrongDocuments(t *testing.T) {
 // by another name, in one VM.
 func TestIssuers(t *testing.T) {
 	t.Parallel()
-	key, other := issuer.NewKey("k1", "ES256"), issuer.NewKey("k1", "ES256")
+	key, other := testkey.New("k1", "ES256"), testkey.New("k1", "ES256")
 	a, b := issuer.Run(t, key), issuer.Run(t, other)
 	discover := func(from *issuer.Server, name string) string {
 		return fmt.Sprintf(`{"providers": {"idp": {"type": "jwt", "issuer": %q, "discovery": true, "algorithms": ["ES256"], "cluster": %q}}}`, name, from.Cluster())

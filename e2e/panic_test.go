@@ -11,6 +11,7 @@ import (
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/issuer"
 	"bearerauth/e2e/wire"
+	"bearerauth/filter/testkey"
 )
 
 // faults is the build of the module for tests that panics after every n-th host call
@@ -39,7 +40,7 @@ func TestPanics(t *testing.T) {
 	for _, every := range []int{2, 5, 11} {
 		t.Run(fmt.Sprint(every), func(t *testing.T) {
 			t.Parallel()
-			key, other := issuer.NewKey("k1", "ES256"), issuer.NewKey("k1", "ES256")
+			key, other := testkey.New("k1", "ES256"), testkey.New("k1", "ES256")
 			i := issuer.Run(t, key)
 			p, server := runWithIssuers(t, 1, []*issuer.Server{i}, listener{
 				name: "gateway", config: withGoodClient(fetched(i, "")), module: faults(t),

@@ -8,6 +8,7 @@ import (
 
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/issuer"
+	"bearerauth/filter/testkey"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 // 503. When the server returns, its list decides again.
 func TestRevocation(t *testing.T) {
 	t.Parallel()
-	key := issuer.NewKey("k1", "ES256")
+	key := testkey.New("k1", "ES256")
 	i := issuer.Run(t, key)
 	const workers, maxStale = 2, 4 * time.Second
 	config := func(more string) string {
@@ -111,7 +112,7 @@ func TestRevocation(t *testing.T) {
 // set; requests that pass then are counted.
 func TestNoListAtStart(t *testing.T) {
 	t.Parallel()
-	key := issuer.NewKey("k1", "ES256")
+	key := testkey.New("k1", "ES256")
 	i := issuer.Run(t, key)
 	i.Reply(issuer.RevokedPath, issuer.Say(500, ""))
 	config := func(more string) string {

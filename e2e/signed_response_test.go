@@ -7,6 +7,7 @@ import (
 
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/issuer"
+	"bearerauth/filter/testkey"
 )
 
 // signedBy takes the answers that the issuer signs; its keys come from it, too.
@@ -20,7 +21,7 @@ func signedBy(i *issuer.Server, more string) string {
 func TestSignedIntrospection(t *testing.T) {
 	t.Parallel()
 	i, in := runIntrospection(t)
-	keys := []*issuer.Key{issuer.NewKey("rsa", "RS256"), issuer.NewKey("ec", "ES256"), issuer.NewKey("ed", "EdDSA")}
+	keys := []*testkey.Key{testkey.New("rsa", "RS256"), testkey.New("ec", "ES256"), testkey.New("ed", "EdDSA")}
 	i.Publish(keys...)
 	in.Sign(keys[0], i.Name(), "gate")
 	p, server := runWithIssuers(t, 1, []*issuer.Server{i},
@@ -46,7 +47,7 @@ func TestSignedIntrospection(t *testing.T) {
 	wantStatus(t, envoy.Address(t, p, "other"), "opaque-rsa", 503)
 	wantStatus(t, envoy.Address(t, p, "plain"), "opaque-rsa", 200)
 
-	fresh := issuer.NewKey("fresh", "ES256")
+	fresh := testkey.New("fresh", "ES256")
 	fetches := i.Requests(issuer.KeysPath)
 	i.Publish(append(keys, fresh)...)
 	in.Sign(fresh, i.Name(), "gate")
@@ -62,7 +63,7 @@ func TestSignedIntrospection(t *testing.T) {
 func TestSignedIntrospectionFaults(t *testing.T) {
 	t.Parallel()
 	i, in := runIntrospection(t)
-	key, stranger := issuer.NewKey("k1", "ES256"), issuer.NewKey("k1", "ES256")
+	key, stranger := testkey.New("k1", "ES256"), testkey.New("k1", "ES256")
 	i.Publish(key)
 	in.Sign(key, i.Name(), "gate")
 	in.Activate("opaque", issuer.Claims{"sub": "alice"})
@@ -94,7 +95,7 @@ func TestSignedIntrospectionFaults(t *testing.T) {
 func TestSignedIntrospectionWithoutKeys(t *testing.T) {
 	t.Parallel()
 	i, in := runIntrospection(t)
-	key := issuer.NewKey("k1", "ES256")
+	key := testkey.New("k1", "ES256")
 	i.Publish(key)
 	in.Sign(key, i.Name(), "gate")
 	in.Activate("opaque", issuer.Claims{"sub": "alice"})

@@ -15,6 +15,7 @@ import (
 	"bearerauth/e2e/envoy"
 	"bearerauth/e2e/issuer"
 	"bearerauth/e2e/wire"
+	"bearerauth/filter/testkey"
 )
 
 // TestPanic: the host gives no time, and the filter panics over each request.
@@ -39,7 +40,7 @@ func TestPanic(t *testing.T) {
 // its stream_idle_timeout; later ones find a fresh VM.
 func TestTrap(t *testing.T) {
 	t.Parallel()
-	key := issuer.NewKey("k1", "ES256")
+	key := testkey.New("k1", "ES256")
 	i := issuer.Run(t, key)
 	i.Hold()
 	config := withGoodClient(fetched(i, ""))

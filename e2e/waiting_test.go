@@ -11,13 +11,14 @@ import (
 	"bearerauth/e2e/issuer"
 	"bearerauth/e2e/upstream"
 	"bearerauth/e2e/wire"
+	"bearerauth/filter/testkey"
 )
 
 // TestColdStart: many clients wait for the first keys, half of them leave, and
 // the others get their verdict.
 func TestColdStart(t *testing.T) {
 	t.Parallel()
-	key, other := issuer.NewKey("k1", "ES256"), issuer.NewKey("k1", "ES256")
+	key, other := testkey.New("k1", "ES256"), testkey.New("k1", "ES256")
 	i := issuer.Run(t, key)
 	i.Hold()
 	p, server := runWithIssuers(t, 2, []*issuer.Server{i}, listener{name: "l", config: fetched(i, `, "timeout": "50s"`)})
@@ -84,7 +85,7 @@ func TestColdStart(t *testing.T) {
 	for n := range 3 {
 		other.ID = fmt.Sprint("unknown-", n)
 		for _, c := range []struct {
-			signer *issuer.Key
+			signer *testkey.Key
 			status int
 		}{{other, 401}, {key, 200}} {
 			s, err := conn.Send(wire.Request{Fields: bearer(i.Token(c.signer, nil))})
@@ -102,7 +103,7 @@ func TestColdStart(t *testing.T) {
 // whole after an allow.
 func TestWaitingPosts(t *testing.T) {
 	t.Parallel()
-	key, other := issuer.NewKey("k1", "ES256"), issuer.NewKey("k1", "ES256")
+	key, other := testkey.New("k1", "ES256"), testkey.New("k1", "ES256")
 	i := issuer.Run(t, key)
 	i.Hold()
 	config := fetched(i, `, "timeout": "50s"`)
@@ -117,7 +118,7 @@ func TestWaitingPosts(t *testing.T) {
 		for version, how := range map[string]sender{"1": wire.HTTP1, "2": wire.HTTP2} {
 			for _, c := range []struct {
 				path, body string
-				signer     *issuer.Key
+				signer     *testkey.Key
 				status     int
 			}{{"/good", body, key, 200}, {"/bad", bad, other, 401}} {
 				group.Go(func() {
@@ -188,7 +189,7 @@ func TestWaitingPosts(t *testing.T) {
 // arrive in the trailers of a request that had to wait.
 func TestTrailersOfWaitingPosts(t *testing.T) {
 	t.Parallel()
-	key := issuer.NewKey("k1", "ES256")
+	key := testkey.New("k1", "ES256")
 	i, in := runIntrospection(t)
 	i.Publish(key)
 	in.Activate("fake-opaque", issuer.Claims{"sub": "alice"})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bearerauth/filter/internal/wasmhost"
+	"bearerauth/filter/testkey"
 )
 
 // wasmhost fails a test in which one callback asks for more than a hundred ends of
@@ -26,15 +27,15 @@ func answered(streams []*wasmhost.Stream) (n int) {
 // of their arrival, some in each callback, and all within 50 ms.
 func TestBurstInTurns(t *testing.T) {
 	t.Parallel()
-	key, other := newKey("k1", "EdDSA"), newKey("k1", "EdDSA")
+	key, other := testkey.New("k1", "EdDSA"), testkey.New("k1", "EdDSA")
 	f := startFetching(t, fetchedConfig(""))
 	f.after(0)
-	good, bad := key.token(f.vm.Now(), nil), other.token(f.vm.Now(), nil)
+	good, bad := key.Token(f.vm.Now(), nil), other.Token(f.vm.Now(), nil)
 	var streams []*wasmhost.Stream
 	for n := range 1000 {
 		streams = append(streams, send(f.plugin, map[bool]string{true: good, false: bad}[n%3 > 0]))
 	}
-	f.call().Answer([][2]string{{":status", "200"}}, []byte(keySet(key)), nil)
+	f.call().Answer([][2]string{{":status", "200"}}, []byte(testkey.Set(key)), nil)
 	began := f.vm.Now()
 	for last := 0; last < len(streams); {
 		n := answered(streams)
@@ -75,14 +76,14 @@ func TestBurstInTurns(t *testing.T) {
 // answer, and no callback ends too many streams.
 func TestBursts(t *testing.T) {
 	t.Parallel()
-	key, unknown := newKey("k1", "EdDSA"), newKey("k2", "EdDSA")
+	key, unknown := testkey.New("k1", "EdDSA"), testkey.New("k2", "EdDSA")
 	asked := introspected(`, "timeout": "2s"`)
-	two := strings.Replace(asked, `"providers": {`, `"providers": {"idp": {"type": "jwt", "issuer": "`+issuerName+`", "algorithms": ["EdDSA"],
+	two := strings.Replace(asked, `"providers": {`, `"providers": {"idp": {"type": "jwt", "issuer": "`+testkey.Issuer+`", "algorithms": ["EdDSA"],
 		"cluster": "issuer", "jwks_uri": "https://issuer.example/keys"}, `, 1)
 	listed := fmt.Sprintf(`{"providers": {"idp": {"type": "jwt", "issuer": %q, "algorithms": ["EdDSA"], "jwks": %s}},
-		"revocations": {"uri": "https://issuer.example/revoked", "cluster": "issuer", "timeout": "2s"}}`, issuerName, keySet(key))
-	jwt := func(k *signingKey) func(*fetching, int) string {
-		return func(f *fetching, _ int) string { return k.token(f.vm.Now(), nil) }
+		"revocations": {"uri": "https://issuer.example/revoked", "cluster": "issuer", "timeout": "2s"}}`, testkey.Issuer, testkey.Set(key))
+	jwt := func(k *testkey.Key) func(*fetching, int) string {
+		return func(f *fetching, _ int) string { return k.Token(f.vm.Now(), nil) }
 	}
 	each := func(_ *fetching, n int) string { return fmt.Sprint("opaque-", n) }
 	for name, c := range map[string]struct {
@@ -93,10 +94,10 @@ func TestBursts(t *testing.T) {
 		answer  string // "": none ever comes
 		status  int    // 0: it passes
 	}{
-		"cold keys":                  {config: fetchedConfig(""), token: jwt(key), answer: keySet(key)},
+		"cold keys":                  {config: fetchedConfig(""), token: jwt(key), answer: testkey.Set(key)},
 		"cold keys, hung":            {config: fetchedConfig(""), token: jwt(key), status: 503},
 		"cold keys, no hosts":        {config: fetchedConfig(""), token: jwt(key), noHosts: true, status: 503},
-		"an unknown kid":             {config: fetchedConfig(""), warm: true, token: jwt(unknown), answer: keySet(key), status: 401},
+		"an unknown kid":             {config: fetchedConfig(""), warm: true, token: jwt(unknown), answer: testkey.Set(key), status: 401},
 		"an unknown kid, hung":       {config: fetchedConfig(""), warm: true, token: jwt(unknown), status: 503},
 		"an opaque token":            {config: asked, token: func(*fetching, int) string { return "opaque" }, answer: `{"active": false}`, status: 401},
 		"an opaque token, hung":      {config: asked, token: func(*fetching, int) string { return "opaque" }, status: 503},
@@ -188,15 +189,15 @@ func TestFailureIsForAll(t *testing.T) {
 // their turn leaves nothing to do for the others of its VM.
 func TestPluginEndsInTurns(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	f := startFetching(t, fetchedConfig(""))
 	neighbour := startPlugin(t, f.vm, oneToken("fake-token", "bob"))
 	f.after(0)
-	token := key.token(f.vm.Now(), nil)
+	token := key.Token(f.vm.Now(), nil)
 	for range 1000 {
 		send(f.plugin, token)
 	}
-	f.call().Answer([][2]string{{":status", "200"}}, []byte(keySet(key)), nil)
+	f.call().Answer([][2]string{{":status", "200"}}, []byte(testkey.Set(key)), nil)
 	if !f.plugin.Delete() {
 		t.Fatal("the plugin does not end")
 	}
@@ -212,13 +213,13 @@ func TestPluginEndsInTurns(t *testing.T) {
 // them without another callback once the request continues.
 func TestTrailersOfWaitingRequests(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	for _, config := range []string{fetchedConfig(`, "token_locations": [{"header": "authorization"}, {"header": "x-token"}, {"cookie": "token"}]`), introspected("")} {
 		f := startFetching(t, config)
 		f.after(0)
 		token := "opaque"
 		if strings.Contains(config, "jwks_uri") {
-			token = key.token(f.vm.Now(), nil)
+			token = key.Token(f.vm.Now(), nil)
 		}
 		s := f.plugin.NewStream()
 		headers := request("/", "Bearer "+token)
@@ -233,7 +234,7 @@ func TestTrailersOfWaitingRequests(t *testing.T) {
 		f.wantWaiting(s)
 		body := activeAlice
 		if strings.Contains(config, "jwks_uri") {
-			body = keySet(key)
+			body = testkey.Set(key)
 		}
 		f.answer("200", body)
 		wantSubject(t, s, "alice")

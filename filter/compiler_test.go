@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bearerauth/filter/internal/wasmhost"
+	"bearerauth/filter/testkey"
 )
 
 // What the language leaves to compilers, and what a module must not leave to luck.
@@ -28,9 +29,9 @@ func TestStack(t *testing.T) {
 		return strings.Repeat(open, n) + middle + strings.Repeat(closing, n)
 	}
 	vm := startVM(t, wasmhost.Options{})
-	var keys []*signingKey
+	var keys []*testkey.Key
 	for _, alg := range []string{"RS512", "PS512", "ES512", "ES384", "EdDSA", "HS512"} {
-		keys = append(keys, newKey(alg, alg))
+		keys = append(keys, testkey.New(alg, alg))
 	}
 	for _, open := range []string{"(", "(?:b|", "(?i:b", "b{0,1}("} {
 		for _, closing := range []string{")", ")*", ")?c", "){0,1}"} {
@@ -47,10 +48,10 @@ func TestStack(t *testing.T) {
 	}
 	plugin := startPlugin(t, vm, inlineConfig(keys...))
 	for _, k := range keys {
-		wantSubject(t, send(plugin, k.token(vm.Now(), nil)), "alice")
-		wantReply(t, send(plugin, forged(k.token(vm.Now(), nil))), 401, "bad_signature")
-		wantSubject(t, send(plugin, k.token(vm.Now(), members{"deep": json.RawMessage(nested("[", "", "]", 30))})), "alice")
-		wantReply(t, send(plugin, k.token(vm.Now(), members{"deep": json.RawMessage(nested("[", "", "]", 10_000))})), 400, "malformed")
+		wantSubject(t, send(plugin, k.Token(vm.Now(), nil)), "alice")
+		wantReply(t, send(plugin, testkey.Forged(k.Token(vm.Now(), nil))), 401, "bad_signature")
+		wantSubject(t, send(plugin, k.Token(vm.Now(), members{"deep": json.RawMessage(nested("[", "", "]", 30))})), "alice")
+		wantReply(t, send(plugin, k.Token(vm.Now(), members{"deep": json.RawMessage(nested("[", "", "]", 10_000))})), 400, "malformed")
 	}
 	if err := vm.Trapped(); err != nil {
 		t.Fatal(err)
@@ -119,7 +120,7 @@ func TestPatternBeyondBounds(t *testing.T) {
 func TestRandomness(t *testing.T) {
 	t.Parallel()
 	refetched := func(seed byte) time.Duration {
-		key := newKey("k1", "EdDSA")
+		key := testkey.New("k1", "EdDSA")
 		vm := startVM(t, wasmhost.Options{Random: rand.NewChaCha8([32]byte{seed})})
 		f := &fetching{t, vm, startPlugin(t, vm, fetchedConfig(""))}
 		f.after(50 * time.Millisecond)

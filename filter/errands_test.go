@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"bearerauth/filter/testkey"
 )
 
 // errandsConfig sends a JWT on all three errands: for its keys, for the list of
@@ -12,7 +14,7 @@ func errandsConfig() string {
 	return fmt.Sprintf(`{"subject_header": "x-auth-subject", "providers": {
 		"idp": {"type": "jwt", "issuer": %q, "algorithms": ["EdDSA"], "jwks_uri": "https://issuer.example/keys", "cluster": "issuer", "introspect_after_verify": "server"},
 		"server": {"type": "introspection", "cluster": "server", "introspection_uri": "https://issuer.example/introspect", "client_id": "gate", "client_secret": "fake-secret", "only_after_verify": true}},
-		"revocations": {"uri": "https://lists.example/revoked", "cluster": "lists"}}`, issuerName)
+		"revocations": {"uri": "https://lists.example/revoked", "cluster": "lists"}}`, testkey.Issuer)
 }
 
 // answerAt answers the one call to a cluster.
@@ -41,17 +43,17 @@ func (f *fetching) callsTo(cluster string) (n int) {
 // verified and is on no list, and one timeout covers all errands.
 func TestErrands(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	for _, order := range [][]string{{"issuer", "lists"}, {"lists", "issuer"}} {
 		f := startFetching(t, errandsConfig())
 		f.after(0)
-		good, ended, forged := send(f.plugin, f.lasting(key, "b")), send(f.plugin, f.lasting(key, "a")), send(f.plugin, f.lasting(newKey("k1", "EdDSA"), "b"))
+		good, ended, forged := send(f.plugin, f.lasting(key, "b")), send(f.plugin, f.lasting(key, "a")), send(f.plugin, f.lasting(testkey.New("k1", "EdDSA"), "b"))
 		for _, cluster := range order {
 			f.wantWaiting(good)
 			if n := f.callsTo("server"); n != 0 {
 				t.Fatalf("%d questions before the %s have come", n, cluster)
 			}
-			body := keySet(key)
+			body := testkey.Set(key)
 			if cluster == "lists" {
 				body = revoked("a")
 			}
@@ -71,7 +73,7 @@ func TestErrands(t *testing.T) {
 	f := startFetching(t, errandsConfig())
 	f.after(0)
 	s := send(f.plugin, f.lasting(key, "b"))
-	f.answerAt("issuer", keySet(key))
+	f.answerAt("issuer", testkey.Set(key))
 	f.after(4900 * time.Millisecond)
 	f.wantWaiting(s)
 	f.answerAt("lists", revoked())

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"bearerauth/filter/internal/wasmhost"
+	"bearerauth/filter/testkey"
 )
 
 // countingModule is the module with an export that counts its allocations.
@@ -48,8 +49,8 @@ func TestNoGarbage(t *testing.T) {
 		t.Skip("builds a module of its own")
 	}
 	m := countingModule(t)
-	key := newKey("k1", "ES256")
-	token := key.token(m.StartVM(t, wasmhost.Options{}).Now(), members{"scope": "orders:read", "tier": "gold", "org": "acme"})
+	key := testkey.New("k1", "ES256")
+	token := key.Token(m.StartVM(t, wasmhost.Options{}).Now(), members{"scope": "orders:read", "tier": "gold", "org": "acme"})
 	const demanding = `
 		"claim_headers": [{"claim": "tier", "header": "x-auth-tier"}, {"claim": "org", "header": "x-auth-org"}],
 		"rules": [
@@ -57,7 +58,7 @@ func TestNoGarbage(t *testing.T) {
 			{"match": {"path_regex": "/pattern/[0-9]+/(items|lines)"}}, {"match": {"path_prefix": "/admin"}, "scopes": ["admin"]},
 			{"match": {"methods": ["PUT"]}}, {"match": {"path_prefix": "/"}, "scopes": ["orders:read"]}
 		],`
-	jwt := fmt.Sprintf(`"providers": {"issuer": {"type": "jwt", "issuer": "https://issuer.example", "jwks": %s}}`, keySet(key))
+	jwt := fmt.Sprintf(`"providers": {"issuer": {"type": "jwt", "issuer": "https://issuer.example", "jwks": %s}}`, testkey.Set(key))
 	static := `"providers": {"clients": {"type": "static", "tokens": [{"sha256": "%x", "subject": "alice", "scopes": ["orders:read"],
 		"attributes": {"tier": "gold", "org": "acme"}}]}}`
 	static = fmt.Sprintf(static, sha256.Sum256([]byte("fake-token")))

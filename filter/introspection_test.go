@@ -2,7 +2,6 @@ package filter_test
 
 import (
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"bearerauth/filter/internal/wasmhost"
+	"bearerauth/filter/testkey"
 )
 
 // introspected takes more members of the provider.
@@ -312,19 +312,17 @@ func TestIntrospectionOfTwoPlugins(t *testing.T) {
 // any case they are right.
 func TestHostSigns(t *testing.T) {
 	t.Parallel()
-	key := rsaKey()
+	signer := testkey.New("", "RS256")
+	key := signer.Private.(*rsa.PrivateKey)
 	text := string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 	config := strings.Replace(introspected(fmt.Sprintf(`, "client_authentication": "private_key_jwt", "private_key": %q, "assertion_audience": "https://issuer.example"`, text)),
 		`"client_secret": "fake-secret", `, "", 1)
 	config = strings.Replace(config, `, "client_secret": "fake-secret"`, "", 1)
 	signed := func(argument []byte) []byte {
-		text := fieldOf(argument, 3)
-		sum := sha256.Sum256(text)
-		signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
-		if err != nil || string(fieldOf(argument, 1)) != "sha256" || !strings.HasPrefix(string(fieldOf(argument, 4)), "-----BEGIN RSA") {
+		if string(fieldOf(argument, 1)) != "sha256" || !strings.HasPrefix(string(fieldOf(argument, 4)), "-----BEGIN RSA") {
 			panic("asked for another signature")
 		}
-		return signature
+		return signer.Sign(string(fieldOf(argument, 3)))
 	}
 	used := 0
 	for name, sign := range map[string]wasmhost.ForeignFunction{

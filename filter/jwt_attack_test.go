@@ -6,26 +6,27 @@ import (
 	"time"
 
 	"bearerauth/filter/internal/wasmhost"
+	"bearerauth/filter/testkey"
 )
 
 // TestOneCheckPerRequest: one request costs one check of its token's signature, for every
 // verdict (requirement 101), also where the filter reads two headers first.
 func TestOneCheckPerRequest(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "ES256")
+	key := testkey.New("k1", "ES256")
 	checks := 0
 	vm := startVM(t, wasmhost.Options{AllowHeadersStopIteration: true})
 	vm.ForeignFunctions["verify_signature"] = func(argument []byte) ([]byte, wasmhost.Status) {
 		checks++
 		return envoyVerifies(argument)
 	}
-	p := startPlugin(t, vm, fmt.Sprintf(`{"providers": {"idp": {"type": "jwt", "issuer": %q, "jwks": %s}}}`, issuerName, keySet(key)))
+	p := startPlugin(t, vm, fmt.Sprintf(`{"providers": {"idp": {"type": "jwt", "issuer": %q, "jwks": %s}}}`, testkey.Issuer, testkey.Set(key)))
 	for name, c := range map[string]struct {
 		token, reason string
 	}{
-		"good":          {key.token(vm.Now(), nil), ""},
-		"expired":       {key.token(vm.Now(), members{"exp": vm.Now().Unix() - 3600, "iat": vm.Now().Unix() - 7200}), "expired"},
-		"bad signature": {forged(key.token(vm.Now(), nil)), "bad_signature"},
+		"good":          {key.Token(vm.Now(), nil), ""},
+		"expired":       {key.Token(vm.Now(), members{"exp": vm.Now().Unix() - 3600, "iat": vm.Now().Unix() - 7200}), "expired"},
+		"bad signature": {testkey.Forged(key.Token(vm.Now(), nil)), "bad_signature"},
 	} {
 		for i := range 2 {
 			before := checks
@@ -43,14 +44,14 @@ func TestOneCheckPerRequest(t *testing.T) {
 // TestDisconnectedClientsKeepNoKids: kids of disconnected clients do not keep a new key out.
 func TestDisconnectedClientsKeepNoKids(t *testing.T) {
 	t.Parallel()
-	key, fresh := newKey("k1", "EdDSA"), newKey("k2", "EdDSA")
+	key, fresh := testkey.New("k1", "EdDSA"), testkey.New("k2", "EdDSA")
 	f := startWithKeys(t, fetchedConfig(`, "refresh": "1h"`), key)
 	f.after(time.Hour)
 	f.call() // the scheduled one
 	f.vm.Advance(time.Millisecond)
 	for i := range 300 {
 		k := *key
-		k.kid = fmt.Sprint("x", i)
+		k.ID = fmt.Sprint("x", i)
 		f.send(&k).End()
 	}
 	f.serve(key)
@@ -66,7 +67,7 @@ func TestDisconnectedClientsKeepNoKids(t *testing.T) {
 // key is trusted for longer.
 func TestClockGoesBack(t *testing.T) {
 	t.Parallel()
-	key, fresh := newKey("k1", "EdDSA"), newKey("k2", "EdDSA")
+	key, fresh := testkey.New("k1", "EdDSA"), testkey.New("k2", "EdDSA")
 	f := startWithKeys(t, fetchedConfig(`, "refresh": "1m", "max_refresh": "1m", "max_stale": "5m"`), key)
 	f.vm.SetTime(f.vm.Now().Add(-time.Hour))
 	s := f.send(fresh)
@@ -84,14 +85,14 @@ func TestClockGoesBack(t *testing.T) {
 // is the work of the build under test, as a multiple of one check.
 func TestForgedTokenCost(t *testing.T) {
 	const most = 17 // as the README says
-	config := func(keys []*signingKey) string {
-		return fmt.Sprintf(`{"providers": {"idp": {"type": "jwt", "issuer": %q, "audiences": ["api"], "jwks": %s}}}`, issuerName, keySet(keys...))
+	config := func(keys []*testkey.Key) string {
+		return fmt.Sprintf(`{"providers": {"idp": {"type": "jwt", "issuer": %q, "audiences": ["api"], "jwks": %s}}}`, testkey.Issuer, testkey.Set(keys...))
 	}
-	keys := make([]*signingKey, most+1)
+	keys := make([]*testkey.Key, most+1)
 	for i := range keys {
-		keys[i] = newKey("", "EdDSA")
+		keys[i] = testkey.New("", "EdDSA")
 	}
-	stranger, serial := newKey("", "EdDSA"), 0
+	stranger, serial := testkey.New("", "EdDSA"), 0
 	cost := func(n int) (first, again time.Duration) {
 		vm := startVM(t, wasmhost.Options{AllowHeadersStopIteration: true})
 		p := startPlugin(t, vm, config(keys[:n]))
@@ -105,7 +106,7 @@ func TestForgedTokenCost(t *testing.T) {
 		first, again = time.Hour, time.Hour
 		for range 12 {
 			serial++
-			token := stranger.token(vm.Now(), members{"jti": fmt.Sprint(serial), "aud": "api"})
+			token := stranger.Token(vm.Now(), members{"jti": fmt.Sprint(serial), "aud": "api"})
 			first = min(first, ask(token))
 			again = min(again, ask(token))
 		}

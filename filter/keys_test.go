@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bearerauth/filter/internal/wasmhost"
+	"bearerauth/filter/testkey"
 )
 
 // fetching is a plugin whose keys come over the network; the test is the network.
@@ -20,7 +21,7 @@ type fetching struct {
 func fetchedConfig(more string) string {
 	return fmt.Sprintf(`{"subject_header": "x-auth-subject", "providers": {"idp": {
 		"type": "jwt", "issuer": %q, "algorithms": ["EdDSA", "ES256"],
-		"cluster": "issuer", "jwks_uri": "https://issuer.example/keys"%s}}}`, issuerName, more)
+		"cluster": "issuer", "jwks_uri": "https://issuer.example/keys"%s}}}`, testkey.Issuer, more)
 }
 
 func discoveredConfig(more string) string {
@@ -34,7 +35,7 @@ func startFetching(t *testing.T, config string) *fetching {
 }
 
 // startWithKeys has fetched them already.
-func startWithKeys(t *testing.T, config string, keys ...*signingKey) *fetching {
+func startWithKeys(t *testing.T, config string, keys ...*testkey.Key) *fetching {
 	t.Helper()
 	f := startFetching(t, config)
 	f.after(50 * time.Millisecond)
@@ -89,13 +90,13 @@ func (f *fetching) answer(status, body string, more ...[2]string) {
 	f.catchUp()
 }
 
-func (f *fetching) serve(keys ...*signingKey) {
+func (f *fetching) serve(keys ...*testkey.Key) {
 	f.t.Helper()
-	f.answer("200", keySet(keys...))
+	f.answer("200", testkey.Set(keys...))
 }
 
-func (f *fetching) send(k *signingKey) *wasmhost.Stream {
-	return send(f.plugin, k.token(f.vm.Now(), nil))
+func (f *fetching) send(k *testkey.Key) *wasmhost.Stream {
+	return send(f.plugin, k.Token(f.vm.Now(), nil))
 }
 
 func (f *fetching) wantWaiting(s *wasmhost.Stream) {
@@ -116,7 +117,7 @@ func (f *fetching) wantUnavailable(s *wasmhost.Stream) {
 // TestPrefetch: keys are fetched before a request needs them, once.
 func TestPrefetch(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	f := startFetching(t, fetchedConfig(`, "timeout": "2s"`))
 	f.wantNoCall() // not at the start: a canary VM must not make calls
 	f.after(50 * time.Millisecond)
@@ -145,7 +146,7 @@ func TestPrefetch(t *testing.T) {
 // for a while.
 func TestUnknownKid(t *testing.T) {
 	t.Parallel()
-	key, rotated, unknown := newKey("k1", "EdDSA"), newKey("k2", "EdDSA"), newKey("k3", "EdDSA")
+	key, rotated, unknown := testkey.New("k1", "EdDSA"), testkey.New("k2", "EdDSA"), testkey.New("k3", "EdDSA")
 	f := startWithKeys(t, fetchedConfig(""), key)
 	var found, missing []*wasmhost.Stream
 	for range 3 {
@@ -186,7 +187,7 @@ func TestUnknownKid(t *testing.T) {
 // fetch, too, not all that the bucket holds.
 func TestUnfitKid(t *testing.T) {
 	t.Parallel()
-	key, other := newKey("k1", "EdDSA"), newKey("k1", "ES256")
+	key, other := testkey.New("k1", "EdDSA"), testkey.New("k1", "ES256")
 	f := startWithKeys(t, fetchedConfig(""), key)
 	s := f.send(other)
 	fetches := 0
@@ -205,13 +206,13 @@ func TestUnfitKid(t *testing.T) {
 // request with a known key.
 func TestKidFlood(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	f := startWithKeys(t, fetchedConfig(""), key)
 	stranger := *key
 	fetches := 0
 	flood := func(from, to int) {
 		for i := from; i < to; i++ {
-			stranger.kid = fmt.Sprint("made-up-", i)
+			stranger.ID = fmt.Sprint("made-up-", i)
 			s := f.send(&stranger)
 			if len(f.plugin.Callouts()) > 0 {
 				fetches++
@@ -231,7 +232,7 @@ func TestKidFlood(t *testing.T) {
 	if fetches != 5 {
 		t.Errorf("%d fetches after ten seconds, want one more", fetches)
 	}
-	stranger.kid = strings.Repeat("x", 300)
+	stranger.ID = strings.Repeat("x", 300)
 	f.vm.Advance(time.Minute)
 	wantReply(t, f.send(&stranger), 401, "unknown_key")
 }
@@ -261,10 +262,10 @@ func TestRefresh(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			key := newKey("k1", "EdDSA")
+			key := testkey.New("k1", "EdDSA")
 			f := startFetching(t, fetchedConfig(`, "max_stale": "48h"`))
 			f.after(0)
-			f.answer("200", keySet(key), c.headers...)
+			f.answer("200", testkey.Set(key), c.headers...)
 			f.after(c.want*3/4 - time.Second)
 			f.wantNoCall()
 			f.after(c.want/4 + time.Second)
@@ -278,19 +279,19 @@ func TestRefresh(t *testing.T) {
 // showing them.
 func TestMixedSet(t *testing.T) {
 	t.Parallel()
-	key, secret := newKey("k1", "EdDSA"), newKey("k2", "HS256")
-	private := key.jwk()
+	key, secret := testkey.New("k1", "EdDSA"), testkey.New("k2", "HS256")
+	private := key.JWK()
 	private["d"] = b64([]byte("a-private-key-that-leaked"))
 	f := startFetching(t, fetchedConfig(""))
 	f.after(0)
-	f.answer("200", string(mustJSON(members{"keys": []any{secret.jwk(), "x", private}})))
+	f.answer("200", string(mustJSON(members{"keys": []any{secret.JWK(), "x", private}})))
 	wantSubject(t, f.send(key), "alice")
 	wantReply(t, f.send(secret), 401, "algorithm")
 	got := strings.Join(warnings(f.vm), "\n")
 	if strings.Count(got, "\n") != 2 || !strings.Contains(got, "keys[0]") || !strings.Contains(got, "keys[1]") || !strings.Contains(got, "private") {
 		t.Errorf("warnings %q, want one for each unusable key and one for the private one", got)
 	}
-	if strings.Contains(got, b64([]byte("a-private-key"))[:12]) || strings.Contains(got, b64(secret.private.([]byte))[:12]) {
+	if strings.Contains(got, b64([]byte("a-private-key"))[:12]) || strings.Contains(got, b64(secret.Private.([]byte))[:12]) {
 		t.Error("a key is in the log")
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bearerauth/filter/testkey"
 )
 
 // fail is a fetch without an answer.
@@ -19,10 +21,10 @@ func (f *fetching) fail() {
 // good answer ends the outage.
 func TestOutage(t *testing.T) {
 	t.Parallel()
-	key, unknown := newKey("k1", "EdDSA"), newKey("k2", "EdDSA")
+	key, unknown := testkey.New("k1", "EdDSA"), testkey.New("k2", "EdDSA")
 	f := startWithKeys(t, fetchedConfig(`, "refresh": "1m", "max_refresh": "1m", "max_stale": "1h"`), key)
 	learned := f.vm.Now()
-	token := key.token(f.vm.Now(), members{"exp": f.vm.Now().Unix() + 86400})
+	token := key.Token(f.vm.Now(), members{"exp": f.vm.Now().Unix() + 86400})
 	down := 0
 	var gaps []time.Duration
 	last := f.vm.Now()
@@ -68,7 +70,7 @@ func TestOutage(t *testing.T) {
 // TestOutageAtStart: requests get 503 soon, not after a deadline each.
 func TestOutageAtStart(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	f := startFetching(t, fetchedConfig(""))
 	f.after(0)
 	early := f.send(key)
@@ -78,7 +80,7 @@ func TestOutageAtStart(t *testing.T) {
 	f.wantUnavailable(f.send(key))
 	f.wantNoCall()
 	wantReply(t, send(f.plugin, "not.a.jwt"), 401, "malformed_token")
-	wantReply(t, send(f.plugin, key.token(f.vm.Now(), members{"iss": "https://other.example"})), 401, "wrong_issuer")
+	wantReply(t, send(f.plugin, key.Token(f.vm.Now(), members{"iss": "https://other.example"})), 401, "wrong_issuer")
 	f.after(time.Second)
 	f.answer("503", "")
 	f.wantUnavailable(f.send(key))
@@ -92,8 +94,8 @@ func TestOutageAtStart(t *testing.T) {
 // TestBrokenDocuments: what is no usable set never takes the place of one.
 func TestBrokenDocuments(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
-	good := keySet(key)
+	key := testkey.New("k1", "EdDSA")
+	good := testkey.Set(key)
 	for name, c := range map[string]struct {
 		status, body string
 	}{
@@ -108,14 +110,14 @@ func TestBrokenDocuments(t *testing.T) {
 		"HTML":                   {"200", "<!doctype html><title>Sign in</title>"},
 		"broken":                 {"200", good[:len(good)-2]},
 		"more behind it":         {"200", good + "{}"},
-		"not a set":              {"200", string(mustJSON(key.jwk()))},
+		"not a set":              {"200", string(mustJSON(key.JWK()))},
 		"no keys":                {"200", `{"keys": []}`},
 		"list of another type":   {"200", `{"keys": {}}`},
 		"two lists":              {"200", `{"keys": [], ` + good[1:]},
-		"only a secret":          {"200", keySet(newKey("k1", "HS256"))},
+		"only a secret":          {"200", testkey.Set(testkey.New("k1", "HS256"))},
 		"only for encryption":    {"200", strings.Replace(good, `"alg"`, `"use":"enc","alg"`, 1)},
 		"too long":               {"200", `{"pad": "` + strings.Repeat("x", 1<<20) + `", ` + good[1:]},
-		"too many":               {"200", keySet(append(make257(), key)...)},
+		"too many":               {"200", testkey.Set(append(make257(), key)...)},
 		"an array":               {"200", "[" + good + "]"},
 		"null":                   {"200", "null"},
 		"invalid UTF-8":          {"200", `{"x": "` + "\xff" + `", ` + good[1:]},
@@ -146,11 +148,11 @@ func TestBrokenDocuments(t *testing.T) {
 	}
 }
 
-func make257() (keys []*signingKey) {
-	one := newKey("filler", "EdDSA")
+func make257() (keys []*testkey.Key) {
+	one := testkey.New("filler", "EdDSA")
 	for i := range 257 {
 		k := *one
-		k.kid = fmt.Sprint(i)
+		k.ID = fmt.Sprint(i)
 		keys = append(keys, &k)
 	}
 	return keys
@@ -159,11 +161,11 @@ func make257() (keys []*signingKey) {
 // TestKeyLeaves: its tokens end with it, although they were remembered.
 func TestKeyLeaves(t *testing.T) {
 	t.Parallel()
-	old, fresh, again := newKey("k1", "EdDSA"), newKey("k2", "EdDSA"), newKey("k1", "EdDSA")
+	old, fresh, again := testkey.New("k1", "EdDSA"), testkey.New("k2", "EdDSA"), testkey.New("k1", "EdDSA")
 	f := startWithKeys(t, fetchedConfig(""), old, fresh)
-	tokens := map[*signingKey]string{}
-	for _, k := range []*signingKey{old, fresh, again} {
-		tokens[k] = k.token(f.vm.Now(), members{"exp": f.vm.Now().Unix() + 86400})
+	tokens := map[*testkey.Key]string{}
+	for _, k := range []*testkey.Key{old, fresh, again} {
+		tokens[k] = k.Token(f.vm.Now(), members{"exp": f.vm.Now().Unix() + 86400})
 	}
 	for range 2 {
 		wantSubject(t, send(f.plugin, tokens[old]), "alice")
@@ -181,7 +183,7 @@ func TestKeyLeaves(t *testing.T) {
 	wantReply(t, send(f.plugin, tokens[again]), 401, "bad_signature")
 	// The same name for other material: the refusal is forgotten with the key, too.
 	f.vm.Advance(time.Second)
-	f.send(newKey("k9", "EdDSA")).End()
+	f.send(testkey.New("k9", "EdDSA")).End()
 	f.serve(fresh, again)
 	wantSubject(t, send(f.plugin, tokens[again]), "alice")
 	wantReply(t, send(f.plugin, tokens[old]), 401, "bad_signature")
@@ -203,26 +205,26 @@ func TestDiscovery(t *testing.T) {
 		name, config, status, body string
 		cluster, host, path        string // of the second call; "" for none
 	}{
-		{"own host", "", "200", document(issuerName, issuerName+"/keys?v=1"), "issuer", "issuer.example", "/keys?v=1"},
-		{"own host, no path", "", "200", document(issuerName, issuerName), "issuer", "issuer.example", "/"},
-		{"another host", "", "200", document(issuerName, "https://keys.example:8443/"), "", "", ""},
-		{"another host with a cluster", clusters, "200", document(issuerName, "https://keys.example:8443/k"), "others", "keys.example:8443", "/k"},
-		{"another port", clusters, "200", document(issuerName, "https://keys.example/k"), "", "", ""},
-		{"own host without TLS", "", "200", document(issuerName, "http://issuer.example/keys"), "", "", ""},
-		{"user in the URI", "", "200", document(issuerName, "https://issuer.example@evil.example/"), "", "", ""},
-		{"a file", "", "200", document(issuerName, "file:///etc/keys"), "", "", ""},
-		{"a line break", "", "200", document(issuerName, "https://issuer.example/\r\nx: y"), "", "", ""},
-		{"another issuer", "", "200", document("https://evil.example", issuerName+"/keys"), "", "", ""},
-		{"a slash more", "", "200", document(issuerName+"/", issuerName+"/keys"), "", "", ""},
+		{"own host", "", "200", document(testkey.Issuer, testkey.Issuer+"/keys?v=1"), "issuer", "issuer.example", "/keys?v=1"},
+		{"own host, no path", "", "200", document(testkey.Issuer, testkey.Issuer), "issuer", "issuer.example", "/"},
+		{"another host", "", "200", document(testkey.Issuer, "https://keys.example:8443/"), "", "", ""},
+		{"another host with a cluster", clusters, "200", document(testkey.Issuer, "https://keys.example:8443/k"), "others", "keys.example:8443", "/k"},
+		{"another port", clusters, "200", document(testkey.Issuer, "https://keys.example/k"), "", "", ""},
+		{"own host without TLS", "", "200", document(testkey.Issuer, "http://issuer.example/keys"), "", "", ""},
+		{"user in the URI", "", "200", document(testkey.Issuer, "https://issuer.example@evil.example/"), "", "", ""},
+		{"a file", "", "200", document(testkey.Issuer, "file:///etc/keys"), "", "", ""},
+		{"a line break", "", "200", document(testkey.Issuer, "https://issuer.example/\r\nx: y"), "", "", ""},
+		{"another issuer", "", "200", document("https://evil.example", testkey.Issuer+"/keys"), "", "", ""},
+		{"a slash more", "", "200", document(testkey.Issuer+"/", testkey.Issuer+"/keys"), "", "", ""},
 		{"no issuer", "", "200", `{"jwks_uri": "https://issuer.example/keys"}`, "", "", ""},
-		{"two issuers", "", "200", `{"issuer": "https://evil.example", ` + document(issuerName, issuerName+"/keys")[1:], "", "", ""},
-		{"no keys", "", "200", document(issuerName, ""), "", "", ""},
-		{"not found", "", "404", document(issuerName, issuerName+"/keys"), "", "", ""},
+		{"two issuers", "", "200", `{"issuer": "https://evil.example", ` + document(testkey.Issuer, testkey.Issuer+"/keys")[1:], "", "", ""},
+		{"no keys", "", "200", document(testkey.Issuer, ""), "", "", ""},
+		{"not found", "", "404", document(testkey.Issuer, testkey.Issuer+"/keys"), "", "", ""},
 		{"HTML", "", "200", "<html>", "", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			key := newKey("k1", "EdDSA")
+			key := testkey.New("k1", "EdDSA")
 			f := startFetching(t, discoveredConfig(c.config))
 			f.after(0)
 			if call := f.call(); call.Cluster != "issuer" || call.Header(":authority") != "issuer.example" || call.Header(":path") != "/.well-known/openid-configuration" {
@@ -251,7 +253,7 @@ func TestDiscovery(t *testing.T) {
 // TestTwoIssuersInOneVM: the calls and tokens of one plugin are nothing to another.
 func TestTwoIssuersInOneVM(t *testing.T) {
 	t.Parallel()
-	one, two := newKey("k1", "EdDSA"), newKey("k1", "EdDSA")
+	one, two := testkey.New("k1", "EdDSA"), testkey.New("k1", "EdDSA")
 	a := startFetching(t, fetchedConfig(""))
 	b := &fetching{t, a.vm, startPlugin(t, a.vm, strings.ReplaceAll(fetchedConfig(""), `"issuer",`, `"other",`))}
 	c := startPlugin(t, a.vm, strings.Replace(inlineConfig(two), "issuer.example", "inline.example", 1))
@@ -260,7 +262,7 @@ func TestTwoIssuersInOneVM(t *testing.T) {
 	if a.call().Cluster != "issuer" || b.call().Cluster != "other" {
 		t.Fatalf("clusters %q and %q", a.call().Cluster, b.call().Cluster)
 	}
-	token := map[*fetching]string{a: one.token(a.vm.Now(), nil), b: two.token(a.vm.Now(), members{"sub": "bob"})}
+	token := map[*fetching]string{a: one.Token(a.vm.Now(), nil), b: two.Token(a.vm.Now(), members{"sub": "bob"})}
 	xa, xb := send(a.plugin, token[b]), send(b.plugin, token[a])
 	sa, sb := send(a.plugin, token[a]), send(b.plugin, token[b])
 	b.serve(two)
@@ -275,11 +277,11 @@ func TestTwoIssuersInOneVM(t *testing.T) {
 	wantReply(t, send(a.plugin, token[b]), 401, "bad_signature")
 	wantReply(t, send(b.plugin, token[a]), 401, "bad_signature")
 	wantReply(t, send(c, token[b]), 401, "wrong_issuer")
-	waiting := a.send(newKey("k9", "EdDSA"))
+	waiting := a.send(testkey.New("k9", "EdDSA"))
 	under := a.call()
 	waiting.End()
 	a.plugin.Delete()
-	if under.Answer([][2]string{{":status", "200"}}, []byte(keySet(two)), nil) {
+	if under.Answer([][2]string{{":status", "200"}}, []byte(testkey.Set(two)), nil) {
 		t.Error("a deleted plugin took an answer")
 	}
 	wantSubject(t, send(b.plugin, token[b]), "bob")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bearerauth/filter/internal/wasmhost"
+	"bearerauth/filter/testkey"
 )
 
 // statusPanic makes the build for tests panic after the host call (faults.go).
@@ -77,31 +78,31 @@ func withGood(config string) string {
 }
 
 var panicStories = map[string]struct {
-	config func(key *signingKey) string
-	play   func(s *story, key *signingKey)
+	config func(key *testkey.Key) string
+	play   func(s *story, key *testkey.Key)
 }{
 	"keys": {
-		func(*signingKey) string { return withGood(discoveredConfig("")) },
-		func(s *story, key *signingKey) {
-			token := key.token(s.vm.Now(), nil)
+		func(*testkey.Key) string { return withGood(discoveredConfig("")) },
+		func(s *story, key *testkey.Key) {
+			token := key.Token(s.vm.Now(), nil)
 			s.send("/", good)
 			s.post("/", token)
 			s.after(50 * time.Millisecond)
-			s.answer("200", `{"issuer": "`+issuerName+`", "jwks_uri": "`+issuerName+`/keys"}`)
+			s.answer("200", `{"issuer": "`+testkey.Issuer+`", "jwks_uri": "`+testkey.Issuer+`/keys"}`)
 			s.send("/second", token)
-			s.answer("200", keySet(key))
+			s.answer("200", testkey.Set(key))
 			s.send("/", token)
 			s.post("/", token)
-			s.send("/", forged(token))
-			s.send("/", key.token(s.vm.Now(), members{"exp": 1}))
+			s.send("/", testkey.Forged(token))
+			s.send("/", key.Token(s.vm.Now(), members{"exp": 1}))
 			s.send("/", "fake-wrong-token")
 			s.after(2 * time.Minute)
 			s.send("/", token)
 		},
 	},
 	"introspection": {
-		func(*signingKey) string { return introspected("") },
-		func(s *story, _ *signingKey) {
+		func(*testkey.Key) string { return introspected("") },
+		func(s *story, _ *testkey.Key) {
 			s.post("/", "fake-active")
 			s.introspect()
 			s.send("/", "fake-active")
@@ -116,8 +117,8 @@ var panicStories = map[string]struct {
 		},
 	},
 	"revocation": {
-		func(key *signingKey) string { return revokingConfig(key, "") },
-		func(s *story, key *signingKey) {
+		func(key *testkey.Key) string { return revokingConfig(key, "") },
+		func(s *story, key *testkey.Key) {
 			s.send("/", s.lasting(key, "a"))
 			s.after(50 * time.Millisecond)
 			s.answer("200", revoked("a"))
@@ -137,7 +138,7 @@ var panicStories = map[string]struct {
 
 // play plays a story. The module panics at the host call that is like at, or never where
 // that is the zero value. A late panic comes after the host has carried out the call.
-func play(t *testing.T, name string, key *signingKey, at wasmhost.HostCall, late bool) *story {
+func play(t *testing.T, name string, key *testkey.Key, at wasmhost.HostCall, late bool) *story {
 	t.Helper()
 	vm := startVM(t, wasmhost.Options{AllowHeadersStopIteration: true})
 	s := &story{fetching: &fetching{t: t, vm: vm}}
@@ -168,7 +169,7 @@ func play(t *testing.T, name string, key *signingKey, at wasmhost.HostCall, late
 	return s
 }
 
-func controlToken(s *story, name string, key *signingKey) string {
+func controlToken(s *story, name string, key *testkey.Key) string {
 	switch name {
 	case "keys":
 		return good
@@ -196,7 +197,7 @@ func TestPanics(t *testing.T) {
 	for name := range panicStories {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			key := newKey("k1", "EdDSA")
+			key := testkey.New("k1", "EdDSA")
 			plain := play(t, name, key, wasmhost.HostCall{}, false)
 			seen := map[string]int{}
 			for _, at := range plain.vm.Calls()[:plain.calls] {

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"bearerauth/filter/internal/wasmhost"
+	"bearerauth/filter/testkey"
 )
 
 // TestRefusedFetch: a host that does not know the cluster.
 func TestRefusedFetch(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	for _, status := range []wasmhost.Status{wasmhost.BadArgument, wasmhost.InternalFailure} {
 		f := startFetching(t, fetchedConfig(""))
 		refusal := f.vm.RefuseNth("proxy_http_call", 0, status)
@@ -33,12 +34,12 @@ func TestRefusedFetch(t *testing.T) {
 // TestRefusedSecondFetch: the same between discovery and keys.
 func TestRefusedSecondFetch(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	f := startFetching(t, discoveredConfig(""))
 	f.after(0)
 	s := f.send(key)
 	refusal := f.vm.RefuseNth("proxy_http_call", 0, wasmhost.BadArgument)
-	f.call().Answer([][2]string{{":status", "200"}}, []byte(`{"issuer": "`+issuerName+`", "jwks_uri": "`+issuerName+`/keys"}`), nil)
+	f.call().Answer([][2]string{{":status", "200"}}, []byte(`{"issuer": "`+testkey.Issuer+`", "jwks_uri": "`+testkey.Issuer+`/keys"}`), nil)
 	f.wantWaiting(s)
 	f.after(time.Millisecond)
 	f.wantUnavailable(s)
@@ -51,10 +52,10 @@ func TestRefusedSecondFetch(t *testing.T) {
 // passes that should not, and no request is lost.
 func TestRefusedCallsWhileWaiting(t *testing.T) {
 	t.Parallel()
-	key, other := newKey("k1", "EdDSA"), newKey("k1", "EdDSA")
+	key, other := testkey.New("k1", "EdDSA"), testkey.New("k1", "EdDSA")
 	for _, c := range []struct {
 		call   string
-		token  *signingKey
+		token  *testkey.Key
 		status int // of the answer after the host recovered; 0: the request passed
 	}{
 		{"proxy_set_effective_context", key, 500},
@@ -75,12 +76,12 @@ func TestRefusedCallsWhileWaiting(t *testing.T) {
 				t.Parallel()
 				f := startFetching(t, fetchedConfig(""))
 				f.after(0)
-				s := f.post(c.token.token(f.vm.Now(), nil), "body")
+				s := f.post(c.token.Token(f.vm.Now(), nil), "body")
 				f.wantWaiting(s)
 				call := f.call()
 				refusal := f.vm.RefuseNth(c.call, 0, wasmhost.InternalFailure)
 				if when == "answer" {
-					call.Answer([][2]string{{":status", "200"}}, []byte(keySet(key, newKey("x", "HS256"))), nil)
+					call.Answer([][2]string{{":status", "200"}}, []byte(testkey.Set(key, testkey.New("x", "HS256"))), nil)
 					if refusal.Count() == 0 {
 						t.Fatal("the call was never made")
 					}
@@ -115,7 +116,7 @@ func TestRefusedCallsWhileWaiting(t *testing.T) {
 // with the answer, once the host recovers.
 func TestRefusedAnswer(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	for _, call := range []string{"proxy_get_buffer_bytes", "proxy_get_header_map_pairs", "proxy_get_current_time_nanoseconds"} {
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()

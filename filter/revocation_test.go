@@ -8,28 +8,29 @@ import (
 	"time"
 
 	"bearerauth/filter/internal/wasmhost"
+	"bearerauth/filter/testkey"
 )
 
 // revokingConfig has its keys inline and its revocations at a server; more are
 // members of revocations, each with a comma before it.
-func revokingConfig(key *signingKey, more string) string {
+func revokingConfig(key *testkey.Key, more string) string {
 	return fmt.Sprintf(`{"subject_header": "x-auth-subject", "providers": {"idp": {
 		"type": "jwt", "issuer": %q, "algorithms": ["EdDSA"], "jwks": %s}},
 		"revocations": {"uri": "https://lists.example/revoked", "cluster": "lists", "refresh": "1m", "max_stale": "1h"%s}}`,
-		issuerName, keySet(key), more)
+		testkey.Issuer, testkey.Set(key), more)
 }
 
 func revoked(jti ...string) string {
 	list := []members{}
 	for _, id := range jti {
-		list = append(list, members{"iss": issuerName, "jti": id})
+		list = append(list, members{"iss": testkey.Issuer, "jti": id})
 	}
 	return string(mustJSON(members{"revoked": list}))
 }
 
 // lasting is a token that outlives these tests.
-func (f *fetching) lasting(key *signingKey, jti string) string {
-	return key.token(f.vm.Now(), members{"jti": jti, "exp": f.vm.Now().Unix() + 1<<20})
+func (f *fetching) lasting(key *testkey.Key, jti string) string {
+	return key.Token(f.vm.Now(), members{"jti": jti, "exp": f.vm.Now().Unix() + 1<<20})
 }
 
 func wantMetric(t *testing.T, vm *wasmhost.VM, name string, want uint64) {
@@ -49,7 +50,7 @@ const (
 // passed, and the gauge shows the time of the newest success.
 func TestRevocation(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	f := startFetching(t, revokingConfig(key, `, "timeout": "2s"`))
 	f.wantNoCall() // not at the start: a canary VM must not make calls
 	token, other := f.lasting(key, "a"), f.lasting(key, "b")
@@ -96,7 +97,7 @@ func TestRevocation(t *testing.T) {
 // first good answer ends the outage.
 func TestRevocationOutage(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	f := startFetching(t, revokingConfig(key, ""))
 	f.after(0)
 	began := f.vm.Now()
@@ -152,7 +153,7 @@ func TestRevocationOutage(t *testing.T) {
 // request passes.
 func TestRevocationDeadline(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	f := startFetching(t, revokingConfig(key, `, "timeout": "2s"`))
 	f.after(0)
 	s := send(f.plugin, f.lasting(key, "a"))
@@ -165,7 +166,7 @@ func TestRevocationDeadline(t *testing.T) {
 // list does not delay the keys.
 func TestRevocationsAndKeys(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	config := strings.TrimSuffix(fetchedConfig(""), "}") + `, "revocations": {"uri": "https://lists.example/revoked", "cluster": "lists"}}`
 	for _, first := range []string{"issuer", "lists"} {
 		f := startFetching(t, config)
@@ -184,7 +185,7 @@ func TestRevocationsAndKeys(t *testing.T) {
 		for _, call := range calls {
 			f.wantWaiting(good)
 			f.vm.Advance(time.Millisecond)
-			body := keySet(key)
+			body := testkey.Set(key)
 			if call.Cluster == "lists" {
 				body = revoked("a")
 			}
@@ -198,7 +199,7 @@ func TestRevocationsAndKeys(t *testing.T) {
 // TestRevocationsInsecure: what passes unchecked is counted.
 func TestRevocationsInsecure(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	f := startFetching(t, revokingConfig(key, `, "insecure_pass_when_stale": true`))
 	f.after(0)
 	s := send(f.plugin, f.lasting(key, "a"))
@@ -222,8 +223,8 @@ func TestRevocationsInsecure(t *testing.T) {
 // zero for ever.
 func TestNoRevocations(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
-	for _, more := range []string{"", fmt.Sprintf(`, "revocations": {"entries": [{"iss": %q, "jti": "a"}]}`, issuerName)} {
+	key := testkey.New("k1", "EdDSA")
+	for _, more := range []string{"", fmt.Sprintf(`, "revocations": {"entries": [{"iss": %q, "jti": "a"}]}`, testkey.Issuer)} {
 		f := startWithKeys(t, strings.TrimSuffix(fetchedConfig(""), "}")+more+"}", key)
 		f.after(time.Second)
 		f.wantNoCall()

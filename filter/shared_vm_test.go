@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bearerauth/filter/internal/wasmhost"
+	"bearerauth/filter/testkey"
 )
 
 // TestConfigurationsShareNothing: several configurations in one VM that know the same
@@ -14,9 +15,9 @@ import (
 func TestConfigurationsShareNothing(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	key := newKey("k1", "EdDSA")
-	idp := fmt.Sprintf(`"providers":{"idp":{"type":"jwt","issuer":%q,"jwks":%s}}`, issuerName, keySet(key))
-	other := fmt.Sprintf(`"providers":{"other":{"type":"jwt","issuer":%q,"jwks":%s}}`, issuerName, keySet(newKey("k1", "EdDSA")))
+	key := testkey.New("k1", "EdDSA")
+	idp := fmt.Sprintf(`"providers":{"idp":{"type":"jwt","issuer":%q,"jwks":%s}}`, testkey.Issuer, testkey.Set(key))
+	other := fmt.Sprintf(`"providers":{"other":{"type":"jwt","issuer":%q,"jwks":%s}}`, testkey.Issuer, testkey.Set(testkey.New("k1", "EdDSA")))
 	configs := []string{
 		`{"subject_header":"x-sub","claim_headers":[{"claim":"tier","header":"x-tier","filter_state":"tier"}],` + idp + `}`,
 		`{"subject_filter_state":false,"claim_headers":[{"claim":"level","header":"x-tier","filter_state":"tier","missing":"deny"}],"rules":[{"scopes":["b"]}],` + idp + `}`,
@@ -29,9 +30,9 @@ func TestConfigurationsShareNothing(t *testing.T) {
 	for _, claims := range []members{
 		{"tier": "gold", "scope": "a"}, {"tier": "lead", "scope": "b", "level": 7}, {"sub": nil, "scope": "a b", "level": 1}, {"scope": "b"},
 	} {
-		tokens = append(tokens, key.token(now, claims))
+		tokens = append(tokens, key.Token(now, claims))
 	}
-	tokens = append(tokens, forged(tokens[0]), "")
+	tokens = append(tokens, testkey.Forged(tokens[0]), "")
 	told := func(s *wasmhost.Stream) string {
 		up, reply := s.Upstream(), s.Reply()
 		out := fmt.Sprint(s.Outcome(), s.FilterState())

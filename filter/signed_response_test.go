@@ -7,26 +7,26 @@ import (
 	"time"
 
 	"bearerauth/filter/internal/wasmhost"
+	"bearerauth/filter/testkey"
 )
 
 const signedMedia = "application/token-introspection+jwt"
 
 // signedResponse takes more members of signed_response, where the keys are.
 func signedResponse(more string) string {
-	return introspected(`, "positive_ttl": "10s", "signed_response": {"issuer": "` + issuerName + `"` + more + `}`)
+	return introspected(`, "positive_ttl": "10s", "signed_response": {"issuer": "` + testkey.Issuer + `"` + more + `}`)
 }
 
 const fetchedKeys = `, "algorithms": ["EdDSA"], "jwks_uri": "https://issuer.example/keys", "cluster": "keys"`
 
 // signAnswer is what a server signs of an active token of alice's (RFC 9701
 // section 5), but for some members of header and payload.
-func (k *signingKey) signAnswer(now time.Time, header, payload members) string {
-	h := members{"alg": k.alg, "kid": k.kid, "typ": "token-introspection+jwt"}
+func signAnswer(k *testkey.Key, now time.Time, header, payload members) string {
+	h := members{"typ": "token-introspection+jwt"}
 	maps.Copy(h, header)
-	all := members{"iss": issuerName, "aud": "gate", "iat": now.Unix(), "token_introspection": members{"active": true, "sub": "alice"}}
+	all := members{"iss": testkey.Issuer, "aud": "gate", "iat": now.Unix(), "token_introspection": members{"active": true, "sub": "alice"}}
 	maps.Copy(all, payload)
-	signed := b64(mustJSON(h)) + "." + b64(mustJSON(all))
-	return signed + "." + b64(k.sign(signed))
+	return k.JWT(h, all)
 }
 
 // answerSigned answers the call under way as a server that signs does.
@@ -41,25 +41,25 @@ func (f *fetching) answerSigned(body string) {
 // that does not.
 func TestSignedResponses(t *testing.T) {
 	t.Parallel()
+	keys := testkey.All()
 	for _, host := range []wasmhost.ForeignFunction{nil, envoyVerifies} {
-		for _, alg := range everyAlgorithm {
-			key := newKey("k1", alg)
+		for _, key := range keys {
 			vm := startVM(t, wasmhost.Options{AllowHeadersStopIteration: true})
 			if host != nil {
 				vm.ForeignFunctions["verify_signature"] = host
 			}
-			f := &fetching{t, vm, startPlugin(t, vm, signedResponse(`, "jwks": `+keySet(key)))}
+			f := &fetching{t, vm, startPlugin(t, vm, signedResponse(`, "jwks": `+testkey.Set(key)))}
 			s := send(f.plugin, "opaque")
 			f.wantWaiting(s)
 			if got := f.call().Header("accept"); got != signedMedia {
 				t.Errorf("asked for %q", got)
 			}
-			f.answerSigned(key.signAnswer(f.vm.Now(), nil, nil))
+			f.answerSigned(signAnswer(key, f.vm.Now(), nil, nil))
 			wantSubject(t, s, "alice")
 			wantSubject(t, send(f.plugin, "opaque"), "alice")
 			f.wantNoCall()
 			bad := send(f.plugin, "bad")
-			f.answerSigned(forged(key.signAnswer(f.vm.Now(), nil, nil)))
+			f.answerSigned(testkey.Forged(signAnswer(key, f.vm.Now(), nil, nil)))
 			f.wantNotIntrospected(bad)
 		}
 	}
@@ -69,20 +69,20 @@ func TestSignedResponses(t *testing.T) {
 // and the next good answer ends the fault.
 func TestHostileSignedResponses(t *testing.T) {
 	t.Parallel()
-	key, stranger := newKey("k1", "EdDSA"), newKey("k1", "EdDSA")
-	f := startIntrospecting(t, signedResponse(`, "jwks": `+keySet(key)))
+	key, stranger := testkey.New("k1", "EdDSA"), testkey.New("k1", "EdDSA")
+	f := startIntrospecting(t, signedResponse(`, "jwks": `+testkey.Set(key)))
 	plain := send(f.plugin, "opaque-json")
 	f.answer("200", activeAlice) // as application/json
 	f.wantNotIntrospected(plain)
 	now := f.vm.Now()
-	good := key.signAnswer(now, nil, nil)
+	good := signAnswer(key, now, nil, nil)
 	for name, body := range map[string]string{
 		"nothing": "", "plain": activeAlice, "zeros": strings.Repeat("\x00", 1000), "points": strings.Repeat(".", 5000),
-		"huge": strings.Repeat("x", 2<<20), "large": key.signAnswer(now, nil, members{"x": strings.Repeat("x", 16<<10)}),
+		"huge": strings.Repeat("x", 2<<20), "large": signAnswer(key, now, nil, members{"x": strings.Repeat("x", 16<<10)}),
 		"newline": good + "\n", "two": good + good, "cut": good[:len(good)-10], "encrypted": "e30.e30.e30.e30.e30",
-		"stranger": stranger.signAnswer(now, nil, nil), "old": key.signAnswer(now.Add(-time.Minute), nil, nil),
-		"access": key.signAnswer(now, members{"typ": "at+jwt"}, nil), "audience": key.signAnswer(now, nil, members{"aud": "other"}),
-		"issuer": key.signAnswer(now, nil, members{"iss": "other"}), "outside": key.signAnswer(now, nil, members{"token_introspection": 1, "active": true}),
+		"stranger": signAnswer(stranger, now, nil, nil), "old": signAnswer(key, now.Add(-time.Minute), nil, nil),
+		"access": signAnswer(key, now, members{"typ": "at+jwt"}, nil), "audience": signAnswer(key, now, nil, members{"aud": "other"}),
+		"issuer": signAnswer(key, now, nil, members{"iss": "other"}), "outside": signAnswer(key, now, nil, members{"token_introspection": 1, "active": true}),
 	} {
 		s := send(f.plugin, "opaque-"+name)
 		f.wantWaiting(s)
@@ -94,7 +94,7 @@ func TestHostileSignedResponses(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := send(f.plugin, "opaque-json")
-	f.answerSigned(key.signAnswer(f.vm.Now(), nil, nil))
+	f.answerSigned(signAnswer(key, f.vm.Now(), nil, nil))
 	wantSubject(t, s, "alice")
 	f.after(time.Second)
 	if got := f.vm.Metric("result=.=failure;.;bearerauth_introspections_total"); got != 17 {
@@ -109,7 +109,7 @@ func TestHostileSignedResponses(t *testing.T) {
 // yet, and fetched again for an answer under another kid.
 func TestSignedResponseKeys(t *testing.T) {
 	t.Parallel()
-	key, rotated := newKey("k1", "EdDSA"), newKey("k2", "EdDSA")
+	key, rotated := testkey.New("k1", "EdDSA"), testkey.New("k2", "EdDSA")
 	f := startIntrospecting(t, signedResponse(fetchedKeys))
 	f.wantNoCall()
 	s := send(f.plugin, "opaque")
@@ -121,18 +121,18 @@ func TestSignedResponseKeys(t *testing.T) {
 	f.serve(key)
 	f.wantWaiting(s)
 	f.after(50 * time.Millisecond)
-	f.answerSigned(key.signAnswer(f.vm.Now(), nil, nil))
+	f.answerSigned(signAnswer(key, f.vm.Now(), nil, nil))
 	wantSubject(t, s, "alice")
 
 	s = send(f.plugin, "opaque-2")
-	f.answerSigned(rotated.signAnswer(f.vm.Now(), nil, nil))
+	f.answerSigned(signAnswer(rotated, f.vm.Now(), nil, nil))
 	f.wantNotIntrospected(s)
 	if call := f.call(); call.Cluster != "keys" { // without a tick
 		t.Fatalf("%+v", call)
 	}
 	f.serve(key, rotated)
 	s = send(f.plugin, "opaque-2")
-	f.answerSigned(rotated.signAnswer(f.vm.Now(), nil, nil))
+	f.answerSigned(signAnswer(rotated, f.vm.Now(), nil, nil))
 	wantSubject(t, s, "alice")
 	if got := len(warnings(f.vm)); got != 1 {
 		t.Errorf("warnings %q", warnings(f.vm))
@@ -150,9 +150,9 @@ func TestSignedResponseKeysOutage(t *testing.T) {
 	f.wantNotIntrospected(send(f.plugin, "opaque"))
 	f.wantNoCall()
 	f.after(2 * time.Second)
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	f.serve(key)
 	s := send(f.plugin, "opaque")
-	f.answerSigned(key.signAnswer(f.vm.Now(), nil, nil))
+	f.answerSigned(signAnswer(key, f.vm.Now(), nil, nil))
 	wantSubject(t, s, "alice")
 }

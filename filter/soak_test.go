@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"bearerauth/filter/internal/wasmhost"
+	"bearerauth/filter/testkey"
 )
 
 // TestSoak: memory stays bounded under any mix and number of requests. $SOAK is the number
@@ -22,7 +23,7 @@ func TestSoak(t *testing.T) {
 		requests = n
 	}
 	vm := startVM(t, wasmhost.Options{LogLevel: wasmhost.Info})
-	key, stranger := newKey("k1", "HS256"), newKey("k1", "HS256")
+	key, stranger := testkey.New("k1", "HS256"), testkey.New("k1", "HS256")
 	plugin := startPlugin(t, vm, soakConfig(key))
 	kept := make([]string, 64)
 	var took []time.Duration
@@ -36,7 +37,7 @@ func TestSoak(t *testing.T) {
 		}
 		if i%100_000 == 0 {
 			for n := range kept {
-				kept[n] = key.token(vm.Now(), members{"jti": fmt.Sprint("kept ", i, n), "scope": "a b"})
+				kept[n] = key.Token(vm.Now(), members{"jti": fmt.Sprint("kept ", i, n), "scope": "a b"})
 			}
 		}
 		if i == requests/2 {
@@ -66,7 +67,7 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-func soakConfig(key *signingKey) string {
+func soakConfig(key *testkey.Key) string {
 	return fmt.Sprintf(`{
 		"token_cache_bytes": 1048576, "subject_header": "x-auth-subject",
 		"claim_headers": [{"claim": "jti", "header": "x-auth-jti"}],
@@ -75,14 +76,14 @@ func soakConfig(key *signingKey) string {
 			"idp": {"type": "jwt", "issuer": %q, "jwks": %s}
 		},
 		"rules": [{"match": {"path": "/open"}, "access": "anonymous"}, {"match": {"path_prefix": "/scoped"}, "scopes": ["a"]}]
-	}`, sha256.Sum256([]byte(soakToken)), issuerName, keySet(key))
+	}`, sha256.Sum256([]byte(soakToken)), testkey.Issuer, testkey.Set(key))
 }
 
 const soakToken = "fake-token"
 
 // soakRequest is the i-th of the mix: static tokens, remembered JWTs, new JWTs, and all
 // kinds of refusals.
-func soakRequest(i int, now time.Time, key, stranger *signingKey, kept []string) ([][2]string, wasmhost.Outcome) {
+func soakRequest(i int, now time.Time, key, stranger *testkey.Key, kept []string) ([][2]string, wasmhost.Outcome) {
 	more := [][2]string{{"user-agent", "soak"}, {"accept", "*/*"}, {"x-request-id", strconv.Itoa(i)}, {"x_auth_subject", "root"}}
 	switch i % 10 {
 	case 0, 1, 2:
@@ -90,11 +91,11 @@ func soakRequest(i int, now time.Time, key, stranger *signingKey, kept []string)
 	case 3, 4:
 		return request("/scoped/"+strconv.Itoa(i), "Bearer "+kept[i%len(kept)], more...), wasmhost.Continued
 	case 5:
-		return request("/scoped", "Bearer "+key.token(now, members{"jti": strconv.Itoa(i), "scope": "a", "roles": []string{"x", strconv.Itoa(i)}}), more...), wasmhost.Continued
+		return request("/scoped", "Bearer "+key.Token(now, members{"jti": strconv.Itoa(i), "scope": "a", "roles": []string{"x", strconv.Itoa(i)}}), more...), wasmhost.Continued
 	case 6:
-		return request("/", "Bearer "+key.token(now, members{"jti": strconv.Itoa(i), "exp": now.Unix() - 600}), more...), wasmhost.Replied
+		return request("/", "Bearer "+key.Token(now, members{"jti": strconv.Itoa(i), "exp": now.Unix() - 600}), more...), wasmhost.Replied
 	case 7:
-		return request("/", "Bearer "+stranger.token(now, members{"jti": strconv.Itoa(i)}), more...), wasmhost.Replied
+		return request("/", "Bearer "+stranger.Token(now, members{"jti": strconv.Itoa(i)}), more...), wasmhost.Replied
 	case 8:
 		return request("/"+strings.Repeat("a/%2e%2e/", i%20), "Bearer unknown-"+strconv.Itoa(i), more...), wasmhost.Replied
 	}

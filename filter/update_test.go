@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bearerauth/filter/internal/wasmhost"
+	"bearerauth/filter/testkey"
 )
 
 // TestUpdates: a configuration that replaces another leaves nothing of it in the VM, after
@@ -21,7 +22,7 @@ func TestUpdates(t *testing.T) {
 		updates = n / 1000
 	}
 	vm := startVM(t, wasmhost.Options{LogLevel: wasmhost.Info})
-	key := newKey("k1", "HS256")
+	key := testkey.New("k1", "HS256")
 	config := func(n int) string {
 		var rules strings.Builder
 		for i := range 40 {
@@ -38,7 +39,7 @@ func TestUpdates(t *testing.T) {
 			next.Tick()
 			old.Tick()
 			s := next.NewStream()
-			s.RequestHeaders(request("/orders", "Bearer "+key.token(vm.Now(), members{"jti": fmt.Sprint(n), "scope": "a b"})), true)
+			s.RequestHeaders(request("/orders", "Bearer "+key.Token(vm.Now(), members{"jti": fmt.Sprint(n), "scope": "a b"})), true)
 			if s.Outcome() != wasmhost.Continued {
 				t.Fatalf("update %d: %s %+v", n, s.Outcome(), s.Reply())
 			}

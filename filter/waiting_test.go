@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bearerauth/filter/internal/wasmhost"
+	"bearerauth/filter/testkey"
 )
 
 // post begins a request with a body and stops half-way through it.
@@ -23,15 +24,15 @@ func (f *fetching) post(token, body string) *wasmhost.Stream {
 // requests of every kind, and no part of them is forwarded before.
 func TestWaiting(t *testing.T) {
 	t.Parallel()
-	key, other := newKey("k1", "EdDSA"), newKey("k1", "EdDSA")
+	key, other := testkey.New("k1", "EdDSA"), testkey.New("k1", "EdDSA")
 	f := startFetching(t, fetchedConfig(""))
 	var good, bad, posts, badPosts []*wasmhost.Stream
 	for i := range 5 {
-		token := key.token(f.vm.Now(), members{"sub": fmt.Sprint("user", i)})
+		token := key.Token(f.vm.Now(), members{"sub": fmt.Sprint("user", i)})
 		good = append(good, send(f.plugin, token))
 		bad = append(bad, f.send(other))
 		posts = append(posts, f.post(token, "first"))
-		badPosts = append(badPosts, f.post(other.token(f.vm.Now(), nil), "first"))
+		badPosts = append(badPosts, f.post(other.Token(f.vm.Now(), nil), "first"))
 		wantReply(t, send(f.plugin, "x.y.z"), 401, "malformed_token")
 		if i == 1 {
 			f.after(50 * time.Millisecond)
@@ -75,7 +76,7 @@ func TestWaiting(t *testing.T) {
 // fetch continues, and the others get their verdict.
 func TestClientsLeave(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	f := startFetching(t, fetchedConfig(""))
 	var streams []*wasmhost.Stream
 	for range 20 {
@@ -106,7 +107,7 @@ func TestClientsLeave(t *testing.T) {
 // TestDeadline: no request waits longer than the timeout, for any time of the answer.
 func TestDeadline(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	f := startFetching(t, fetchedConfig(`, "timeout": "2s"`))
 	f.after(50 * time.Millisecond)
 	call := f.call()
@@ -121,16 +122,16 @@ func TestDeadline(t *testing.T) {
 	s.End()
 	late := f.send(key)
 	f.wantWaiting(late)
-	set := []byte(keySet(key))
+	set := []byte(testkey.Set(key))
 	call.Answer([][2]string{{":status", "200"}}, set, nil)
 	wantSubject(t, late, "alice")
 	// Once more, and again when another fetch is under way.
-	call.Answer([][2]string{{":status", "200"}}, []byte(keySet(newKey("evil", "EdDSA"))), nil)
+	call.Answer([][2]string{{":status", "200"}}, []byte(testkey.Set(testkey.New("evil", "EdDSA"))), nil)
 	wantSubject(t, f.send(key), "alice")
 	f.after(10 * time.Minute)
 	f.call()
 	call.Fail()
-	call.Answer([][2]string{{":status", "200"}}, []byte(keySet(newKey("evil", "EdDSA"))), nil)
+	call.Answer([][2]string{{":status", "200"}}, []byte(testkey.Set(testkey.New("evil", "EdDSA"))), nil)
 	f.serve(key)
 	wantSubject(t, f.send(key), "alice")
 	if got := warnings(f.vm); len(got) != 0 {
@@ -142,9 +143,9 @@ func TestDeadline(t *testing.T) {
 // request that passes. A request that waits or fails is decided with all headers.
 func TestWaitingByTwoHeaders(t *testing.T) {
 	t.Parallel()
-	key, other := newKey("k1", "EdDSA"), newKey("k1", "EdDSA")
+	key, other := testkey.New("k1", "EdDSA"), testkey.New("k1", "EdDSA")
 	f := startFetching(t, strings.Replace(fetchedConfig(""), `"subject_header": "x-auth-subject",`, "", 1))
-	good, bad := f.send(key), f.post(other.token(f.vm.Now(), nil), "body")
+	good, bad := f.send(key), f.post(other.Token(f.vm.Now(), nil), "body")
 	f.wantWaiting(good)
 	f.wantWaiting(bad)
 	f.after(50 * time.Millisecond)
@@ -155,7 +156,7 @@ func TestWaitingByTwoHeaders(t *testing.T) {
 		if s := f.send(key); s.Outcome() != wasmhost.Continued && s.Reply().Status != 500 || call == "" && s.Outcome() != wasmhost.Continued {
 			t.Errorf("without %s: %s %+v", call, s.Outcome(), s.Reply())
 		}
-		for _, s := range []*wasmhost.Stream{f.send(other), send(f.plugin, "x"), f.send(newKey("k2", "EdDSA"))} {
+		for _, s := range []*wasmhost.Stream{f.send(other), send(f.plugin, "x"), f.send(testkey.New("k2", "EdDSA"))} {
 			if s.Upstream() != nil {
 				t.Errorf("without %s a request passes", call)
 			}
@@ -171,10 +172,10 @@ func TestWaitingByTwoHeaders(t *testing.T) {
 // TestManyWaiting: there is room for a thousand; beyond it the answer comes at once.
 func TestManyWaiting(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	f := startFetching(t, fetchedConfig(""))
 	f.after(0)
-	token := key.token(f.vm.Now(), nil)
+	token := key.Token(f.vm.Now(), nil)
 	var streams []*wasmhost.Stream
 	for range 1000 {
 		streams = append(streams, send(f.plugin, token))
@@ -197,7 +198,7 @@ func TestManyWaiting(t *testing.T) {
 // as soon as both have answered, in whichever order, and not when its time is over.
 func TestWaitingForTwo(t *testing.T) {
 	t.Parallel()
-	one, two := newKey("k1", "EdDSA"), newKey("k1", "EdDSA")
+	one, two := testkey.New("k1", "EdDSA"), testkey.New("k1", "EdDSA")
 	provider := func(name, more string) string {
 		return fmt.Sprintf(`%q: {"type": "jwt", "issuer": "https://%s.example", "algorithms": ["EdDSA"], "cluster": %q,
 			"jwks_uri": "https://%s.example/keys"%s}`, name, name, name, name, more)
@@ -207,19 +208,19 @@ func TestWaitingForTwo(t *testing.T) {
 	for _, order := range [][]string{{"one", "two"}, {"two", "one"}} {
 		f := startFetching(t, config)
 		now := f.vm.Now()
-		send := func(second *signingKey) *wasmhost.Stream {
+		send := func(second *testkey.Key) *wasmhost.Stream {
 			s := f.plugin.NewStream()
-			s.RequestHeaders(request("/", "Bearer "+one.token(now, members{"iss": "https://one.example"}),
-				[2]string{"x-two", second.token(now, members{"iss": "https://two.example", "sub": "device"})}), true)
+			s.RequestHeaders(request("/", "Bearer "+one.Token(now, members{"iss": "https://one.example"}),
+				[2]string{"x-two", second.Token(now, members{"iss": "https://two.example", "sub": "device"})}), true)
 			return s
 		}
-		good, bad := send(two), send(newKey("k1", "EdDSA"))
+		good, bad := send(two), send(testkey.New("k1", "EdDSA"))
 		f.after(50 * time.Millisecond)
 		for _, name := range order {
 			f.wantWaiting(good)
 			for _, call := range f.plugin.Callouts() {
 				if call.Cluster == name {
-					call.Answer([][2]string{{":status", "200"}}, []byte(keySet(map[string]*signingKey{"one": one, "two": two}[name])), nil)
+					call.Answer([][2]string{{":status", "200"}}, []byte(testkey.Set(map[string]*testkey.Key{"one": one, "two": two}[name])), nil)
 				}
 			}
 		}
@@ -233,7 +234,7 @@ func TestWaitingForTwo(t *testing.T) {
 // these paths is bounded.
 func TestPathsOfWaiting(t *testing.T) {
 	t.Parallel()
-	key := newKey("k1", "EdDSA")
+	key := testkey.New("k1", "EdDSA")
 	f := startFetching(t, fetchedConfig(`, "token_locations": [{"header": "authorization"}, {"insecure_query_parameter": "key"}]`))
 	wait := func(path string) (s *wasmhost.Stream, shown string) {
 		s = f.plugin.NewStream()
@@ -246,7 +247,7 @@ func TestPathsOfWaiting(t *testing.T) {
 		}
 		return s, shown
 	}
-	token := key.token(f.vm.Now(), nil)
+	token := key.Token(f.vm.Now(), nil)
 	read := "/x?a=1&key=" + token + "&b=2"
 	first, shown := wait(read)
 	if strings.Contains(shown, token) || !strings.Contains(shown, "/x?a=1&b=2") {

@@ -1,9 +1,6 @@
 package importer
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -13,6 +10,7 @@ import (
 	"bearerauth/filter/policy"
 	"bearerauth/filter/policy/request"
 	"bearerauth/filter/policy/verdict"
+	"bearerauth/filter/testkey"
 )
 
 // issuers of the random tests: tokens of a are in Authorization, tokens of b in x-b. Their
@@ -21,24 +19,18 @@ var issuers = map[string]string{"a": "https://a.example", "b": "https://b.exampl
 
 var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func secretOf(name string) []byte { return []byte(strings.Repeat("fake "+name+" ", 8)) }
-
-func keySet(name string) string {
-	return fmt.Sprintf(`{"keys":[{"kty":"oct","alg":"HS256","kid":%q,"k":%q}]}`, name, base64.RawURLEncoding.EncodeToString(secretOf(name)))
+// keyOf is the key of an issuer.
+func keyOf(name string) *testkey.Key {
+	return &testkey.Key{ID: name, Algorithm: "HS256", Private: []byte(strings.Repeat("fake "+name+" ", 8))}
 }
 
 // tokenOf is a token of an issuer, with an end that only a good one has.
 func tokenOf(name string, good bool) string {
-	b64 := base64.RawURLEncoding.EncodeToString
-	exp := now.Unix() + 600
+	at := now
 	if !good {
-		exp -= 6000
+		at = at.Add(-100 * time.Minute)
 	}
-	text := b64(fmt.Appendf(nil, `{"alg":"HS256","kid":%q}`, name)) + "." +
-		b64(fmt.Appendf(nil, `{"iss":%q,"sub":"alice","exp":%d}`, issuers[name], exp))
-	mac := hmac.New(sha256.New, secretOf(name))
-	mac.Write([]byte(text))
-	return text + "." + b64(mac.Sum(nil))
+	return keyOf(name).Token(at, testkey.Members{"iss": issuers[name]})
 }
 
 // query is one request of the random tests.
@@ -172,7 +164,7 @@ func TestRandomRulesNeverLooser(t *testing.T) {
 		input := fmt.Sprintf(`{"providers": {
 			"a": {"issuer": %q, "require_expiration": true, "local_jwks": {"inline_string": %q}},
 			"b": {"issuer": %q, "require_expiration": true, "from_headers": [{"name": "x-b"}], "local_jwks": {"inline_string": %q}}},
-			"rules": [%s]}`, issuers["a"], keySet("a"), issuers["b"], keySet("b"), strings.Join(texts, ",\n"))
+			"rules": [%s]}`, issuers["a"], testkey.Set(keyOf("a")), issuers["b"], testkey.Set(keyOf("b")), strings.Join(texts, ",\n"))
 		result, err := Envoy([]byte(input))
 		if err != nil {
 			t.Fatalf("%v\n%s", err, input)
@@ -250,7 +242,7 @@ func TestRandomPoliciesNeverLooser(t *testing.T) {
 		var rules []ruleMeaning
 		allows := false
 		input := fmt.Sprintf(`{"apiVersion": "security.istio.io/v1", "kind": "RequestAuthentication", "metadata": {"name": "i"}, "spec": {"jwtRules": [
-			{"issuer": %q, "jwks": %q}, {"issuer": %q, "jwks": %q, "fromHeaders": [{"name": "x-b"}]}]}}`, issuers["a"], keySet("a"), issuers["b"], keySet("b"))
+			{"issuer": %q, "jwks": %q}, {"issuer": %q, "jwks": %q, "fromHeaders": [{"name": "x-b"}]}]}}`, issuers["a"], testkey.Set(keyOf("a")), issuers["b"], testkey.Set(keyOf("b")))
 		for i := range r.IntN(4) {
 			m := ruleMeaning{deny: r.IntN(3) > 0, to: pick(r, istioOperations...), from: pick(r, istioSources...), hasOperation: r.IntN(5) > 0}
 			members := []string{}

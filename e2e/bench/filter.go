@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"bearerauth/e2e/envoy"
-	"bearerauth/e2e/issuer"
+	"bearerauth/filter/testkey"
 )
 
 // filter is the filter before the router on a row's listener.
@@ -81,7 +81,7 @@ typed_config:
   rules:
   - match: {prefix: /}
     requires: {provider_name: issuer}
-`, issuerName, audience, quoted(issuer.Set(m.key(j.algorithm))), more)
+`, issuerName, audience, quoted(testkey.Set(m.key(j.algorithm))), more)
 }
 
 // apiKeyAuth is Envoy's own filter for opaque tokens; it compares plain text.

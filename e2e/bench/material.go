@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"time"
 
-	"bearerauth/e2e/issuer"
+	"bearerauth/filter/testkey"
 )
 
 // material is what rows are made of: the issuer's keys, and tokens.
 type material struct {
 	root   string // the repository's folder
-	keys   map[string]*issuer.Key
+	keys   map[string]*testkey.Key
 	tokens map[credential][]string
 
 	authority int // the port of the authorization server
@@ -20,7 +20,7 @@ type material struct {
 // newMaterial mints the rows' tokens: n of them where every request is to have
 // another one.
 func newMaterial(ctx context.Context, root string, rows []row, n int) (*material, error) {
-	m := &material{root: root, keys: map[string]*issuer.Key{}, tokens: map[credential][]string{
+	m := &material{root: root, keys: map[string]*testkey.Key{}, tokens: map[credential][]string{
 		{}:         {""},
 		opaque:     {staticToken(0)},
 		manyOpaque: staticTokens(n),
@@ -46,9 +46,9 @@ func newMaterial(ctx context.Context, root string, rows []row, n int) (*material
 }
 
 // key is the issuer's key for an algorithm.
-func (m *material) key(algorithm string) *issuer.Key {
+func (m *material) key(algorithm string) *testkey.Key {
 	if m.keys[algorithm] == nil {
-		m.keys[algorithm] = issuer.NewKey(keyID, algorithm)
+		m.keys[algorithm] = testkey.New(keyID, algorithm)
 	}
 	return m.keys[algorithm]
 }

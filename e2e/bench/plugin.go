@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"bearerauth/e2e/issuer"
+	"bearerauth/filter/testkey"
 )
 
 // What the bench configures Bearerauth with. The members are those of
@@ -42,7 +42,7 @@ func jwt(algorithm string, more object) bearerauth {
 	return func(m *material) string {
 		return with(object{"issuer": object{
 			"type": "jwt", "issuer": issuerName, "audiences": []string{audience},
-			"jwks": json.RawMessage(issuer.Set(m.key(algorithm))), "algorithms": []string{algorithm},
+			"jwks": json.RawMessage(testkey.Set(m.key(algorithm))), "algorithms": []string{algorithm},
 		}}, more)(m)
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"bearerauth/e2e/issuer"
+	"bearerauth/filter/testkey"
 )
 
 var algorithms = []string{"RS256", "PS256", "ES256", "EdDSA", "HS256"}
@@ -16,7 +16,7 @@ var algorithms = []string{"RS256", "PS256", "ES256", "EdDSA", "HS256"}
 func TestMint(t *testing.T) {
 	for _, algorithm := range algorithms {
 		t.Run(algorithm, func(t *testing.T) {
-			key, other := issuer.NewKey(keyID, algorithm), issuer.NewKey(keyID, algorithm)
+			key, other := testkey.New(keyID, algorithm), testkey.New(keyID, algorithm)
 			tokens, err := mintMany(t.Context(), key, 5, time.Now())
 			if err != nil {
 				t.Fatal(err)
@@ -56,10 +56,10 @@ func TestMint(t *testing.T) {
 }
 
 // verify uses only the text of the key set.
-func verify(t *testing.T, key *issuer.Key, token string) (payload []byte, err error) {
+func verify(t *testing.T, key *testkey.Key, token string) (payload []byte, err error) {
 	t.Helper()
 	var set jose.JSONWebKeySet
-	if err := json.Unmarshal([]byte(issuer.Set(key)), &set); err != nil {
+	if err := json.Unmarshal([]byte(testkey.Set(key)), &set); err != nil {
 		t.Fatal(err)
 	}
 	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(key.Algorithm)})

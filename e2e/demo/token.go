@@ -1,11 +1,12 @@
 package main
 
 import (
+	"crypto/ed25519"
 	"strings"
 	"sync"
 	"time"
 
-	"bearerauth/e2e/issuer"
+	"bearerauth/filter/testkey"
 )
 
 // fakeSeed makes the private key for the public key in envoy.yaml. It is for the demo
@@ -14,10 +15,10 @@ const fakeSeed = "a-fake-key-for-the-demo-only!!!!"
 
 // tokens are what the demo shows of JWTs, by the names that the table has.
 var tokens = sync.OnceValue(func() map[string]string {
-	key := issuer.SeededKey("demo-only", []byte(fakeSeed))
+	key := &testkey.Key{ID: "demo-only", Algorithm: "EdDSA", Private: ed25519.NewKeyFromSeed([]byte(fakeSeed))}
 	now := time.Now().Unix()
 	mint := func(subject, scope string, expires int64) string {
-		return key.Token("https://issuer.example", issuer.Claims{
+		return key.Token(time.Now(), testkey.Members{
 			"sub": subject, "aud": "demo", "scope": scope, "tier": "gold", "iat": expires - 3600, "exp": expires,
 		})
 	}

@@ -20,7 +20,7 @@ import (
 
 	"bearerauth/cmd/importer"
 	"bearerauth/e2e/envoy"
-	"bearerauth/e2e/issuer"
+	"bearerauth/filter/testkey"
 )
 
 func TestMain(m *testing.M) { os.Exit(envoy.Main(m)) }
@@ -33,7 +33,7 @@ func TestImportDecidesAsEnvoy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	native := os.Expand(string(document), func(name string) string { return issuer.Set(keys[name]...) })
+	native := os.Expand(string(document), func(name string) string { return testkey.Set(keys[name]...) })
 	imported, err := importer.Envoy([]byte(native))
 	if err != nil {
 		t.Fatal(err)

@@ -7,20 +7,20 @@ import (
 	"strings"
 	"time"
 
-	"bearerauth/e2e/issuer"
+	"bearerauth/filter/testkey"
 )
 
 // keys are each provider's, by its name. A stranger's have the same names.
 var keys, strangers = newKeys(), newKeys()
 
-func newKeys() map[string][]*issuer.Key {
-	return map[string][]*issuer.Key{
-		"corp":    {issuer.NewKey("corp-rs", "RS256"), issuer.NewKey("corp-es", "ES256")},
-		"partner": {issuer.NewKey("", "ES256")},
-		"lax":     {issuer.NewKey("lax", "ES384")},
-		"staff":   {issuer.NewKey("staff", "PS256")},
-		"anybody": {issuer.NewKey("anybody", "EdDSA")},
-		"machine": {issuer.NewKey("machine", "HS256")},
+func newKeys() map[string][]*testkey.Key {
+	return map[string][]*testkey.Key{
+		"corp":    {testkey.New("corp-rs", "RS256"), testkey.New("corp-es", "ES256")},
+		"partner": {testkey.New("", "ES256")},
+		"lax":     {testkey.New("lax", "ES384")},
+		"staff":   {testkey.New("staff", "PS256")},
+		"anybody": {testkey.New("anybody", "EdDSA")},
+		"machine": {testkey.New("machine", "HS256")},
 	}
 }
 
@@ -49,18 +49,6 @@ func encode(v any) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// mint signs a token; header and claims replace the usual members, nil takes
-// one out.
-func mint(key *issuer.Key, header, claims object) string {
-	h := object{"alg": key.Algorithm, "typ": "JWT"}
-	if key.ID != "" {
-		h["kid"] = key.ID
-	}
-	maps.Copy(h, header)
-	maps.DeleteFunc(h, func(_ string, v any) bool { return v == nil })
-	return key.Signed(encode(h) + "." + encode(claims))
-}
-
 // audience is one that the provider takes.
 var audience = map[string]any{
 	"corp": "api", "partner": "whatever", "lax": "https://lax.example/api/", "staff": nil, "anybody": []string{"x", "open"}, "machine": nil,
@@ -86,7 +74,7 @@ func tokenCases() []tokenCase {
 	}
 	for provider, own := range keys {
 		key, stranger := own[0], strangers[provider][0]
-		with := func(changes object) string { return mint(key, nil, claims(provider, changes)) }
+		with := func(changes object) string { return key.JWT(nil, claims(provider, changes)) }
 		good := with(nil)
 		add("good", provider, good)
 		for _, c := range []struct {
@@ -128,27 +116,27 @@ func tokenCases() []tokenCase {
 		} {
 			add(c.name, provider, with(c.changes), c.traits...)
 		}
-		add("by a stranger", provider, mint(stranger, nil, claims(provider, nil)))
-		add("with another signature", provider, issuer.Forged(good))
+		add("by a stranger", provider, stranger.JWT(nil, claims(provider, nil)))
+		add("with another signature", provider, testkey.Forged(good))
 		add("cut short", provider, good[:len(good)-3])
 		add("without a signature", provider, good[:strings.LastIndexByte(good, '.')+1])
 		add("with padding", provider, good+"=", "loose base64")
 		add("of four parts", provider, good+".x")
-		add("of the key's other algorithm", provider, mint(key, object{"alg": "RS384"}, claims(provider, nil)))
+		add("of the key's other algorithm", provider, key.JWT(object{"alg": "RS384"}, claims(provider, nil)))
 		add("of no algorithm", provider, encode(object{"alg": "none"})+"."+encode(claims(provider, nil))+".")
-		add("without kid", provider, mint(key, object{"kid": nil}, claims(provider, nil)))
-		add("with an unknown kid", provider, mint(key, object{"kid": "unknown"}, claims(provider, nil)))
-		add("with a number for kid", provider, mint(key, object{"kid": 1}, claims(provider, nil)), "odd claim")
-		add("of type at+jwt", provider, mint(key, object{"typ": "at+jwt"}, claims(provider, nil)))
-		add("of type dpop+jwt", provider, mint(key, object{"typ": "dpop+jwt"}, claims(provider, nil)), "typ")
-		add("with crit", provider, mint(key, object{"crit": []string{"exp"}}, claims(provider, nil)), "crit")
+		add("without kid", provider, key.JWT(object{"kid": nil}, claims(provider, nil)))
+		add("with an unknown kid", provider, key.JWT(object{"kid": "unknown"}, claims(provider, nil)))
+		add("with a number for kid", provider, key.JWT(object{"kid": 1}, claims(provider, nil)), "odd claim")
+		add("of type at+jwt", provider, key.JWT(object{"typ": "at+jwt"}, claims(provider, nil)))
+		add("of type dpop+jwt", provider, key.JWT(object{"typ": "dpop+jwt"}, claims(provider, nil)), "typ")
+		add("with crit", provider, key.JWT(object{"crit": []string{"exp"}}, claims(provider, nil)), "crit")
 		add("with a member twice", provider, twice(key, provider), "twice")
 		add("with other bits at the end", provider, looseEnd(key, provider), "loose base64")
 	}
-	add("by its other key", "corp", mint(keys["corp"][1], nil, claims("corp", nil)))
-	add("by one key under the other's name", "corp", mint(keys["corp"][1], object{"kid": "corp-rs"}, claims("corp", nil)))
-	add("by a partner", "corp", mint(keys["partner"][0], nil, claims("corp", nil)))
-	add("of corp's issuer", "anybody", mint(keys["anybody"][0], nil, claims("anybody", object{"iss": "https://corp.example"})), "issuer of another provider")
+	add("by its other key", "corp", keys["corp"][1].JWT(nil, claims("corp", nil)))
+	add("by one key under the other's name", "corp", keys["corp"][1].JWT(object{"kid": "corp-rs"}, claims("corp", nil)))
+	add("by a partner", "corp", keys["partner"][0].JWT(nil, claims("corp", nil)))
+	add("of corp's issuer", "anybody", keys["anybody"][0].JWT(nil, claims("anybody", object{"iss": "https://corp.example"})), "issuer of another provider")
 	for _, junk := range []string{"", "=", "x", "a.b", "a.b.c", "..", "eyJhbGciOiJub25lIn0.e30.", strings.Repeat("a.", 40)} {
 		add("junk "+junk, "", junk)
 	}
@@ -156,21 +144,18 @@ func tokenCases() []tokenCase {
 }
 
 // twice is a token that names its audience twice.
-func twice(key *issuer.Key, provider string) string {
+func twice(key *testkey.Key, provider string) string {
 	payload, err := json.Marshal(claims(provider, nil))
 	if err != nil {
 		panic(err)
 	}
 	text := `{"aud":"others",` + string(payload[1:])
-	header := object{"alg": key.Algorithm}
-	if key.ID != "" {
-		header["kid"] = key.ID
-	}
-	return key.Signed(encode(header) + "." + base64.RawURLEncoding.EncodeToString([]byte(text)))
+	parts := strings.Split(key.JWT(nil, nil), ".")
+	return key.Signed(parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(text)))
 }
 
 // looseEnd has bits in the last character of its header that mean nothing.
-func looseEnd(key *issuer.Key, provider string) string {
+func looseEnd(key *testkey.Key, provider string) string {
 	header := object{"alg": key.Algorithm, "typ": "JWT", "x": ""}
 	if key.ID != "" {
 		header["kid"] = key.ID

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"bearerauth/filter/testkey"
 )
 
 // IntrospectionPath is where tests mount an Introspection.
@@ -25,10 +27,10 @@ type Introspection struct {
 }
 
 // Sign makes it sign its answers where the question asks for that (RFC 9701).
-func (i *Introspection) Sign(k *Key, issuer, audience string) {
+func (i *Introspection) Sign(k *testkey.Key, issuer, audience string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.signed = func(answer Claims) string { return k.Introspected(issuer, audience, answer, nil) }
+	i.signed = func(answer Claims) string { return Introspected(k, issuer, audience, answer, nil) }
 }
 
 // Activate makes a token good, and says what it is.
@@ -88,7 +90,7 @@ func (i *Introspection) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json;charset=utf-8")
-	Say(http.StatusOK, string(encode(answer)))(w, r)
+	Say(http.StatusOK, encode(answer))(w, r)
 }
 
 func typed(status int, media, body string) http.HandlerFunc {
@@ -147,7 +149,7 @@ func WrongIntrospection() map[string]http.HandlerFunc {
 
 // WrongSigned are answers that a server which signs as this one never gives, by
 // what is wrong with them. Each calls the token active as far as its kind allows.
-func WrongSigned(k, stranger *Key, issuer, audience string) map[string]http.HandlerFunc {
+func WrongSigned(k, stranger *testkey.Key, issuer, audience string) map[string]http.HandlerFunc {
 	const media = "application/" + IntrospectionType
 	active := Claims{"active": true, "sub": "mallory"}
 	// Each is of the moment in which it is asked for.
@@ -155,29 +157,30 @@ func WrongSigned(k, stranger *Key, issuer, audience string) map[string]http.Hand
 		return func(w http.ResponseWriter, r *http.Request) { typed(http.StatusOK, media, make())(w, r) }
 	}
 	with := func(claims Claims) http.HandlerFunc {
-		return jwt(func() string { return k.Introspected(issuer, audience, active, claims) })
+		return jwt(func() string { return Introspected(k, issuer, audience, active, claims) })
 	}
-	good := func() string { return k.Introspected(issuer, audience, active, nil) }
+	good := func() string { return Introspected(k, issuer, audience, active, nil) }
 	part := func(n int) string { return strings.Split(good(), ".")[n] }
 	return map[string]http.HandlerFunc{
-		"plain":           typed(http.StatusOK, "application/json", string(encode(active))),
-		"plain, named so": typed(http.StatusOK, media, string(encode(active))),
+		"plain":           typed(http.StatusOK, "application/json", encode(active)),
+		"plain, named so": typed(http.StatusOK, media, encode(active)),
 		"named JSON":      func(w http.ResponseWriter, r *http.Request) { typed(http.StatusOK, "application/json", good())(w, r) },
 		"none": jwt(func() string {
-			return b64(encode(Claims{"alg": "none", "typ": IntrospectionType})) + "." + part(1) + "."
+			header, _, _ := strings.Cut(k.JWT(Claims{"alg": "none", "typ": IntrospectionType}, nil), ".")
+			return header + "." + part(1) + "."
 		}),
 		"unsigned":       jwt(func() string { return part(0) + "." + part(1) + "." }),
-		"stranger":       jwt(func() string { return stranger.Introspected(issuer, audience, active, nil) }),
-		"access token":   jwt(func() string { return k.Token(issuer, Claims{"aud": audience, "token_introspection": active}) }),
+		"stranger":       jwt(func() string { return Introspected(stranger, issuer, audience, active, nil) }),
+		"access token":   jwt(func() string { return Token(k, issuer, Claims{"aud": audience, "token_introspection": active}) }),
 		"encrypted":      jwt(func() string { return part(0) + ".x.x." + part(1) + "." + part(2) }),
 		"newline":        jwt(func() string { return good() + "\n" }),
 		"large":          with(Claims{"pad": strings.Repeat("x", 20<<10)}),
 		"other issuer":   with(Claims{"iss": issuer + "/"}),
 		"other audience": with(Claims{"aud": "other"}),
 		"no iat":         with(Claims{"iat": nil}),
-		"old":            jwt(func() string { return k.Introspected(issuer, audience, active, Claims{"iat": time.Now().Unix() - 60}) }),
+		"old":            jwt(func() string { return Introspected(k, issuer, audience, active, Claims{"iat": time.Now().Unix() - 60}) }),
 		"from tomorrow": jwt(func() string {
-			return k.Introspected(issuer, audience, active, Claims{"iat": time.Now().Unix() + 86400})
+			return Introspected(k, issuer, audience, active, Claims{"iat": time.Now().Unix() + 86400})
 		}),
 		"nothing in it":  with(Claims{"token_introspection": nil, "active": true}),
 		"an array in it": with(Claims{"token_introspection": []Claims{active}}),

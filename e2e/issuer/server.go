@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"bearerauth/filter/testkey"
 )
 
 // The paths of what it serves.
@@ -26,7 +28,7 @@ type Server struct {
 
 	mu        sync.Mutex
 	http      *http.Server // nil: down, connections are refused
-	keys      []*Key
+	keys      []*testkey.Key
 	revoked   []Claims
 	header    http.Header
 	replies   map[string]http.HandlerFunc // by path, in place of the good answers
@@ -38,7 +40,7 @@ type Server struct {
 }
 
 // Start starts an issuer with some keys.
-func Start(keys ...*Key) (*Server, error) {
+func Start(keys ...*testkey.Key) (*Server, error) {
 	s := &Server{keys: keys, header: http.Header{}, replies: map[string]http.HandlerFunc{}, changed: make(chan struct{})}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,7 +52,7 @@ func Start(keys ...*Key) (*Server, error) {
 }
 
 // Run is Start until the test ends.
-func Run(t testing.TB, keys ...*Key) *Server {
+func Run(t testing.TB, keys ...*testkey.Key) *Server {
 	t.Helper()
 	s, err := Start(keys...)
 	if err != nil {
@@ -79,10 +81,10 @@ func (s *Server) Port() int {
 func (s *Server) Cluster() string { return fmt.Sprint("issuer-at-", s.Port()) }
 
 // Token is one of this issuer's.
-func (s *Server) Token(k *Key, claims Claims) string { return k.Token(s.Name(), claims) }
+func (s *Server) Token(k *testkey.Key, claims Claims) string { return Token(k, s.Name(), claims) }
 
 // Publish replaces the keys that it serves.
-func (s *Server) Publish(keys ...*Key) {
+func (s *Server) Publish(keys ...*testkey.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keys = keys
@@ -231,7 +233,7 @@ func (s *Server) document(path string) string {
 	case DiscoveryPath:
 		return Discovery(s.Name(), s.Name()+KeysPath)
 	case KeysPath:
-		return Set(s.keys...)
+		return testkey.Set(s.keys...)
 	case RevokedPath:
 		return Revoked(s.revoked...)
 	}
@@ -240,17 +242,15 @@ func (s *Server) document(path string) string {
 
 // Discovery is an OpenID Provider's configuration.
 func Discovery(name, keys string) string {
-	b, err := json.Marshal(map[string]any{
+	return encode(map[string]any{
 		"issuer": name, "jwks_uri": keys, "authorization_endpoint": name + "/authorize",
 		"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"},
 	})
-	must(err)
-	return string(b)
 }
 
 // Revoked is a list of revoked tokens.
 func Revoked(entries ...Claims) string {
-	return string(encode(map[string]any{"revoked": append([]Claims{}, entries...)}))
+	return encode(map[string]any{"revoked": append([]Claims{}, entries...)})
 }
 
 // Requests is how many requests for a path have come.
@@ -284,5 +284,18 @@ func (s *Server) Wait(path string, n int, timeout time.Duration) error {
 		case <-deadline.C:
 			return fmt.Errorf("wanted %d requests for %s within %v, got %d", n, path, timeout, got)
 		}
+	}
+}
+
+func encode(v any) string {
+	text, err := json.Marshal(v)
+	must(err)
+	return string(text)
+}
+
+// must panics on what cannot happen: this is for tests.
+func must(err error) {
+	if err != nil {
+		panic(err)
 	}
 }

@@ -3,6 +3,8 @@ package issuer
 import (
 	"net/http"
 	"strings"
+
+	"bearerauth/filter/testkey"
 )
 
 // Say answers with a status and a body.
@@ -16,13 +18,13 @@ func Say(status int, body string) http.HandlerFunc {
 // Wrong are answers in place of a key set that are none, by what is wrong with
 // them. Each holds the keys as far as its kind allows: who takes it for good
 // finds them there.
-func Wrong(keys ...*Key) map[string]http.HandlerFunc {
-	good := Set(keys...)
+func Wrong(keys ...*testkey.Key) map[string]http.HandlerFunc {
+	good := testkey.Set(keys...)
 	private := []map[string]any{}
 	for _, k := range keys {
 		jwk := k.JWK()
 		jwk["kty"] = "oct"
-		jwk["k"] = b64(make([]byte, 64))
+		jwk["k"] = strings.Repeat("A", 86) // 64 octets
 		private = append(private, jwk)
 	}
 	return map[string]http.HandlerFunc{
@@ -36,7 +38,7 @@ func Wrong(keys ...*Key) map[string]http.HandlerFunc {
 		"broken JSON":     Say(http.StatusOK, good[:len(good)-1]),
 		"no keys":         Say(http.StatusOK, `{"keys":[]}`),
 		"duplicate names": Say(http.StatusOK, `{"keys":[],`+good[1:]),
-		"secrets only":    Say(http.StatusOK, string(encode(map[string]any{"keys": private}))),
+		"secrets only":    Say(http.StatusOK, encode(map[string]any{"keys": private})),
 		"huge":            Say(http.StatusOK, `{"pad":"`+strings.Repeat("x", 1<<20)+`",`+good[1:]),
 		"cut short": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100000")

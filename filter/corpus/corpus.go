@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 	"unicode/utf8"
 )
 
@@ -37,7 +38,16 @@ type Case struct {
 }
 
 // Valid reads the configurations that the parser accepts.
-func Valid(dir string) ([]Case, error) {
+func Valid(tb testing.TB, dir string) []Case {
+	tb.Helper()
+	all, err := valid(dir)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return all
+}
+
+func valid(dir string) ([]Case, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "valid", "*.json"))
 	if err != nil {
 		return nil, err
@@ -62,7 +72,16 @@ type Archive struct {
 }
 
 // Invalid reads all archives. A name is that of one case only.
-func Invalid(dir string) ([]Archive, error) {
+func Invalid(tb testing.TB, dir string) []Archive {
+	tb.Helper()
+	all, err := invalid(dir)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return all
+}
+
+func invalid(dir string) ([]Archive, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "invalid", "*.txtar"))
 	if err != nil {
 		return nil, err

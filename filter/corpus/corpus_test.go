@@ -31,7 +31,7 @@ func TestArchive(t *testing.T) {
 	if err := want[0].Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	got, err := Invalid(dir)
+	got, err := invalid(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,11 +54,11 @@ func TestBroken(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "invalid", "topic.txtar"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Invalid(dir); err == nil || !strings.Contains(err.Error(), wanted) {
+		if _, err := invalid(dir); err == nil || !strings.Contains(err.Error(), wanted) {
 			t.Errorf("%q: got %v, want %q", text, err, wanted)
 		}
 	}
-	if _, err := Invalid(folder(t)); err == nil {
+	if _, err := invalid(folder(t)); err == nil {
 		t.Error("a folder without archives: want an error")
 	}
 }

@@ -7,17 +7,9 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/pem"
 	"strings"
 	"testing"
 )
-
-func pemOf(kind string, der []byte, err error) string {
-	if err != nil {
-		panic(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
-}
 
 // TestSigner: what is signed verifies under the public key, and no other key or
 // form of a key is taken.
@@ -26,17 +18,23 @@ func TestSigner(t *testing.T) {
 	r, e := ours().rsa, ours().ec[ES256]
 	pkcs8 := func(key any) string {
 		der, err := x509.MarshalPKCS8PrivateKey(key)
-		return pemOf("PRIVATE KEY", der, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pemBlock("PRIVATE KEY", der)
 	}
 	sec1, err := x509.MarshalECPrivateKey(e)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		text   string
 		public any
 	}{
 		"PKCS #8, RSA":  {pkcs8(r), &r.PublicKey},
-		"PKCS #1":       {pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(r), nil), &r.PublicKey},
+		"PKCS #1":       {pemBlock("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(r)), &r.PublicKey},
 		"PKCS #8, P256": {pkcs8(e), &e.PublicKey},
-		"SEC 1":         {pemOf("EC PRIVATE KEY", sec1, err), &e.PublicKey},
+		"SEC 1":         {pemBlock("EC PRIVATE KEY", sec1), &e.PublicKey},
 	} {
 		s, err := ParseSigner(c.text + "\n")
 		if err != nil {
@@ -76,7 +74,7 @@ func TestSigner(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing":           "",
 		"no PEM":            "secret",
-		"a public key":      pemOf("PUBLIC KEY", x509.MarshalPKCS1PublicKey(&r.PublicKey), nil),
+		"a public key":      pemBlock("PUBLIC KEY", x509.MarshalPKCS1PublicKey(&r.PublicKey)),
 		"a small modulus":   pkcs8(small),
 		"another curve":     pkcs8(other),
 		"Ed25519":           pkcs8(ours().ed),
@@ -84,8 +82,8 @@ func TestSigner(t *testing.T) {
 		"text behind it":    good + "x",
 		"cut":               good[:len(good)/2],
 		"encrypted by name": strings.ReplaceAll(good, "PRIVATE KEY", "ENCRYPTED PRIVATE KEY"),
-		"RSA as SEC 1":      pemOf("EC PRIVATE KEY", x509.MarshalPKCS1PrivateKey(r), nil),
-		"truncated DER":     pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(r)[:100], nil),
+		"RSA as SEC 1":      pemBlock("EC PRIVATE KEY", x509.MarshalPKCS1PrivateKey(r)),
+		"truncated DER":     pemBlock("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(r)[:100]),
 	} {
 		if s, err := ParseSigner(text); err == nil {
 			t.Errorf("%s: taken as %v", name, s.Algorithm)
@@ -107,9 +105,7 @@ func TestSignerOfAnotherCurve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := func(der []byte) string {
-		return string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
-	}
+	text := func(der []byte) string { return pemBlock("EC PRIVATE KEY", der) }
 	if _, err := ParseSigner(text(der)); err != nil {
 		t.Error(err)
 	}

@@ -227,7 +227,7 @@ const longClaims = `{"iss":"https://issuer.example.com/realms/main","sub":"3f1c2
 const longHeader = `{"alg":"RS256","typ":"JWT","kid":"uXeQ2dJ0mJ5m4mY3K1w9yQ"}`
 
 func TestParseAllocatesNothing(t *testing.T) {
-	text := ours().token(t, RS256, longHeader, longClaims)
+	text := ours().private(RS256).JWS(longHeader, longClaims)
 	var p Parser
 	if _, err := p.Parse(text); err != nil {
 		t.Fatal(err)
@@ -289,7 +289,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func BenchmarkParse(b *testing.B) {
-	text := ours().token(b, RS256, longHeader, longClaims)
+	text := ours().private(RS256).JWS(longHeader, longClaims)
 	if len(text) < 600 || len(text) > 800 {
 		b.Fatalf("the token has %d bytes", len(text))
 	}

@@ -50,7 +50,7 @@ func TestParsePEM(t *testing.T) {
 				continue
 			}
 			for _, k := range keys {
-				if !both(t, k, a, "x", s.sign(t, a, "x")) || k.Symmetric() || k.HasID || k.Algorithm != 0 || !bytes.Equal(k.spki, s.public(t, a)) {
+				if !both(t, k, a, "x", s.sign(a, "x")) || k.Symmetric() || k.HasID || k.Algorithm != 0 || !bytes.Equal(k.spki, s.public(t, a)) {
 					t.Errorf("%s, text %d: another key: %+v", a, i, k)
 				}
 			}

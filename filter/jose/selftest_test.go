@@ -3,6 +3,8 @@ package jose
 import (
 	"bytes"
 	"testing"
+
+	"bearerauth/filter/testkey"
 )
 
 func TestSelfTestOfGo(t *testing.T) {
@@ -35,7 +37,7 @@ func TestSelfTestOfHosts(t *testing.T) {
 		works Algorithms
 		lies  bool
 	}{
-		"as good as Go":        {stdHost, all, false},
+		"as good as Go":        {testkey.HostVerifies, all, false},
 		"does nothing":         {func(string, []byte, []byte, []byte) (bool, bool) { return false, false }, 0, false},
 		"valid but not done":   {func(string, []byte, []byte, []byte) (bool, bool) { return true, false }, 0, false},
 		"always no":            {func(string, []byte, []byte, []byte) (bool, bool) { return false, true }, 0, false},
@@ -45,20 +47,20 @@ func TestSelfTestOfHosts(t *testing.T) {
 			if len(k) < 200 {
 				return false, false
 			}
-			return stdHost(h, k, s, text)
+			return testkey.HostVerifies(h, k, s, text)
 		}, rs, false},
 		"never SHA-512": {func(h string, k, s, text []byte) (bool, bool) {
 			if h == "sha512" {
 				return false, true
 			}
-			return stdHost(h, k, s, text)
+			return testkey.HostVerifies(h, k, s, text)
 		}, Algorithms(0).With(RS256).With(RS384).With(ES256).With(ES384), false},
-		"always SHA-256": {func(_ string, k, s, text []byte) (bool, bool) { return stdHost("sha256", k, s, text) }, Algorithms(0).With(RS256).With(ES256), false},
+		"always SHA-256": {func(_ string, k, s, text []byte) (bool, bool) { return testkey.HostVerifies("sha256", k, s, text) }, Algorithms(0).With(RS256).With(ES256), false},
 		"one lie": {func(h string, k, s, text []byte) (bool, bool) {
 			if h == "sha384" && len(text) == 0 {
 				return true, true
 			}
-			return stdHost(h, k, s, text)
+			return testkey.HostVerifies(h, k, s, text)
 		}, 0, true},
 		"ignores the key": {func(h string, _, s, text []byte) (bool, bool) {
 			for a := RS256; a <= ES512; a++ {
@@ -66,7 +68,7 @@ func TestSelfTestOfHosts(t *testing.T) {
 				if err != nil {
 					return false, false
 				}
-				if valid, done := stdHost(h, key.spki, s, text); valid && done {
+				if valid, done := testkey.HostVerifies(h, key.spki, s, text); valid && done {
 					return true, true
 				}
 			}
@@ -76,13 +78,13 @@ func TestSelfTestOfHosts(t *testing.T) {
 			if zeros(s) || bytes.Equal(s, []byte{0x30, 6, 2, 1, 0, 2, 1, 0}) {
 				return true, true
 			}
-			return stdHost(h, k, s, text)
+			return testkey.HostVerifies(h, k, s, text)
 		}, 0, true},
 		"forgets sometimes": {func(h string, k, s, text []byte) (bool, bool) {
 			if len(text) == 0 {
 				return false, false
 			}
-			return stdHost(h, k, s, text)
+			return testkey.HostVerifies(h, k, s, text)
 		}, 0, false},
 	} {
 		works, err := SelfTest(c.host)

@@ -51,7 +51,7 @@ func TestParseSetEveryKind(t *testing.T) {
 		t.Fatalf("got %+v, %v", set, err)
 	}
 	everyAlgorithm(func(a Algorithm) {
-		signature := ours().sign(t, a, "x")
+		signature := ours().sign(a, "x")
 		verified := 0
 		for _, k := range set.Keys {
 			if k.Fits(a) && !both(t, k, a, "x", signature) {
@@ -210,7 +210,7 @@ func TestLeadingZeros(t *testing.T) {
 	if err != nil || len(got.Keys) != 2 || !got.Keys[0].Equal(got.Keys[1]) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
-	if !both(t, got.Keys[0], RS256, "x", ours().sign(t, RS256, "x")) {
+	if !both(t, got.Keys[0], RS256, "x", ours().sign(RS256, "x")) {
 		t.Error("refused")
 	}
 }
@@ -316,7 +316,7 @@ func TestNewSecret(t *testing.T) {
 		}
 		clear(secret)
 		s := &signers{secret: []byte(strings.Repeat("s", size))}
-		if !k.Verify(a, "x", s.sign(t, a, "x"), nil) || k.ID != "id" || !k.HasID {
+		if !k.Verify(a, "x", s.sign(a, "x"), nil) || k.ID != "id" || !k.HasID {
 			t.Errorf("%s: refused, or the secret is borrowed", a)
 		}
 	}

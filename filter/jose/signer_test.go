@@ -4,16 +4,14 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/hmac"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
-	"math/big"
 	"strings"
 	"sync"
 	"testing"
+
+	"bearerauth/filter/testkey"
 )
 
 // signers hold one private key per kind; keys are made once per run.
@@ -25,13 +23,20 @@ type signers struct {
 }
 
 func newSigners() *signers {
-	s := &signers{ec: map[Algorithm]*ecdsa.PrivateKey{}, secret: make([]byte, 64)}
-	s.rsa, _ = rsa.GenerateKey(rand.Reader, 2048)
-	s.ec[ES256], _ = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	s.ec[ES384], _ = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	s.ec[ES512], _ = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
-	_, s.ed, _ = ed25519.GenerateKey(rand.Reader)
-	rand.Read(s.secret)
+	s := &signers{ec: map[Algorithm]*ecdsa.PrivateKey{}}
+	for _, key := range testkey.All() {
+		switch private := key.Private.(type) {
+		case *rsa.PrivateKey:
+			s.rsa = private
+		case *ecdsa.PrivateKey:
+			a, _ := ParseAlgorithm(key.Algorithm)
+			s.ec[a] = private
+		case ed25519.PrivateKey:
+			s.ed = private
+		case []byte:
+			s.secret = private
+		}
+	}
 	return s
 }
 
@@ -46,52 +51,33 @@ func hashed(a Algorithm, text string) []byte {
 	return h.Sum(nil)
 }
 
-// sign makes the signature of a over text.
-func (s *signers) sign(t testing.TB, a Algorithm, text string) []byte {
-	t.Helper()
-	row := a.scheme()
-	var signature []byte
-	var err error
-	switch {
-	case row.pss:
-		signature, err = rsa.SignPSS(rand.Reader, s.rsa, row.hash, hashed(a, text),
-			&rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
-	case row.family == familyRSA:
-		signature, err = rsa.SignPKCS1v15(rand.Reader, s.rsa, row.hash, hashed(a, text))
-	case row.family == familyEC:
-		var r, ss *big.Int
-		r, ss, err = ecdsa.Sign(rand.Reader, s.ec[a], hashed(a, text))
-		if err == nil {
-			signature = append(r.FillBytes(make([]byte, row.curve.size)), ss.FillBytes(make([]byte, row.curve.size))...)
-		}
-	case row.family == familyOKP:
-		signature = ed25519.Sign(s.ed, []byte(text))
-	case row.family == familyOct:
-		mac := hmac.New(row.hash.New, s.secret)
-		mac.Write([]byte(text))
-		signature = mac.Sum(nil)
+// private is the key of a, which signs.
+func (s *signers) private(a Algorithm) *testkey.Key {
+	key := &testkey.Key{Algorithm: a.String()}
+	switch a.scheme().family {
+	case familyRSA:
+		key.Private = s.rsa
+	case familyEC:
+		key.Private = s.ec[a]
+	case familyOKP:
+		key.Private = s.ed
+	case familyOct:
+		key.Private = s.secret
 	}
-	if err != nil || len(signature) == 0 {
-		t.Fatalf("%s: cannot sign: %v", a, err)
-	}
-	return signature
+	return key
 }
+
+// sign makes the signature of a over text.
+func (s *signers) sign(a Algorithm, text string) []byte { return s.private(a).Sign(text) }
 
 // public is what verifies a, as crypto/x509 writes it; nil for secrets.
 func (s *signers) public(t testing.TB, a Algorithm) []byte {
 	t.Helper()
-	var key crypto.PublicKey
-	switch a.scheme().family {
-	case familyRSA:
-		key = s.rsa.Public()
-	case familyEC:
-		key = s.ec[a].Public()
-	case familyOKP:
-		key = s.ed.Public()
-	default:
+	private, ok := s.private(a).Private.(crypto.Signer)
+	if !ok {
 		return nil
 	}
-	der, err := x509.MarshalPKIXPublicKey(key)
+	der, err := x509.MarshalPKIXPublicKey(private.Public())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,32 +112,6 @@ func b64(text string) string { return base64.RawURLEncoding.EncodeToString([]byt
 // token is header, payload and signature, the last as octets.
 func token(header, payload, signature string) string {
 	return b64(header) + "." + b64(payload) + "." + b64(signature)
-}
-
-func (s *signers) token(t testing.TB, a Algorithm, header, payload string) string {
-	signed := b64(header) + "." + b64(payload)
-	return signed + "." + b64(string(s.sign(t, a, signed)))
-}
-
-// stdHost is a HostVerifier as Envoy's is: keys from SubjectPublicKeyInfo.
-func stdHost(hash string, spki, signature, text []byte) (valid, done bool) {
-	h, ok := map[string]crypto.Hash{"sha256": crypto.SHA256, "sha384": crypto.SHA384, "sha512": crypto.SHA512}[hash]
-	if !ok {
-		return false, false
-	}
-	key, err := x509.ParsePKIXPublicKey(spki)
-	if err != nil {
-		return false, false
-	}
-	sum := h.New()
-	sum.Write(text)
-	switch key := key.(type) {
-	case *rsa.PublicKey:
-		return rsa.VerifyPKCS1v15(key, h, sum.Sum(nil), signature) == nil, true
-	case *ecdsa.PublicKey:
-		return ecdsa.VerifyASN1(key, sum.Sum(nil), signature), true
-	}
-	return false, false
 }
 
 // object writes a JSON object of strings, in the order given.

@@ -27,27 +27,9 @@ var update = flag.Bool("update", false, "write what the parser says now into tes
 // fakeSecret begins the secrets of the corpus, in base64url.
 const fakeSecret = "dGhpcy1pcy1ub3QtYS1zZWNyZXQt"
 
-func validConfigs(tb testing.TB) []corpus.Case {
-	tb.Helper()
-	cases, err := corpus.Valid(configCorpus)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return cases
-}
-
-func invalidConfigs(tb testing.TB) []corpus.Archive {
-	tb.Helper()
-	archives, err := corpus.Invalid(configCorpus)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return archives
-}
-
 func TestParseValid(t *testing.T) {
 	t.Parallel()
-	for _, c := range validConfigs(t) {
+	for _, c := range corpus.Valid(t, configCorpus) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			if p, err := ParseWith(c.Config, corpus.Environment); err != nil || p == nil {
@@ -61,7 +43,7 @@ func TestParseValid(t *testing.T) {
 // has to find the mistake by. With -update the archives get the parser's errors.
 func TestParseInvalid(t *testing.T) {
 	t.Parallel()
-	for _, archive := range invalidConfigs(t) {
+	for _, archive := range corpus.Invalid(t, configCorpus) {
 		t.Run(archive.Topic, func(t *testing.T) {
 			t.Parallel()
 			for i, c := range archive.Cases {
@@ -169,7 +151,7 @@ var unreachedMessages = map[string]string{
 func TestParseEveryMessage(t *testing.T) {
 	t.Parallel()
 	var seen strings.Builder
-	for _, archive := range invalidConfigs(t) {
+	for _, archive := range corpus.Invalid(t, configCorpus) {
 		for _, c := range archive.Cases {
 			seen.WriteString(c.Error)
 		}
@@ -237,7 +219,7 @@ func hostileRequests() []request.Request {
 	for i, path := range paths {
 		for k, authority := range authorities {
 			requests = append(requests, request.Request{
-				Method: methods[(i+k)%len(methods)], Scheme: "http", Authority: authority, Path: path, HasPath: true,
+				Method: methods[(i+k)%len(methods)], Authority: authority, Path: path, HasPath: true,
 				Headers: [][2]string{{":path", path}, {"x-a", "1"}, {"x_a", "2"}, {"x-a", ""}, {"", ""}, {"host", "a"}, {"x-auth-subject", "root"}},
 			})
 		}
@@ -289,10 +271,10 @@ func TestMinimalProtectsEverything(t *testing.T) {
 // FuzzParse: no configuration makes the parser panic, and an accepted configuration
 // decides about every request: a missing verdict would be a decision by chance.
 func FuzzParse(f *testing.F) {
-	for _, c := range validConfigs(f) {
+	for _, c := range corpus.Valid(f, configCorpus) {
 		f.Add(c.Config)
 	}
-	for _, archive := range invalidConfigs(f) {
+	for _, archive := range corpus.Invalid(f, configCorpus) {
 		for _, c := range archive.Cases {
 			if len(c.Config) < 16<<10 {
 				f.Add(c.Config)

@@ -1,13 +1,10 @@
 package policy
 
 import (
-	"fmt"
 	"strings"
 	"testing"
-	"unsafe"
 
 	"bearerauth/filter/policy/claims"
-	"bearerauth/filter/policy/jwt"
 	"bearerauth/filter/policy/request"
 	"bearerauth/filter/policy/syntax"
 	"bearerauth/filter/policy/verdict"
@@ -259,60 +256,6 @@ func TestClientsCannotForgeIdentity(t *testing.T) {
 	r := request.NewRequest([][2]string{{":method", "GET"}, {":path", "/"}, {"authorization", "Bearer " + bare}, {"connection", "close, X_Provider"}})
 	if got := decided(p.Decide(s, testNow, &r)); got != "connection_header" {
 		t.Errorf("a connection that drops the identity: %s", got)
-	}
-}
-
-// TestIdentitySize: the cache's bound counts what an identity holds.
-func TestIdentitySize(t *testing.T) {
-	t.Parallel()
-	const room = 64 << 10
-	p := mustParse(t, identityConfig(t, map[string]any{
-		"token_cache_bytes": room,
-		"payload_header":    "x-payload", "filter_state": []string{"scope", "payload"},
-		"claim_headers": raw(`[{"claim":"big","header":"x-big","max_bytes":16384}]`),
-	}, nil))
-	s := p.NewState(Host{})
-	token := issuerOnce().sign(nil, map[string]any{"big": strings.Repeat("b", 6000), "scope": strings.Repeat("s ", 1000)})
-	a, ok := p.Decide(s, testNow, bearerRequest(token)).(*verdict.Allow)
-	if !ok {
-		t.Fatal("refused")
-	}
-	held := len(a.Identity.Subject)
-	for _, pair := range append(append([][2]string{}, a.Set...), a.Identity.State...) {
-		held += len(pair[1])
-	}
-	if held < 6000+8000+2*1000 {
-		t.Errorf("held %d", held)
-	}
-	for i := range 20 {
-		p.Decide(s, testNow, bearerRequest(issuerOnce().sign(nil, map[string]any{"big": strings.Repeat("b", 6000), "scope": strings.Repeat("s ", 1000), "jti": i})))
-	}
-	if n := s.jwt.Cache.Good.Len(); n == 0 || n*held > room {
-		t.Errorf("%d tokens of %d bytes are held, want at most %d bytes", n, held, room)
-	}
-}
-
-// TestSizeOfMissingClaims: a token that lacks a hundred claims takes the memory of a hundred
-// headers, and the cache counts it.
-func TestSizeOfMissingClaims(t *testing.T) {
-	t.Parallel()
-	var silent []map[string]string
-	for i := range 100 {
-		silent = append(silent, map[string]string{"claim": fmt.Sprint("c", i), "header": fmt.Sprint("x-c", i)})
-	}
-	const room = 64 << 10
-	p := mustParse(t, identityConfig(t, map[string]any{"token_cache_bytes": room, "claim_headers": silent}, nil))
-	s := p.NewState(Host{})
-	for i := range 60 {
-		p.Decide(s, testNow, bearerRequest(issuerOnce().sign(nil, map[string]any{"jti": i})))
-	}
-	held := 0
-	s.jwt.Cache.Good.Sweep(func(v *jwt.Remembered) bool {
-		held += int(unsafe.Sizeof([2]string{})) * (cap(v.Identity.Headers) + cap(v.Identity.State))
-		return false
-	})
-	if held == 0 || held > room {
-		t.Errorf("%d bytes are held, want at most %d", held, room)
 	}
 }
 

@@ -1,18 +1,14 @@
 package policy
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math/big"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +16,7 @@ import (
 
 	"bearerauth/filter/policy/request"
 	"bearerauth/filter/policy/verdict"
+	"bearerauth/filter/testkey"
 )
 
 // testIssuer signs tokens and publishes keys.
@@ -32,40 +29,31 @@ type testIssuer struct {
 var issuerOnce = sync.OnceValue(func() *testIssuer { return newTestIssuer() })
 
 func newTestIssuer() *testIssuer {
-	r, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
+	return &testIssuer{
+		rsa: testkey.New("", "RS256").Private.(*rsa.PrivateKey),
+		ec:  testkey.New("", "ES256").Private.(*ecdsa.PrivateKey),
+		ed:  testkey.New("", "EdDSA").Private.(ed25519.PrivateKey),
 	}
-	e, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
+}
+
+// key is the key of an algorithm, under a kid. By another algorithm's name the RSA key
+// signs as for RS256.
+func (i *testIssuer) key(alg, kid string) *testkey.Key {
+	switch alg {
+	case "ES256":
+		return &testkey.Key{ID: kid, Algorithm: alg, Private: i.ec}
+	case "EdDSA":
+		return &testkey.Key{ID: kid, Algorithm: alg, Private: i.ed}
+	case "PS256":
+		return &testkey.Key{ID: kid, Algorithm: alg, Private: i.rsa}
 	}
-	_, ed, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	return &testIssuer{r, e, ed}
+	return &testkey.Key{ID: kid, Algorithm: "RS256", Private: i.rsa}
 }
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// jwk is the public key of an algorithm's family, under a kid.
-func (i *testIssuer) jwk(alg, kid string) map[string]any {
-	switch alg[:2] {
-	case "ES":
-		point, err := i.ec.PublicKey.Bytes()
-		if err != nil {
-			panic(err)
-		}
-		return map[string]any{"kty": "EC", "crv": "P-256", "kid": kid, "alg": alg, "x": b64(point[1:33]), "y": b64(point[33:])}
-	case "Ed":
-		return map[string]any{"kty": "OKP", "crv": "Ed25519", "kid": kid, "alg": alg, "x": b64(i.ed.Public().(ed25519.PublicKey))}
-	}
-	return map[string]any{
-		"kty": "RSA", "kid": kid, "alg": alg,
-		"n": b64(i.rsa.N.Bytes()), "e": b64(big.NewInt(int64(i.rsa.E)).Bytes()),
-	}
-}
+// jwk is the public key of an algorithm, under a kid.
+func (i *testIssuer) jwk(alg, kid string) map[string]any { return i.key(alg, kid).JWK() }
 
 func jwkSet(keys ...map[string]any) string {
 	document, err := json.Marshal(map[string]any{"keys": keys})
@@ -75,51 +63,36 @@ func jwkSet(keys ...map[string]any) string {
 	return string(document)
 }
 
-// sign makes a token. header and claims override what is usual; a nil value
-// takes a member away.
+// sign makes a token by the key of the header's alg. header and claims override what
+// is usual; a nil value takes a member away.
 func (i *testIssuer) sign(header, claims map[string]any) string {
-	h := map[string]any{"alg": "RS256", "kid": "k1", "typ": "JWT"}
-	maps.Copy(h, header)
-	now := testNow.Unix()
-	c := map[string]any{
-		"iss": "https://issuer.example", "sub": "alice", "aud": "api", "iat": now - 10, "exp": now + 600, "scope": "read write",
-	}
-	maps.Copy(c, claims)
-	part := func(m map[string]any) string {
-		maps.DeleteFunc(m, func(_ string, v any) bool { return v == nil })
-		b, err := json.Marshal(m)
-		if err != nil {
-			panic(err)
-		}
-		return b64(b)
-	}
-	alg, _ := h["alg"].(string)
-	signed := part(h) + "." + part(c)
-	return signed + "." + b64(i.signature(alg, signed))
+	alg, _ := header["alg"].(string)
+	return signedBy(i.key(alg, "k1"), header, claims)
 }
 
-func (i *testIssuer) signature(alg, signed string) []byte {
-	digest := sha256.Sum256([]byte(signed))
-	var signature []byte
-	var err error
-	switch alg {
-	case "RS256":
-		signature, err = rsa.SignPKCS1v15(rand.Reader, i.rsa, crypto.SHA256, digest[:])
-	case "PS256":
-		signature, err = rsa.SignPSS(rand.Reader, i.rsa, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
-	case "ES256":
-		r, s, signErr := ecdsa.Sign(rand.Reader, i.ec, digest[:])
-		err = signErr
-		signature = append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
-	case "EdDSA":
-		signature = ed25519.Sign(i.ed, []byte(signed))
-	default:
-		signature = []byte("no signature")
+// signText signs a header and a payload as they are.
+func (i *testIssuer) signText(header, payload string) string {
+	return i.key("RS256", "").JWS(header, payload)
+}
+
+// signRaw signs a payload as it is.
+func (i *testIssuer) signRaw(payload string) string {
+	return i.signText(`{"alg":"RS256","kid":"k1"}`, payload)
+}
+
+// signedBy is a token as sign makes it, by this key.
+func signedBy(key *testkey.Key, header, claims map[string]any) string {
+	all := map[string]any{
+		"iss": "https://issuer.example", "sub": "alice", "aud": "api", "iat": testNow.Unix() - 10, "exp": testNow.Unix() + 600,
+		"scope": "read write",
 	}
-	if err != nil {
-		panic(err)
-	}
-	return signature
+	maps.Copy(all, claims)
+	return key.JWT(header, all)
+}
+
+// secretKey signs by HS256 with a secret.
+func secretKey(secret string) *testkey.Key {
+	return &testkey.Key{Algorithm: "HS256", Private: []byte(secret)}
 }
 
 // testNow has a fraction, as real clocks do.

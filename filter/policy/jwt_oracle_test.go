@@ -64,7 +64,10 @@ func TestDecideAgainstOracle(t *testing.T) {
 		}))
 		s := p.NewState(Host{})
 		served := map[string][]map[string]any{"p1": oracleSet(r, people), "p2": oracleSet(r, people), "p3": oracleSet(r, people)}
-		oracle := &jwtOracle{people: people, one: one, two: two, static: static, staticUntil: testNow.Add(5 * time.Minute).Truncate(time.Second)}
+		oracle := &jwtOracle{
+			people: people, one: one, two: two, static: static, staticUntil: testNow.Add(5 * time.Minute).Truncate(time.Second),
+			sets: map[string][]map[string]any{}, learned: map[string]time.Time{},
+		}
 		now := testNow
 		for range 500 {
 			switch r.IntN(10) {
@@ -80,14 +83,10 @@ func TestDecideAgainstOracle(t *testing.T) {
 				set := served[call.Provider]
 				answer := fetch.Answer{OK: r.IntN(8) > 0, Headers: [][2]string{{":status", "200"}}, Body: []byte(jwkSet(set...))}
 				if l := s.Learn(now, call, answer); l.Failure == "" && l.Settled {
-					oracle.learn(call.Provider, set)
+					oracle.learn(call.Provider, set, now)
 				}
 			}
-			for i, st := range s.keys.Sources {
-				if st.Keys == nil {
-					oracle.forget([]string{"p1", "p2", "p3"}[i])
-				}
-			}
+			oracle.forget(now)
 			token := tokens[r.IntN(len(tokens))]
 			path := pick(r, "/", "/", "/", "/scopes", "/scopes", "/claims", "/matches")
 			pairs := [][2]string{{":method", "GET"}, {":path", path}, {"authorization", "Bearer " + token}}
@@ -153,7 +152,8 @@ func pick[T any](r *rand.Rand, list ...T) T { return list[r.IntN(len(list))] }
 func oracleSet(r *rand.Rand, people map[string]*testIssuer) (set []map[string]any) {
 	for range 1 + r.IntN(4) {
 		who := pick(r, "a", "a", "b")
-		key := people[who].jwk(pick(r, "RS256", "RS256", "ES256", "EdDSA"), pick(r, "k1", "k1", "k2", ""))
+		key := people[who].jwk(pick(r, "RS256", "RS256", "ES256", "EdDSA"), "")
+		key["kid"] = pick(r, "k1", "k1", "k2", "")
 		switch r.IntN(5) {
 		case 0:
 			delete(key, "kid")
@@ -210,17 +210,22 @@ type jwtOracle struct {
 	one, two    string
 	static      string
 	staticUntil time.Time
-	sets        map[string][]map[string]any
+	sets        map[string][]map[string]any // by provider
+	learned     map[string]time.Time
 }
 
-func (o *jwtOracle) learn(provider string, set []map[string]any) {
-	if o.sets == nil {
-		o.sets = map[string][]map[string]any{}
+func (o *jwtOracle) learn(provider string, set []map[string]any, now time.Time) {
+	o.sets[provider], o.learned[provider] = set, now
+}
+
+// forget drops the sets that are as old as max_stale.
+func (o *jwtOracle) forget(now time.Time) {
+	for provider, at := range o.learned {
+		if now.Sub(at) >= 2*time.Minute {
+			delete(o.sets, provider)
+		}
 	}
-	o.sets[provider] = set
 }
-
-func (o *jwtOracle) forget(provider string) { delete(o.sets, provider) }
 
 func (o *jwtOracle) judge(token, path string, now time.Time) string {
 	if token == o.static {

@@ -376,25 +376,34 @@ var (
 	slashRuns         = regexp.MustCompile(`/+`)
 )
 
-// resolveSegments is RFC 3986 section 5.2.4 with a stack. Empty segments count.
-func resolveSegments(s string) string {
-	if !strings.HasPrefix(s, "/") {
-		return s
+// resolveSegments is RFC 3986 section 5.2.4 word by word, for a path that begins with a
+// slash: from an input buffer to an output buffer. (The upstreams of package match have a
+// stack instead, so a mistake in one is not in the other.)
+func resolveSegments(in string) string {
+	if !strings.HasPrefix(in, "/") {
+		return in
 	}
-	segments := strings.Split(s, "/")[1:]
-	var stack []string
-	for i, segment := range segments {
-		last := i == len(segments)-1
-		if segment == ".." && len(stack) > 0 {
-			stack = stack[:len(stack)-1]
-		}
-		if segment == "." || segment == ".." {
-			if last {
-				stack = append(stack, "")
+	var out string
+	up := func() { out = out[:max(0, strings.LastIndexByte(out, '/'))] }
+	for in != "" {
+		switch {
+		case strings.HasPrefix(in, "/./"):
+			in = in[2:]
+		case in == "/.":
+			in = "/"
+		case strings.HasPrefix(in, "/../"):
+			in = in[3:]
+			up()
+		case in == "/..":
+			in = "/"
+			up()
+		default:
+			end := len(in)
+			if next := strings.IndexByte(in[1:], '/'); next >= 0 {
+				end = next + 1
 			}
-			continue
+			out, in = out+in[:end], in[end:]
 		}
-		stack = append(stack, segment)
 	}
-	return "/" + strings.Join(stack, "/")
+	return out
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"bearerauth/filter/policy/identity"
+	"bearerauth/filter/policy/config"
 )
 
 // What protobuf's own encoder writes for the values of google.protobuf.Struct.
@@ -74,7 +74,7 @@ func TestParseStruct(t *testing.T) {
 // would let 2^53 in.
 func TestStructNumbers(t *testing.T) {
 	t.Parallel()
-	config := func(f float64) string {
+	text := func(f float64) string {
 		return minimalStruct(entry("rules", listValue(structValue(entry("claims", listValue(structValue(
 			entry("claim", listValue(stringValue("a"), stringValue("b"))), entry("one_of", listValue(numberValue(f))),
 		)))))))
@@ -82,17 +82,21 @@ func TestStructNumbers(t *testing.T) {
 	for f, want := range map[float64]string{
 		1: "1", 0: "0", -7: "-7", 1e6: "1000000", 1e15: "1000000000000000", 1<<53 - 1: "9007199254740991", 1.5: "1.5", -0.25: "-0.25", 1e-7: "1e-07",
 	} {
-		p, err := Parse([]byte(config(f)))
-		if err != nil {
+		if _, err := Parse([]byte(text(f))); err != nil {
 			t.Errorf("%v: %v", f, err)
 			continue
 		}
-		if got := p.propagation.Questions.Claims[0].Is; len(got) != 1 || got[identity.Scalar{Kind: '0', Text: want}] == nil {
-			t.Errorf("%v: %v, want %s", f, got, want)
+		problems := new(config.Problems)
+		o := &config.Object{Node: config.ReadDocument([]byte(text(f)), problems), Problems: problems}
+		for _, name := range []string{"rules", "claims"} {
+			o = config.AsObject(o.Array(name)[0], problems)
+		}
+		if got := o.Array("one_of")[0]; got.Kind != '0' || got.Text != want {
+			t.Errorf("%v: %v %s, want %s", f, got.Kind, got.Text, want)
 		}
 	}
 	for _, f := range []float64{1 << 53, 1<<53 + 2, -1 << 53, 1e300, math.Inf(1), math.NaN()} {
-		if _, err := Parse([]byte(config(f))); err == nil || !strings.Contains(err.Error(), "rules[0].claims[0].one_of[0]: want a whole number below 2^53") {
+		if _, err := Parse([]byte(text(f))); err == nil || !strings.Contains(err.Error(), "rules[0].claims[0].one_of[0]: want a whole number below 2^53") {
 			t.Errorf("%v: %v", f, err)
 		}
 	}

@@ -113,7 +113,7 @@ func TestTwoAnswersWithoutLifetime(t *testing.T) {
 			for range 2 {
 				w.now = w.now.Add(time.Millisecond)
 				body := `{"active":true}`
-				if w.questionOf(w.calls[0]).Token == []string{"a", "b", ""}[inactive] {
+				if tokenOf(w.calls[0]) == []string{"a", "b", ""}[inactive] {
 					body = `{"active":false}`
 				}
 				w.answer("200", jsonType, body)

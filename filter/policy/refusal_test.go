@@ -18,7 +18,8 @@ func TestRefusalsLookAlike(t *testing.T) {
 			"providers": {"a": {"type": "static", "tokens": [{"sha256": "`+digestOf("fake-token")+`"}]}},
 			"rules": [{"match": {"path": "/a"}, "scopes": ["read"], "details": {"invalid_token": "No"}}]}`)
 		for _, r := range []*rule{p.fallback, p.rules[0]} {
-			for f := reply.BodyJSON; f <= reply.BodyGRPC; f++ {
+			for f := range r.refusals {
+				f := reply.BodyFormat(f)
 				alike := 0
 				want := *r.refusals.Get(verdict.ReasonBadSignature, f)
 				for reason := range verdict.Reason(verdict.NumReasons) {

@@ -230,13 +230,13 @@ func TestChallengesNameMetadata(t *testing.T) {
 		named := 0
 		for reason := range verdict.Reason(verdict.NumReasons) {
 			if reason.Allows() || reason.Answers() {
-				if d := used.refusals.Get(reason, reply.BodyJSON); d != verdict.Internal {
+				if d := used.refusals.Get(reason, 0); d != verdict.Internal {
 					t.Errorf("%s: a refusal for %s: %+v", name, reason, d)
 				}
 				continue
 			}
-			for _, format := range []reply.BodyFormat{reply.BodyJSON, reply.BodyText, reply.BodyGRPC} {
-				d := used.refusals.Get(reason, format)
+			for format := range used.refusals {
+				d := used.refusals.Get(reason, reply.BodyFormat(format))
 				got := header(d.Headers, "www-authenticate")
 				o := verdict.Effects[reason]
 				want := ""

@@ -12,7 +12,6 @@ import (
 
 	"bearerauth/filter/policy/fetch"
 	"bearerauth/filter/policy/request"
-	"bearerauth/filter/policy/revocation"
 	"bearerauth/filter/policy/verdict"
 )
 
@@ -280,7 +279,7 @@ func TestRevocationsOutage(t *testing.T) {
 		"more behind it": `{"revoked":[]}{}`, "cut off": good[:len(good)-2], "no UTF-8": "{\"revoked\":[{\"iss\":\"\xff\",\"jti\":\"a\"}]}",
 		"too long":        `{"revoked":[]` + strings.Repeat(" ", fetch.MaxAnswerBytes) + `}`,
 		"too deep":        `{"revoked":[` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `]}`,
-		"too many":        revokedList(slices.Repeat([]string{`{"kid":"a"}`}, revocation.MaxRevocations+1)...),
+		"too many":        revokedList(slices.Repeat([]string{`{"kid":"a"}`}, mostRevocations+1)...),
 		"no object":       `{"revoked":["id-1"]}`,
 		"null entry":      `{"revoked":[null]}`,
 		"empty entry":     `{"revoked":[{}]}`,
@@ -714,8 +713,8 @@ func TestInlineRevocationsAreBounded(t *testing.T) {
 		count int
 		want  string
 	}{
-		{revocation.MaxRevocations, ""},
-		{revocation.MaxRevocations + 1, "configuration: 1 problem\n  revocations.entries: want at most 32768 entries"},
+		{mostRevocations, ""},
+		{mostRevocations + 1, "configuration: 1 problem\n  revocations.entries: want at most 32768 entries"},
 	} {
 		entries := strings.Join(slices.Repeat([]string{`{"kid":"a"}`}, c.count), ",")
 		_, err := Parse([]byte(revocationConfig(t, nil, `{"entries":[`+entries+`]}`)))
@@ -725,29 +724,35 @@ func TestInlineRevocationsAreBounded(t *testing.T) {
 	}
 }
 
+// mostRevocations is how many entries a list may have.
+const mostRevocations = 32768
+
 // TestRevocationMemory: the largest list takes a bounded share of memory.
 func TestRevocationMemory(t *testing.T) {
-	w := newRevocationWorld(t, fetchedRevocations)
+	w, other := newRevocationWorld(t, fetchedRevocations), newRevocationWorld(t, fetchedRevocations)
 	var entries []string
-	for i := range revocation.MaxRevocations {
+	for i := range mostRevocations - 1 {
 		entries = append(entries, `{"iss":"a","jti":"`+strconv.FormatInt(int64(i), 36)+`"}`)
 	}
+	entries = append(entries, revokes(`"jti":"last"`))
 	w.served = revokedList(entries...)
 	if len(w.served) > fetch.MaxAnswerBytes {
 		t.Fatalf("%d entries take %d bytes", len(entries), len(w.served))
 	}
-	w.fetch() // the reader's own memory
+	other.served = w.served
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	old := w.state.revoked.List
-	w.after(time.Minute)
+	w.fetch()
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); len(old) != revocation.MaxRevocations || grown > 2<<20 {
-		t.Errorf("a list of %d entries takes %d bytes", len(w.state.revoked.List), grown)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 2<<20 {
+		t.Errorf("a list of %d entries takes %d bytes", len(entries), grown)
 	}
-	runtime.KeepAlive(old)
+	other.fetch()
+	for _, w := range []*revocationWorld{w, other} {
+		w.want(revocable(nil, map[string]any{"jti": "last"}), "revoked")
+	}
 }
 
 // TestQuickRevocations: Quick allows nothing that Decide would not.

@@ -1,24 +1,15 @@
 package policy
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
+	"encoding/json"
 	"maps"
 	"strconv"
 	"testing"
 	"time"
 
-	"bearerauth/filter/jose"
 	"bearerauth/filter/policy/fetch"
-	"bearerauth/filter/policy/jwks"
 	"bearerauth/filter/policy/verdict"
 )
-
-func hmac256(secret, text string) []byte {
-	h := hmac.New(sha256.New, []byte(secret))
-	h.Write([]byte(text))
-	return h.Sum(nil)
-}
 
 // wantCall is the oldest call, to that path.
 func (w *introspectionWorld) wantCall(path string) {
@@ -27,8 +18,6 @@ func (w *introspectionWorld) wantCall(path string) {
 		w.t.Fatalf("calls %+v, want one to %s", w.calls, path)
 	}
 }
-
-func (w *introspectionWorld) due() { w.calls = append(w.calls, w.state.Due(w.now)...) }
 
 // TestSignedKeysFirst: the keys are fetched ahead. Without keys a request waits for them,
 // as one with a JWT does: an answer could not be verified.
@@ -47,9 +36,22 @@ func TestSignedKeysFirst(t *testing.T) {
 	}
 	w.want("/", "opaque", "wait")
 	w.wantCall("/introspect")
-	// What forged tokens have cost a request meanwhile is not the answer's.
-	w.state.keys.Spent = jose.MaxCost
 	w.answer("200", signedMedia, issuerOnce().signAnswer(w.now, nil, nil))
+	w.want("/", "opaque", "token_valid")
+}
+
+// TestSignedAnswerAfterForgedTokens: what forged tokens have cost a request is not the
+// answer's.
+func TestSignedAnswerAfterForgedTokens(t *testing.T) {
+	t.Parallel()
+	keys := newKeys("ES512", 6)
+	set := setOf(keys[1:], noKid)
+	signed := signedMember(map[string]any{"algorithms": []string{"ES512"}, "jwks": json.RawMessage(set)})
+	w := introspectionWorldOf(t, `{"providers":{"server":`+introspectionProvider(signed)+`,
+		"idp":{"type":"jwt","issuer":"https://issuer.example","audiences":["api"],"algorithms":["ES512"],"jwks":`+set+`}}}`)
+	w.want("/", "opaque", "wait")
+	w.want("/", named(keys[0], "", ""), "bad_signature")
+	w.answer("200", signedMedia, signedAnswer(keys[5], w.now, nil, nil))
 	w.want("/", "opaque", "token_valid")
 }
 
@@ -151,7 +153,7 @@ func TestSignedUnknownKid(t *testing.T) {
 			w.answer("200", jsonType, jwkSet(issuerOnce().jwk("RS256", "k1"), issuerOnce().jwk("RS256", "k2")))
 		}
 	}
-	if fetches == 0 || fetches > jwks.RefetchBurst {
+	if fetches == 0 || fetches > 4 { // in the bucket
 		t.Errorf("%d fetches for made-up kids", fetches)
 	}
 }

@@ -94,8 +94,7 @@ func FuzzSignedAnswer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, header, payload string) {
 		w := introspectionWorldOf(t, config)
-		signed := b64([]byte(header)) + "." + b64([]byte(payload))
-		body := signed + "." + b64(hmac256(secret, signed))
+		body := secretKey(secret).JWS(header, payload)
 		w.want("/", "opaque", "wait")
 		w.answer("200", signedMedia, body)
 		v := w.decide("/", "opaque")
@@ -191,7 +190,7 @@ func TestSignedHistories(t *testing.T) {
 			}
 			k := r.IntN(len(w.calls))
 			w.calls[0], w.calls[k] = w.calls[k], w.calls[0]
-			token := w.questionOf(w.calls[0]).Token
+			token := tokenOf(w.calls[0])
 			name := token[:1]
 			inside, b := statement(n)
 			whole := true
@@ -211,7 +210,7 @@ func TestSignedHistories(t *testing.T) {
 					case 3:
 						claims["aud"] = "gate-" + map[string]string{"a": "b", "b": "a"}[name]
 					case 4:
-						claims["iat"] = w.questionOf(w.calls[0]).Started.Unix() - 1
+						claims["iat"] = w.began[token].Unix() - 1
 					case 5:
 						claims["exp"] = w.now.Unix()
 					case 6:

@@ -9,6 +9,7 @@ import (
 
 	"bearerauth/filter/policy/fetch"
 	"bearerauth/filter/policy/verdict"
+	"bearerauth/filter/testkey"
 )
 
 const signedMedia = "application/token-introspection+jwt"
@@ -33,6 +34,11 @@ func fetchedMember(members map[string]any) map[string]any {
 // signAnswer is an introspection response as RFC 9701 section 5 has it: alice's
 // token is active. header and claims override what is usual, as in sign.
 func (i *testIssuer) signAnswer(at time.Time, header, claims map[string]any) string {
+	alg, _ := header["alg"].(string)
+	return signedAnswer(i.key(alg, "k1"), at, header, claims)
+}
+
+func signedAnswer(key *testkey.Key, at time.Time, header, claims map[string]any) string {
 	h := map[string]any{"typ": "token-introspection+jwt"}
 	maps.Copy(h, header)
 	c := map[string]any{
@@ -40,13 +46,7 @@ func (i *testIssuer) signAnswer(at time.Time, header, claims map[string]any) str
 		"token_introspection": map[string]any{"active": true, "sub": "alice", "exp": at.Unix() + 600},
 	}
 	maps.Copy(c, claims)
-	return i.sign(h, c)
-}
-
-// signText signs a header and a payload as they are.
-func (i *testIssuer) signText(header, payload string) string {
-	signed := b64([]byte(header)) + "." + b64([]byte(payload))
-	return signed + "." + b64(i.signature("RS256", signed))
+	return signedBy(key, h, c)
 }
 
 // TestSignedResponses: only an answer that the server has signed, for this client, after
@@ -353,9 +353,7 @@ func TestSignedResponseHMAC(t *testing.T) {
 		"good": {secret, "token_valid"}, "bad": {strings.Repeat("FAKE", 8), "introspection_unavailable"},
 	} {
 		w.want("/", token, "wait")
-		parts := strings.Split(issuerOnce().signAnswer(testNow, map[string]any{"alg": "HS256", "kid": nil}, nil), ".")
-		signed := parts[0] + "." + parts[1]
-		w.answer("200", signedMedia, signed+"."+b64(hmac256(c.secret, signed)))
+		w.answer("200", signedMedia, signedAnswer(secretKey(c.secret), testNow, nil, nil))
 		w.want("/", token, c.want)
 	}
 }

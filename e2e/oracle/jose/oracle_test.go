@@ -4,48 +4,25 @@ package jose
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	cryptorand "crypto/rand"
-	"crypto/rsa"
 	_ "crypto/sha256"
 	_ "crypto/sha512"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	gojose "github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
 
 	"bearerauth/filter/jose"
+	"bearerauth/filter/testkey"
 )
 
-// stdHost is a HostVerifier as Envoy's verify_signature is.
-func stdHost(hash string, spki, signature, text []byte) (valid, done bool) {
-	h, ok := map[string]crypto.Hash{"sha256": crypto.SHA256, "sha384": crypto.SHA384, "sha512": crypto.SHA512}[hash]
-	if !ok {
-		return false, false
-	}
-	key, err := x509.ParsePKIXPublicKey(spki)
-	if err != nil {
-		return false, false
-	}
-	sum := h.New()
-	sum.Write(text)
-	switch key := key.(type) {
-	case *rsa.PublicKey:
-		return rsa.VerifyPKCS1v15(key, h, sum.Sum(nil), signature) == nil, true
-	case *ecdsa.PublicKey:
-		return ecdsa.VerifyASN1(key, sum.Sum(nil), signature), true
-	}
-	return false, false
-}
-
-// judged is one algorithm with a signer and its keys for all three.
+// judged is one algorithm and a key of it. Package testkey makes the key alone: golang-jwt
+// signs with it and go-jose writes its JWK, so that no code of this project says what a
+// good signature or key is.
 type judged struct {
 	a       jose.Algorithm
 	method  jwt.SigningMethod
@@ -54,40 +31,19 @@ type judged struct {
 	jwk     string
 }
 
-var names = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"}
-
 func everyAlgorithm(t testing.TB) []judged {
 	t.Helper()
 	var list []judged
-	rsaKey, err := rsa.GenerateKey(cryptorand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret := make([]byte, 64)
-	cryptorand.Read(secret)
-	for _, name := range names {
-		j := judged{method: jwt.GetSigningMethod(name)}
+	for _, key := range testkey.All() {
+		j := judged{method: jwt.GetSigningMethod(key.Algorithm), private: key.Private, public: key.Private}
 		var ok bool
-		if j.a, ok = jose.ParseAlgorithm(name); !ok {
-			t.Fatalf("%s is unknown", name)
+		if j.a, ok = jose.ParseAlgorithm(key.Algorithm); !ok {
+			t.Fatalf("%s is unknown", key.Algorithm)
 		}
-		switch {
-		case name == "EdDSA":
-			public, private, _ := ed25519.GenerateKey(cryptorand.Reader)
-			j.private, j.public = private, public
-		case name[0] == 'E':
-			curve := map[string]elliptic.Curve{"ES256": elliptic.P256(), "ES384": elliptic.P384(), "ES512": elliptic.P521()}[name]
-			private, err := ecdsa.GenerateKey(curve, cryptorand.Reader)
-			if err != nil {
-				t.Fatal(err)
-			}
-			j.private, j.public = private, &private.PublicKey
-		case name[0] == 'H':
-			j.private, j.public = secret, secret
-		default:
-			j.private, j.public = rsaKey, &rsaKey.PublicKey
+		if signer, ok := key.Private.(crypto.Signer); ok {
+			j.public = signer.Public()
 		}
-		jwk, err := json.Marshal(gojose.JSONWebKey{Key: j.public, KeyID: "k", Algorithm: name, Use: "sig"})
+		jwk, err := json.Marshal(gojose.JSONWebKey{Key: j.public, KeyID: "k", Algorithm: key.Algorithm, Use: "sig"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +72,7 @@ func ours(t testing.TB, set *jose.KeySet, p *jose.Parser, text string) bool {
 	}
 	for _, k := range set.Candidates(m.KeyID, m.HasKeyID, m.Algorithm, nil) {
 		native := k.Verify(m.Algorithm, m.Signed, m.Signature, nil)
-		if host := k.Verify(m.Algorithm, m.Signed, m.Signature, stdHost); host != native {
+		if host := k.Verify(m.Algorithm, m.Signed, m.Signature, testkey.HostVerifies); host != native {
 			t.Errorf("%s: host %v, Go %v", text, host, native)
 		}
 		if native {
@@ -163,6 +119,28 @@ func judge(t *testing.T, j *judged, set *jose.KeySet, p *jose.Parser, text strin
 		t.Errorf("%s: golang-jwt refuses what we accept: %v\n%s", j.a, err, text)
 	}
 	return true
+}
+
+// TestKeysOfTests: what package testkey signs and publishes for all other tests is good
+// to go-jose.
+func TestKeysOfTests(t *testing.T) {
+	t.Parallel()
+	for _, key := range testkey.All() {
+		var set gojose.JSONWebKeySet
+		if err := json.Unmarshal([]byte(testkey.Set(key)), &set); err != nil {
+			t.Fatal(err)
+		}
+		token := key.Token(time.Now(), nil)
+		for text, want := range map[string]bool{token: true, testkey.Forged(token): false} {
+			jws, err := gojose.ParseSignedCompact(text, []gojose.SignatureAlgorithm{gojose.SignatureAlgorithm(key.Algorithm)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := jws.Verify(set); (err == nil) != want {
+				t.Errorf("%s: %v for %s", key.Algorithm, err, text)
+			}
+		}
+	}
 }
 
 // Signed by a good key, odd inside.

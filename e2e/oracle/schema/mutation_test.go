@@ -404,7 +404,7 @@ func TestMutations(t *testing.T) {
 			compare(t, s, met, doc)
 		}
 	}
-	cases := valid(t)
+	cases := corpus.Valid(t, configs)
 	// Short ones first: there a change costs least.
 	slices.SortStableFunc(cases, func(a, b corpus.Case) int { return len(a.Config) - len(b.Config) })
 	for _, c := range cases {

@@ -16,7 +16,7 @@ type Generations[V any] struct {
 }
 
 // NewGenerations makes an empty map. limit bounds both halves together, in bytes; size
-// returns the size of a value in bytes, to which EntryOverhead is added.
+// returns the size of a value in bytes, to which an overhead for the entry is added.
 func NewGenerations[V any](limit int, size func(V) int) *Generations[V] {
 	return &Generations[V]{young: new(shards[V]), old: new(shards[V]), size: size, limit: limit / 2}
 }
@@ -73,12 +73,12 @@ func (g *Generations[V]) Get(k Name) (v V, ok bool) {
 
 // Put stores v under k. A value that is larger than half the limit is not stored.
 func (g *Generations[V]) Put(k Name, v V) {
-	size := g.size(v) + EntryOverhead
+	size := g.size(v) + entryOverhead
 	if size > g.limit {
 		return
 	}
 	if have, ok := (*g.young.of(k.Lo))[k.Lo]; ok {
-		g.youngBytes -= g.size(have.value) + EntryOverhead
+		g.youngBytes -= g.size(have.value) + entryOverhead
 	}
 	if g.youngBytes+size > g.limit {
 		for _, m := range g.old {
@@ -97,18 +97,10 @@ func (g *Generations[V]) Drop(k Name) { g.dropHalf(k.Lo) }
 func (g *Generations[V]) dropHalf(lo uint64) {
 	young := *g.young.of(lo)
 	if e, ok := young[lo]; ok {
-		g.youngBytes -= g.size(e.value) + EntryOverhead
+		g.youngBytes -= g.size(e.value) + entryOverhead
 		delete(young, lo)
 	}
 	delete(*g.old.of(lo), lo)
-}
-
-// Len is the number of entries.
-func (g *Generations[V]) Len() (n int) {
-	for i := range g.young {
-		n += len(g.young[i]) + len(g.old[i])
-	}
-	return n
 }
 
 // Sweep removes the values for which expired returns true. Without it they would
@@ -130,6 +122,6 @@ func (g *Generations[V]) Sweep(expired func(V) bool) {
 	}
 }
 
-// EntryOverhead is the estimated cost of a map entry besides its value, in bytes: the
+// entryOverhead is the estimated cost of a map entry besides its value, in bytes: the
 // key, a pointer, and the slots that a map keeps free.
-const EntryOverhead = 64
+const entryOverhead = 64

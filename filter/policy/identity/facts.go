@@ -47,9 +47,9 @@ func (f Facts) With(bit int) Facts {
 
 // questions are what all rules ask of a token, each question once.
 type questions struct {
-	Count  int            // of facts
+	count  int            // of facts
 	scopes map[string]int // fact by scope
-	Claims []claimQuestions
+	claims []claimQuestions
 	byText map[string]int // fact by the text of a predicate, while the rules are read
 }
 
@@ -58,7 +58,7 @@ type questions struct {
 type claimQuestions struct {
 	claim    int // index in the claims.Table
 	exists   int // fact that the claim exists; -1: no rule asks
-	Is, has  map[Scalar][]int
+	is, has  map[scalar][]int
 	patterns []patternQuestion
 }
 
@@ -67,22 +67,22 @@ type patternQuestion struct {
 	bit        int
 }
 
-// Scalar is a string, a number as it is written, or a boolean. The zero value is none.
-type Scalar struct {
-	Kind byte // of jose.Value.Kind
-	Text string
+// scalar is a string, a number as it is written, or a boolean. The zero value is none.
+type scalar struct {
+	kind byte // of jose.Value.Kind
+	text string
 }
 
-// scalarOf returns v as a Scalar that borrows from it, zero for another kind of value.
-func scalarOf(v jose.Value) Scalar {
+// scalarOf returns v as a scalar that borrows from it, zero for another kind of value.
+func scalarOf(v jose.Value) scalar {
 	switch kind := v.Kind(); kind {
 	case '"':
 		text, _ := v.Text()
-		return Scalar{kind, syntax.Borrow(text)}
+		return scalar{kind, syntax.Borrow(text)}
 	case '0', 't', 'f':
-		return Scalar{kind, syntax.Borrow(v)}
+		return scalar{kind, syntax.Borrow(v)}
 	}
-	return Scalar{}
+	return scalar{}
 }
 
 // Scope returns the fact that a token has a scope.
@@ -93,28 +93,28 @@ func (q *questions) Scope(name string) int {
 	if q.scopes == nil {
 		q.scopes = map[string]int{}
 	}
-	q.scopes[name] = q.Count
-	q.Count++
-	return q.Count - 1
+	q.scopes[name] = q.count
+	q.count++
+	return q.count - 1
 }
 
 // Done frees what only reading the rules needs.
 func (q *questions) Done() { q.byText = nil }
 
 func (q *questions) about(claim int) *claimQuestions {
-	for i := range q.Claims {
-		if q.Claims[i].claim == claim {
-			return &q.Claims[i]
+	for i := range q.claims {
+		if q.claims[i].claim == claim {
+			return &q.claims[i]
 		}
 	}
-	q.Claims = append(q.Claims, claimQuestions{claim: claim, exists: -1, Is: map[Scalar][]int{}, has: map[Scalar][]int{}})
-	return &q.Claims[len(q.Claims)-1]
+	q.claims = append(q.claims, claimQuestions{claim: claim, exists: -1, is: map[scalar][]int{}, has: map[scalar][]int{}})
+	return &q.claims[len(q.claims)-1]
 }
 
 // answer adds the facts that the values of claims have.
 func (q *questions) answer(f Facts, values []jose.Value) {
-	for i := range q.Claims {
-		c := &q.Claims[i]
+	for i := range q.claims {
+		c := &q.claims[i]
 		c.answer(f, values[c.claim])
 	}
 }
@@ -137,12 +137,12 @@ func (c *claimQuestions) answer(f Facts, value jose.Value) {
 		return
 	}
 	s := scalarOf(value)
-	f.addAll(c.Is[s])
-	if kind != '"' || len(s.Text) > config.MaxRegexInput {
+	f.addAll(c.is[s])
+	if kind != '"' || len(s.text) > config.MaxRegexInput {
 		return
 	}
 	for _, p := range c.patterns {
-		if p.expression.MatchString(s.Text) {
+		if p.expression.MatchString(s.text) {
 			f.add(p.bit)
 		}
 	}

@@ -119,15 +119,15 @@ func (h *claimHeader) appendItems(dst []byte, value jose.Value, separator byte) 
 // is not rounded.
 func (h *claimHeader) appendScalar(dst []byte, value jose.Value, separator byte) (_ []byte, ok bool) {
 	s := scalarOf(value)
-	if s.Kind == 0 {
+	if s.kind == 0 {
 		return dst, false
 	}
 	if !h.base64url {
-		return claims.AppendHeaderText(dst, s.Text, separator), true
+		return claims.AppendHeaderText(dst, s.text, separator), true
 	}
-	for i := 0; i < len(s.Text); i++ {
+	for i := 0; i < len(s.text); i++ {
 		// A separator inside an item would split it, in base64url too.
-		if c := s.Text[i]; separator != 0 && (c == separator || c == '%') {
+		if c := s.text[i]; separator != 0 && (c == separator || c == '%') {
 			dst = claims.AppendPercent(dst, c)
 		} else {
 			dst = append(dst, c)

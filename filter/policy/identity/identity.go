@@ -104,7 +104,7 @@ func (p *Propagation) Identify(id *Identity, source *Source) {
 		id.propagate(p.payload, payload)
 	}
 	p.setScopes(id, source)
-	if len(p.Questions.Claims) > 0 {
+	if len(p.Questions.claims) > 0 {
 		p.Questions.answer(id.Facts, source.Values)
 	}
 	for i := range p.claimHeaders {
@@ -136,8 +136,8 @@ func (p *Propagation) maxHeaders() int {
 
 // setScopes adds the facts about scopes, and propagates the scopes.
 func (p *Propagation) setScopes(id *Identity, source *Source) {
-	if p.Questions.Count > 0 {
-		id.Facts = make(Facts, (p.Questions.Count+63)/64)
+	if p.Questions.count > 0 {
+		id.Facts = make(Facts, (p.Questions.count+63)/64)
 	}
 	if len(p.Questions.scopes) == 0 && !p.scope.set() {
 		return

@@ -18,7 +18,7 @@ var predicateNames = []string{"equal", "one_of", "contains", "matches", "exists"
 type predicate struct {
 	claim      int
 	kind       string // one of predicateNames
-	values     []Scalar
+	values     []scalar
 	expression *regexp.Regexp
 	text       string // of the expression
 }
@@ -77,22 +77,22 @@ func readPredicate(o *config.Object, t *claims.Table) predicate {
 }
 
 // readScalar reads a value to compare claims with.
-func readScalar(n *config.Node, p *config.Problems) Scalar {
+func readScalar(n *config.Node, p *config.Problems) scalar {
 	switch n.Kind {
 	case '"':
-		return Scalar{'"', config.CheckedString(n, p, "", config.WantClaimText)}
+		return scalar{'"', config.CheckedString(n, p, "", config.WantClaimText)}
 	case '0':
 		if n.Inexact {
 			p.Add(n.Path, "want a whole number below 2^53: a Struct cannot represent this number exactly")
 		}
-		return Scalar{'0', n.Text}
+		return scalar{'0', n.Text}
 	case 't':
-		return Scalar{'t', "true"}
+		return scalar{'t', "true"}
 	case 'f':
-		return Scalar{'f', "false"}
+		return scalar{'f', "false"}
 	}
 	p.Add(n.Path, "want a string, a number or a boolean, got "+config.KindName(n.Kind))
-	return Scalar{}
+	return scalar{}
 }
 
 // predicate returns the fact that a predicate asks for. Equal predicates share a fact.
@@ -104,14 +104,14 @@ func (q *questions) predicate(asked *predicate) int {
 	if q.byText == nil {
 		q.byText = map[string]int{}
 	}
-	bit := q.Count
-	q.Count++
+	bit := q.count
+	q.count++
 	q.byText[name] = bit
 	about := q.about(asked.claim)
 	switch asked.kind {
 	case "equal", "one_of":
 		for _, value := range asked.values {
-			about.Is[value] = append(about.Is[value], bit)
+			about.is[value] = append(about.is[value], bit)
 		}
 	case "contains":
 		about.has[asked.values[0]] = append(about.has[asked.values[0]], bit)
@@ -133,7 +133,7 @@ func (asked *predicate) name() string {
 	parts := []string{strconv.Itoa(asked.claim), kind, asked.text}
 	values := make([]string, 0, len(asked.values))
 	for _, value := range asked.values {
-		values = append(values, string(value.Kind)+value.Text)
+		values = append(values, string(value.kind)+value.text)
 	}
 	sort.Strings(values)
 	var b strings.Builder

@@ -26,7 +26,7 @@ type answerFailure struct {
 // readAnswer judges an answer. Only one with "active": true, without duplicate members,
 // accepts the token (RFC 7662 section 2.2). The reason is ReasonTokenValid exactly if a
 // goodAnswer is returned.
-func (st *ServerState) readAnswer(s *State, q *Question, answer fetch.Answer, now time.Time) (*goodAnswer, verdict.Reason, answerFailure) {
+func (st *serverState) readAnswer(s *State, q *question, answer fetch.Answer, now time.Time) (*goodAnswer, verdict.Reason, answerFailure) {
 	if failure := clientFailure(s, answer); failure.why != "" {
 		return nil, verdict.ReasonIntrospectionUnavailable, failure
 	}
@@ -36,13 +36,13 @@ func (st *ServerState) readAnswer(s *State, q *Question, answer fetch.Answer, no
 	if why := fetch.BadAnswerWithin(answer, maxAnswerBytes, "want at most 64 KiB"); why != "" {
 		return failed(why)
 	}
-	if media := st.Server.mediaType(); !hasContentType(answer, media) {
+	if media := st.server.mediaType(); !hasContentType(answer, media) {
 		return failed("want the content-type " + media)
 	}
 	document := answer.Body
-	if st.Server.signed != nil {
+	if st.server.signed != nil {
 		var want string
-		if document, want = st.Server.openSigned(s, q.Started, answer.Body, now); want != "" {
+		if document, want = st.server.openSigned(s, q.started, answer.Body, now); want != "" {
 			return failed(want)
 		}
 	}
@@ -65,7 +65,7 @@ func (st *ServerState) readAnswer(s *State, q *Question, answer fetch.Answer, no
 	case active == 't' && !access:
 		return nil, verdict.ReasonWrongType, answerFailure{}
 	case active == 't':
-		return s.judge(st.Server, members)
+		return s.judge(st.server, members)
 	}
 	return failed("want active to be true or false")
 }

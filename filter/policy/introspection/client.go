@@ -77,7 +77,7 @@ type clientState struct {
 }
 
 // authenticate adds the client's credentials to a call.
-func (c *clientAuthentication) authenticate(call *fetch.Call, q *Question, state *clientState, s *State, now time.Time) error {
+func (c *clientAuthentication) authenticate(call *fetch.Call, q *question, state *clientState, s *State, now time.Time) error {
 	switch c.kind {
 	case clientSecretBasic:
 		// RFC 6749 section 2.3.1: each part is form-encoded first.

@@ -39,7 +39,7 @@ func (servers *Servers) Read(o *config.Object, provider int, name string, places
 	server.positiveTTL = o.Duration("positive_ttl", 30*time.Second, 0, time.Hour)
 	server.negativeTTL = o.Duration("negative_ttl", 10*time.Second, 0, time.Hour)
 	server.staleIfError = o.Duration("stale_if_error", 0, 0, time.Hour)
-	server.MaxCalls = o.Integer("max_calls", 64, 2, 1000)
+	server.maxCalls = o.Integer("max_calls", 64, 2, 1000)
 	server.cacheBytes = o.Integer("cache_bytes", 4<<20, 64<<10, 256<<20)
 	server.shape = readTokenShape(o)
 	server.TakesJWTs = o.Choice("jwts", "never", "of_issuers") == 1

@@ -10,16 +10,16 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// ServerState is what a worker remembers of the answers of an introspection server,
+// serverState is what a worker remembers of the answers of an introspection server,
 // and the questions that it has for it.
-type ServerState struct {
-	Server    *Server
-	Good      *cache.Generations[*goodAnswer]
-	Bad       *cache.Generations[denial] // separate memory: invalid tokens cannot displace good ones
-	Questions map[cache.Name]*Question   // waiting or in flight
+type serverState struct {
+	server    *Server
+	good      *cache.Generations[*goodAnswer]
+	bad       *cache.Generations[denial] // separate memory: invalid tokens cannot displace good ones
+	questions map[cache.Name]*question   // waiting or in flight
 
-	Queues   [2]queue // of unknown tokens, and of known tokens
-	InFlight int      // calls of both queues
+	queues   [2]queue // of unknown tokens, and of known tokens
+	inFlight int      // calls of both queues
 	pending  bool     // questions were queued since due
 
 	newest        newestAnswer
@@ -66,28 +66,28 @@ const (
 	// as known: it was good a moment ago.
 	knownTokenSeconds = 600
 
-	// RetrySeconds is how long a stale answer serves after a failure before the server
+	// retrySeconds is how long a stale answer serves after a failure before the server
 	// is asked again.
-	RetrySeconds = 5
+	retrySeconds = 5
 )
 
-func newServerState(server *Server) *ServerState {
-	return &ServerState{
-		Server: server, Questions: map[cache.Name]*Question{},
-		Good: cache.NewGenerations(server.cacheBytes, func(a *goodAnswer) int { return a.identity.Size() + 48 }),
-		Bad:  cache.NewGenerations(badAnswerBytes, func(denial) int { return 24 }),
+func newServerState(server *Server) *serverState {
+	return &serverState{
+		server: server, questions: map[cache.Name]*question{},
+		good: cache.NewGenerations(server.cacheBytes, func(a *goodAnswer) int { return a.identity.Size() + 48 }),
+		bad:  cache.NewGenerations(badAnswerBytes, func(denial) int { return 24 }),
 	}
 }
 
 // remembered returns an answer that is fresh, or that arrived after the request began
 // to wait. A request with two tokens waits twice. Answers that came since it began to
 // wait still count, or the second wait would expire the first answer.
-func (st *ServerState) remembered(key cache.Name, m fetch.Moment) (v identity.Outcome, ok bool) {
+func (st *serverState) remembered(key cache.Name, m fetch.Moment) (v identity.Outcome, ok bool) {
 	at := fetch.Seconds(m.Now)
-	if a, ok := st.Good.Get(key); ok && (between(a.arrived, at, a.freshUntil) || cameSince(a.arrived, at, m.Since)) {
+	if a, ok := st.good.Get(key); ok && (between(a.arrived, at, a.freshUntil) || cameSince(a.arrived, at, m.Since)) {
 		return a.outcome(at), true
 	}
-	if a, ok := st.Bad.Get(key); ok && (between(a.arrived, at, a.freshUntil) || cameSince(a.arrived, at, m.Since)) {
+	if a, ok := st.bad.Get(key); ok && (between(a.arrived, at, a.freshUntil) || cameSince(a.arrived, at, m.Since)) {
 		return identity.Outcome{Reason: a.reason}, true
 	}
 	if st.newest.name == key && !st.newest.failed && (st.newest.arrived.Equal(m.Now) || cameSince(fetch.Seconds(st.newest.arrived), at, m.Since)) {
@@ -107,20 +107,20 @@ func cameSince(then, now float64, since time.Time) bool {
 // question decides over a token without a fresh answer. It queues a question if the
 // request may wait or may ask ahead, and else uses a stale answer if the configuration
 // permits that. verified says that the token is a JWT whose signature is good.
-func (st *ServerState) question(s *State, key cache.Name, token string, m fetch.Moment, verified bool) identity.Outcome {
+func (st *serverState) question(s *State, key cache.Name, token string, m fetch.Moment, verified bool) identity.Outcome {
 	at := fetch.Seconds(m.Now)
 	unavailable := identity.Outcome{Reason: verdict.ReasonIntrospectionUnavailable}
-	have, good := st.Good.Get(key)
+	have, good := st.good.Get(key)
 	known := verified || good && between(have.arrived, at, have.freshUntil+knownTokenSeconds)
-	justFailed := m.Failed.IsToken(st.Server.index, key) || st.newest.failed && st.newest.name == key && st.newest.arrived.Equal(m.Now) ||
-		good && between(have.retryAfter-RetrySeconds, at, have.retryAfter)
+	justFailed := m.Failed.IsToken(st.server.index, key) || st.newest.failed && st.newest.name == key && st.newest.arrived.Equal(m.Now) ||
+		good && between(have.retryAfter-retrySeconds, at, have.retryAfter)
 	switch {
 	case m.Patience == fetch.CacheOnly:
 		return unavailable
 	case justFailed, m.Patience == fetch.StaleOK, m.Patience == fetch.WaitIfKnown && !known:
 	case st.lacksKeys(s):
 		// Without keys no signed answer can be verified: the request waits for the keys.
-		source := st.Server.signed.Source
+		source := st.server.signed.Source
 		if _, wait := s.keys.Ask(source, "", m.Now, true); wait {
 			if m.Patience != fetch.AskAhead {
 				unavailable.Wait = source.Errand()
@@ -131,10 +131,10 @@ func (st *ServerState) question(s *State, key cache.Name, token string, m fetch.
 	case m.Patience == fetch.AskAhead:
 		return unavailable
 	default:
-		unavailable.Wait = st.Server.errand(key)
+		unavailable.Wait = st.server.errand(key)
 		return unavailable
 	}
-	if good && between(have.arrived, at, have.freshUntil+st.Server.staleIfError.Seconds()) {
+	if good && between(have.arrived, at, have.freshUntil+st.server.staleIfError.Seconds()) {
 		// No stale answer outlives its exp (RFC 7662 section 4). The leeway covers the
 		// clock difference of a fresh answer only.
 		if v := have.outcome(at); v.Reason != verdict.ReasonTokenValid || at < have.exp {
@@ -144,14 +144,14 @@ func (st *ServerState) question(s *State, key cache.Name, token string, m fetch.
 	return unavailable
 }
 
-func (st *ServerState) lacksKeys(s *State) bool {
-	return st.Server.signed != nil && s.keys.KeySet(&st.Server.signed.Ring) == nil
+func (st *serverState) lacksKeys(s *State) bool {
+	return st.server.signed != nil && s.keys.KeySet(&st.server.signed.Ring) == nil
 }
 
 // learn takes the server's answer to a question.
-func (st *ServerState) learn(s *State, now time.Time, errand fetch.Errand, answer fetch.Answer) fetch.Learned {
+func (st *serverState) learn(s *State, now time.Time, errand fetch.Errand, answer fetch.Answer) fetch.Learned {
 	learned := fetch.Learned{For: errand, Settled: true}
-	q := st.Questions[errand.Token]
+	q := st.questions[errand.Token]
 	if q == nil || !q.inFlight {
 		// The shell repeats an answer if it failed after learn: count it once.
 		return learned
@@ -164,16 +164,16 @@ func (st *ServerState) learn(s *State, now time.Time, errand fetch.Errand, answe
 	}
 	st.client.learn(q.assertion, answer.OK && fetch.HeaderValue(answer.Headers, ":status") == "200", refusesClient(s, answer), now)
 	st.remove(q)
-	st.InFlight--
-	st.Queues[queueOf(q.Known)].InFlight--
+	st.inFlight--
+	st.queues[queueOf(q.known)].inFlight--
 	// Mark the answer as failed before parsing it. If parsing panics, the previous
 	// answer, about another token, must not be found here.
 	st.newest = newestAnswer{arrived: now, name: q.name, failed: true}
 	a, reason, failure := st.readAnswer(s, q, answer, now)
 	st.newest.failed = failure.why != ""
 	if st.newest.failed {
-		if have, ok := st.Good.Get(q.name); ok && st.Server.staleIfError > 0 {
-			have.retryAfter = at + RetrySeconds
+		if have, ok := st.good.Get(q.name); ok && st.server.staleIfError > 0 {
+			have.retryAfter = at + retrySeconds
 		}
 		learned.Failure, learned.Misconfigured = failure.why, failure.mistake
 		last := &st.outageLogged
@@ -193,25 +193,25 @@ func (st *ServerState) learn(s *State, now time.Time, errand fetch.Errand, answe
 	}
 	if reason != verdict.ReasonTokenValid {
 		st.newest.outcome = identity.Outcome{Reason: reason}
-		st.Good.Drop(q.name)
-		st.Bad.Put(q.name, denial{reason, at, at + st.Server.negativeTTL.Seconds()})
+		st.good.Drop(q.name)
+		st.bad.Put(q.name, denial{reason, at, at + st.server.negativeTTL.Seconds()})
 		return learned
 	}
 	a.arrived = at
-	a.freshUntil = min(at+st.Server.positiveTTL.Seconds(), a.exp)
+	a.freshUntil = min(at+st.server.positiveTTL.Seconds(), a.exp)
 	st.newest.outcome = a.outcome(at)
-	st.Bad.Drop(q.name)
-	st.Good.Drop(q.name) // Put keeps the old answer if the new one is too large
-	st.Good.Put(q.name, a)
+	st.bad.Drop(q.name)
+	st.good.Drop(q.name) // Put keeps the old answer if the new one is too large
+	st.good.Put(q.name, a)
 	return learned
 }
 
 // sweep removes answers that are too old to serve, and questions past their deadline.
-func (st *ServerState) sweep(at float64) {
-	kept := max(knownTokenSeconds, st.Server.staleIfError.Seconds())
-	st.Good.Sweep(func(a *goodAnswer) bool { return at >= a.window.Expires || at >= a.freshUntil+kept })
-	st.Bad.Sweep(func(a denial) bool { return at >= a.freshUntil })
-	for i := range st.Queues {
-		st.dropExpired(&st.Queues[i], at)
+func (st *serverState) sweep(at float64) {
+	kept := max(knownTokenSeconds, st.server.staleIfError.Seconds())
+	st.good.Sweep(func(a *goodAnswer) bool { return at >= a.window.Expires || at >= a.freshUntil+kept })
+	st.bad.Sweep(func(a denial) bool { return at >= a.freshUntil })
+	for i := range st.queues {
+		st.dropExpired(&st.queues[i], at)
 	}
 }

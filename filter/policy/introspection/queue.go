@@ -8,24 +8,24 @@ import (
 	"bearerauth/filter/policy/fetch"
 )
 
-// Question is a question about a token. All requests with the same token share it.
-type Question struct {
+// question is a question about a token. All requests with the same token share it.
+type question struct {
 	name     cache.Name // of the token
-	Token    string
-	Known    bool    // the token was good a moment ago, or is a verified JWT
+	token    string
+	known    bool    // the token was good a moment ago, or is a verified JWT
 	deadline float64 // in seconds since the epoch; after it no request waits any longer
 
 	inFlight  bool
-	Started   time.Time  // when the call began
+	started   time.Time  // when the call began
 	assertion *assertion // that the call carries
 }
 
 // queue has the questions about known tokens, or those about unknown ones.
 type queue struct {
-	Waiting   []*Question
-	Questions int // waiting or in flight
-	Bytes     int // of their tokens
-	InFlight  int
+	waiting   []*question
+	questions int // waiting or in flight
+	bytes     int // of their tokens
+	inFlight  int
 }
 
 const (
@@ -33,31 +33,31 @@ const (
 	// during a flood of invalid tokens, known ones must still reach the server.
 	unknownShare = 3
 
-	// MaxQuestions and MaxQuestionBytes bound the memory of a queue.
-	MaxQuestions     = 1000
-	MaxQuestionBytes = 1 << 20
+	// maxQuestions and maxQuestionBytes bound the memory of a queue.
+	maxQuestions     = 1000
+	maxQuestionBytes = 1 << 20
 )
 
 // enqueue adds a question about a token, and reports whether its queue had space.
-func (st *ServerState) enqueue(key cache.Name, token string, known bool, at float64) bool {
-	deadline := at + st.Server.timeout.Seconds()
-	if q, ok := st.Questions[key]; ok {
+func (st *serverState) enqueue(key cache.Name, token string, known bool, at float64) bool {
+	deadline := at + st.server.timeout.Seconds()
+	if q, ok := st.questions[key]; ok {
 		// The newest request that waits for the answer sets the deadline.
 		q.deadline = deadline
 		return true
 	}
-	queue := &st.Queues[queueOf(known)]
-	if queue.Questions >= MaxQuestions || queue.Bytes+len(token) > MaxQuestionBytes {
+	queue := &st.queues[queueOf(known)]
+	if queue.questions >= maxQuestions || queue.bytes+len(token) > maxQuestionBytes {
 		st.dropExpired(queue, at)
-		if queue.Questions >= MaxQuestions || queue.Bytes+len(token) > MaxQuestionBytes {
+		if queue.questions >= maxQuestions || queue.bytes+len(token) > maxQuestionBytes {
 			return false
 		}
 	}
-	q := &Question{name: key, Token: strings.Clone(token), Known: known, deadline: deadline}
-	st.Questions[key] = q
-	queue.Questions++
-	queue.Bytes += len(token)
-	queue.Waiting = append(queue.Waiting, q)
+	q := &question{name: key, token: strings.Clone(token), known: known, deadline: deadline}
+	st.questions[key] = q
+	queue.questions++
+	queue.bytes += len(token)
+	queue.waiting = append(queue.waiting, q)
 	st.pending = true
 	return true
 }
@@ -72,39 +72,39 @@ func queueOf(known bool) int {
 
 // dropExpired drops questions past their deadline: no request waits for the answer.
 // The questions are nearly in the order of their deadlines.
-func (st *ServerState) dropExpired(queue *queue, at float64) {
-	for len(queue.Waiting) > 0 && at >= queue.Waiting[0].deadline {
+func (st *serverState) dropExpired(queue *queue, at float64) {
+	for len(queue.waiting) > 0 && at >= queue.waiting[0].deadline {
 		st.remove(queue.next())
 	}
 }
 
 // next takes the oldest question out of the queue.
-func (queue *queue) next() *Question {
-	q := queue.Waiting[0]
-	queue.Waiting[0] = nil
-	queue.Waiting = queue.Waiting[1:]
+func (queue *queue) next() *question {
+	q := queue.waiting[0]
+	queue.waiting[0] = nil
+	queue.waiting = queue.waiting[1:]
 	return q
 }
 
 // remove ends a question: it was answered, or its deadline has passed.
-func (st *ServerState) remove(q *Question) {
-	queue := &st.Queues[queueOf(q.Known)]
-	delete(st.Questions, q.name)
-	queue.Questions--
-	queue.Bytes -= len(q.Token)
+func (st *serverState) remove(q *question) {
+	queue := &st.queues[queueOf(q.known)]
+	delete(st.questions, q.name)
+	queue.questions--
+	queue.bytes -= len(q.token)
 }
 
 // due appends the calls for questions that may be asked now. Known tokens come first.
-func (st *ServerState) due(calls []fetch.Call, s *State, now time.Time) []fetch.Call {
+func (st *serverState) due(calls []fetch.Call, s *State, now time.Time) []fetch.Call {
 	st.pending = false
 	at := fetch.Seconds(now)
-	for i := len(st.Queues) - 1; i >= 0; i-- {
-		queue := &st.Queues[i]
-		most := st.Server.MaxCalls
+	for i := len(st.queues) - 1; i >= 0; i-- {
+		queue := &st.queues[i]
+		most := st.server.maxCalls
 		if i == queueOf(false) {
 			most = max(1, most*unknownShare/4)
 		}
-		for st.dropExpired(queue, at); len(queue.Waiting) > 0 && st.InFlight < st.Server.MaxCalls && queue.InFlight < most; st.dropExpired(queue, at) {
+		for st.dropExpired(queue, at); len(queue.waiting) > 0 && st.inFlight < st.server.maxCalls && queue.inFlight < most; st.dropExpired(queue, at) {
 			q := queue.next()
 			call, err := st.call(s, q, now)
 			if err != nil {
@@ -112,8 +112,8 @@ func (st *ServerState) due(calls []fetch.Call, s *State, now time.Time) []fetch.
 				st.remove(q)
 				continue
 			}
-			st.InFlight++
-			queue.InFlight++
+			st.inFlight++
+			queue.inFlight++
 			calls = append(calls, call)
 		}
 	}
@@ -122,20 +122,20 @@ func (st *ServerState) due(calls []fetch.Call, s *State, now time.Time) []fetch.
 
 // call builds the introspection request (RFC 7662 section 2.1). The token is in the
 // body, never in the URL, which servers log.
-func (st *ServerState) call(s *State, q *Question, now time.Time) (fetch.Call, error) {
-	body := appendForm(nil, "token", q.Token)
-	if st.Server.tokenTypeHint != "" {
-		body = appendForm(body, "token_type_hint", st.Server.tokenTypeHint)
+func (st *serverState) call(s *State, q *question, now time.Time) (fetch.Call, error) {
+	body := appendForm(nil, "token", q.token)
+	if st.server.tokenTypeHint != "" {
+		body = appendForm(body, "token_type_hint", st.server.tokenTypeHint)
 	}
-	e := st.Server.endpoint
+	e := st.server.endpoint
 	call := fetch.Call{
 		Cluster: e.Cluster, Method: "POST", Scheme: e.Scheme, Authority: e.Authority, Path: e.Path,
-		Headers: [][2]string{{"content-type", "application/x-www-form-urlencoded"}, {"accept", st.Server.mediaType()}},
-		Body:    body, Timeout: st.Server.timeout, For: *st.Server.errand(q.name), Provider: st.Server.Name,
+		Headers: [][2]string{{"content-type", "application/x-www-form-urlencoded"}, {"accept", st.server.mediaType()}},
+		Body:    body, Timeout: st.server.timeout, For: *st.server.errand(q.name), Provider: st.server.Name,
 	}
-	if err := st.Server.client.authenticate(&call, q, &st.client, s, now); err != nil {
+	if err := st.server.client.authenticate(&call, q, &st.client, s, now); err != nil {
 		return call, err
 	}
-	q.inFlight, q.Started = true, now
+	q.inFlight, q.started = true, now
 	return call, nil
 }

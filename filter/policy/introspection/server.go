@@ -23,7 +23,7 @@ import (
 )
 
 // Server is a provider of type "introspection": an authorization server that is asked
-// about tokens. It never changes. ServerState has the answers.
+// about tokens. It never changes. serverState has the answers.
 type Server struct {
 	index    int // in Servers
 	provider int // in the sorted list of all providers
@@ -42,7 +42,7 @@ type Server struct {
 
 	positiveTTL, negativeTTL time.Duration // how long an answer is fresh
 	staleIfError             time.Duration // how much longer a good answer serves while the server fails
-	MaxCalls                 int           // in flight at once, per worker
+	maxCalls                 int           // in flight at once, per worker
 	cacheBytes               int
 
 	claims.Validator
@@ -90,7 +90,7 @@ func (servers Servers) For(token string, location int, places []credential.Place
 // State is what a worker remembers of introspected tokens, and the memory in which it
 // reads the next answer. It serves one request or answer at a time.
 type State struct {
-	Servers     []*ServerState // in the order of Servers
+	servers     []*serverState // in the order of Servers
 	table       *claims.Table
 	propagation *identity.Propagation
 	keys        *jwks.State     // of signed answers
@@ -108,7 +108,7 @@ type State struct {
 func NewState(servers Servers, table *claims.Table, propagation *identity.Propagation, keys *jwks.State, sign jose.HostSigner, hash cache.Key) *State {
 	s := &State{table: table, propagation: propagation, keys: keys, sign: sign, hash: hash}
 	for _, server := range servers {
-		s.Servers = append(s.Servers, newServerState(server))
+		s.servers = append(s.servers, newServerState(server))
 	}
 	return s
 }
@@ -151,7 +151,7 @@ func (s *State) issuerOf(token string) string {
 // this server. An outcome with Wait may change when that errand is done; it is set only
 // if m permits the request to wait.
 func (s *State) Introspect(server *Server, key cache.Name, token string, m fetch.Moment) (v identity.Outcome, asked bool) {
-	st := s.Servers[server.index]
+	st := s.servers[server.index]
 	if v, ok := st.remembered(key, m); ok {
 		return v, true
 	}
@@ -164,7 +164,7 @@ func (s *State) Introspect(server *Server, key cache.Name, token string, m fetch
 // IntrospectVerified is Introspect for a JWT whose signature is good, but which may
 // have been revoked since. Its question comes before those about unknown tokens.
 func (s *State) IntrospectVerified(server *Server, key cache.Name, token string, m fetch.Moment) identity.Outcome {
-	st := s.Servers[server.index]
+	st := s.servers[server.index]
 	// The answer has a name of its own. Introspect must not find it: it would let the
 	// JWT pass after its signature no longer verifies.
 	key.Hi = ^key.Hi
@@ -177,7 +177,7 @@ func (s *State) IntrospectVerified(server *Server, key cache.Name, token string,
 // Due appends the calls for questions that may be asked now. The caller must make
 // them, and pass each answer to Learn.
 func (s *State) Due(calls []fetch.Call, now time.Time) []fetch.Call {
-	for _, st := range s.Servers {
+	for _, st := range s.servers {
 		calls = st.due(calls, s, now)
 	}
 	return calls
@@ -186,20 +186,20 @@ func (s *State) Due(calls []fetch.Call, now time.Time) []fetch.Call {
 // Learn takes the answer to a call, success or not. An answer without a question in
 // flight has no effect.
 func (s *State) Learn(now time.Time, errand fetch.Errand, answer fetch.Answer) fetch.Learned {
-	return s.Servers[errand.Index].learn(s, now, errand, answer)
+	return s.servers[errand.Index].learn(s, now, errand, answer)
 }
 
 // Sweep removes answers that are too old to serve, and questions for which no request
 // waits any longer. at is the time in seconds since the epoch.
 func (s *State) Sweep(at float64) {
-	for _, st := range s.Servers {
+	for _, st := range s.servers {
 		st.sweep(at)
 	}
 }
 
 // Pending reports whether questions were queued since the last Due.
 func (s *State) Pending() bool {
-	for _, st := range s.Servers {
+	for _, st := range s.servers {
 		if st.pending {
 			return true
 		}

@@ -249,15 +249,15 @@ func (sources *Sources) read(o *config.Object, provider string, issuers []string
 	source.refresh = o.Duration("refresh", 10*time.Minute, time.Second, 24*time.Hour)
 	source.minRefresh = o.Duration("min_refresh", time.Minute, time.Second, 24*time.Hour)
 	source.maxRefresh = o.Duration("max_refresh", 24*time.Hour, time.Second, 7*24*time.Hour)
-	source.MaxStale = o.Duration("max_stale", 24*time.Hour, 10*time.Second, 30*24*time.Hour)
+	source.maxStale = o.Duration("max_stale", 24*time.Hour, 10*time.Second, 30*24*time.Hour)
 	source.minRefresh = min(source.minRefresh, source.refresh)
 	if source.maxRefresh < source.refresh {
 		o.Wrong("max_refresh", "want at least refresh")
 	}
-	if source.MaxStale < source.maxRefresh && o.Has("max_refresh") || source.MaxStale < source.refresh {
+	if source.maxStale < source.maxRefresh && o.Has("max_refresh") || source.maxStale < source.refresh {
 		o.Wrong("max_stale", "want at least refresh and max_refresh: otherwise keys expire before they are fetched again")
 	}
-	source.maxRefresh = min(source.maxRefresh, source.MaxStale)
+	source.maxRefresh = min(source.maxRefresh, source.maxStale)
 	*sources = append(*sources, source)
 	return source
 }

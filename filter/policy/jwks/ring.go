@@ -51,11 +51,11 @@ func overBudget(cost int) string {
 // State is what a worker knows of all fetched keys, and the budget for signatures of
 // the request in hand. It serves one request at a time.
 type State struct {
-	Sources        []*SourceState // in the order of Sources
+	states         []*sourceState // in the order of Sources
 	candidates     []*jose.Key    // memory for Signer
 	host           jose.HostVerifier
 	hostAlgorithms jose.Algorithms // those in which the host passed the self-test
-	Spent          int             // cost of the failed verifications of this request, in the unit of jose.Key.Cost
+	spent          int             // cost of the failed verifications of this request, in the unit of jose.Key.Cost
 }
 
 // NewState returns a State without any key set. host verifies signatures faster than
@@ -63,21 +63,21 @@ type State struct {
 func NewState(sources Sources, jitter *fetch.Jitter, host jose.HostVerifier, hostAlgorithms jose.Algorithms) *State {
 	s := &State{host: host, hostAlgorithms: hostAlgorithms}
 	for _, source := range sources {
-		s.Sources = append(s.Sources, &SourceState{Source: source, jitter: jitter, Kids: map[string]askedKid{}})
+		s.states = append(s.states, &sourceState{source: source, jitter: jitter, kids: map[string]askedKid{}})
 	}
 	return s
 }
 
 // Learn takes the answer to a call of Due or of Learned.Next, success or not.
 func (s *State) Learn(now time.Time, errand fetch.Errand, answer fetch.Answer) fetch.Learned {
-	return s.Sources[errand.Index].learn(now, answer)
+	return s.states[errand.Index].learn(now, answer)
 }
 
 // Ask decides over a token whose kid the set of a source lacks. If wait is true, a
 // fetch may bring the key, and the request can wait for source.Errand. Else reason says
 // why the token is refused.
 func (s *State) Ask(source *Source, kid string, now time.Time, mayWait bool) (reason verdict.Reason, wait bool) {
-	return s.Sources[source.index].ask(kid, now, mayWait)
+	return s.states[source.index].ask(kid, now, mayWait)
 }
 
 // KeySet returns the key set in force of a keyring, nil if none was fetched. Keys
@@ -87,11 +87,11 @@ func (s *State) KeySet(ring *Ring) *jose.KeySet {
 	if ring.Source == nil {
 		return ring.keys
 	}
-	return s.Sources[ring.Source.index].Keys
+	return s.states[ring.Source.index].keys
 }
 
 // Begin gives a new request the full budget of jose.MaxCost.
-func (s *State) Begin() { s.Spent = 0 }
+func (s *State) Begin() { s.spent = 0 }
 
 // Signer is the result of a search for the key that has signed a message.
 type Signer struct {
@@ -113,18 +113,18 @@ func (s *State) Signer(m *jose.Message, keys *jose.KeySet) (found Signer) {
 	s.candidates = keys.Candidates(m.KeyID, m.HasKeyID, m.Algorithm, s.candidates[:0])
 	// A miss is conclusive only when the token and the key both carry a kid. Without
 	// one, the signing key may be newer than this set: refetch before calling it forged.
-	found.Shared = s.Spent > 0
+	found.Shared = s.spent > 0
 	found.KeyMayBeNewer = len(s.candidates) == 0 || !m.HasKeyID || !s.candidates[0].HasID
 	for _, k := range s.candidates {
 		found.Tried = true
 		cost := k.Cost(m.Algorithm, m.Signature)
-		if s.Spent+cost > jose.MaxCost {
+		if s.spent+cost > jose.MaxCost {
 			found.TooExpensive = true
 			return found
 		}
-		s.Spent += cost
+		s.spent += cost
 		if k.Verify(m.Algorithm, m.Signed, m.Signature, s.hostFor(m.Algorithm)) {
-			s.Spent = 0
+			s.spent = 0
 			found.Key = k
 			return found
 		}

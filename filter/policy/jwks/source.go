@@ -16,7 +16,7 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
-// Source is where the keys of a provider are fetched. It never changes. SourceState has
+// Source is where the keys of a provider are fetched. It never changes. sourceState has
 // the keys.
 type Source struct {
 	index      int    // in Sources
@@ -30,7 +30,7 @@ type Source struct {
 	refresh    time.Duration // without Cache-Control
 	minRefresh time.Duration // bounds of Cache-Control
 	maxRefresh time.Duration
-	MaxStale   time.Duration // how long the last good key set serves while the issuer fails
+	maxStale   time.Duration // how long the last good key set serves while the issuer fails
 }
 
 // Errand returns the errand that requests wait for: a fetch of this source.
@@ -39,30 +39,30 @@ func (source *Source) Errand() *fetch.Errand {
 }
 
 const (
-	// RefetchBurst is the size of the token bucket for fetches of unknown kids. Any
+	// refetchBurst is the size of the token bucket for fetches of unknown kids. Any
 	// client can invent a kid: the bucket protects the issuer from a flood of them. It
 	// regains a fetch each refetchInterval.
-	RefetchBurst    = 4
+	refetchBurst    = 4
 	refetchInterval = 10 * time.Second
 
 	// missingKidDuration is how long a kid that a fetch did not bring is refused
 	// without another fetch.
 	missingKidDuration = 10 * time.Second
 
-	// MaxAskedKids bounds the unknown kids that a worker remembers of a source.
-	MaxAskedKids = 256
+	// maxAskedKids bounds the unknown kids that a worker remembers of a source.
+	maxAskedKids = 256
 	maxKidBytes  = 256
 )
 
 // Sources are all sources of a configuration.
 type Sources []*Source
 
-// SourceState is what a worker knows of the keys of a source.
-type SourceState struct {
-	Source    *Source
-	Keys      *jose.KeySet // nil: no set was fetched, or it has expired
-	Learned   time.Time    // when the newest fetch that confirmed the keys began
-	Next      time.Time    // when to fetch again
+// sourceState is what a worker knows of the keys of a source.
+type sourceState struct {
+	source    *Source
+	keys      *jose.KeySet // nil: no set was fetched, or it has expired
+	learned   time.Time    // when the newest fetch that confirmed the keys began
+	next      time.Time    // when to fetch again
 	backoff   time.Duration
 	inFlight  bool
 	requested bool // a request waits for a fetch that has not begun
@@ -74,7 +74,7 @@ type SourceState struct {
 
 	fetchesTaken int // from the bucket
 	takenSince   time.Time
-	Kids         map[string]askedKid // kids that the set lacks and for which a fetch was requested
+	kids         map[string]askedKid // kids that the set lacks and for which a fetch was requested
 }
 
 // askedKid is a kid that the set lacks: when a token first named it, and when a fetch
@@ -84,66 +84,66 @@ type askedKid struct{ asked, missing time.Time }
 // Due appends the fetches that must begin now. The caller must make them, and pass
 // each answer to Learn.
 func (s *State) Due(calls []fetch.Call, now time.Time) []fetch.Call {
-	for _, st := range s.Sources {
+	for _, st := range s.states {
 		st.expire(now)
-		if st.inFlight || !st.requested && now.Before(st.Next) {
+		if st.inFlight || !st.requested && now.Before(st.next) {
 			continue
 		}
 		st.inFlight, st.requested, st.started = true, false, now
-		first := st.Source.keys
-		if st.discovering = st.Source.discovery.Set(); st.discovering {
-			first = st.Source.discovery
+		first := st.source.keys
+		if st.discovering = st.source.discovery.Set(); st.discovering {
+			first = st.source.discovery
 		}
 		calls = append(calls, st.call(first))
 	}
 	return calls
 }
 
-func (st *SourceState) call(e config.Endpoint) fetch.Call {
+func (st *sourceState) call(e config.Endpoint) fetch.Call {
 	return fetch.Call{
 		Cluster: e.Cluster, Method: "GET", Headers: [][2]string{{"accept", "application/json"}}, Scheme: e.Scheme, Authority: e.Authority, Path: e.Path,
-		Timeout: st.Source.timeout, For: *st.Source.Errand(), Provider: st.Source.provider,
+		Timeout: st.source.timeout, For: *st.source.Errand(), Provider: st.source.provider,
 	}
 }
 
 // expire drops a key set that was not confirmed for max_stale: the issuer may have
 // withdrawn a key meanwhile.
-func (st *SourceState) expire(now time.Time) {
-	if now.Before(st.Learned) {
+func (st *sourceState) expire(now time.Time) {
+	if now.Before(st.learned) {
 		// The clock was set back. Without this line a withdrawn key would serve longer by
 		// the same time.
-		st.Learned, st.Next = now, now
+		st.learned, st.next = now, now
 	}
-	if st.Keys != nil && now.Sub(st.Learned) >= st.Source.MaxStale {
-		st.Keys = nil
+	if st.keys != nil && now.Sub(st.learned) >= st.source.maxStale {
+		st.keys = nil
 	}
 }
 
 // learn takes the answer to the call in flight. With discovery, the first answer leads to
 // a second call.
-func (st *SourceState) learn(now time.Time, answer fetch.Answer) fetch.Learned {
+func (st *sourceState) learn(now time.Time, answer fetch.Answer) fetch.Learned {
 	if st.discovering {
-		keys, err := st.Source.readDiscovery(answer)
+		keys, err := st.source.readDiscovery(answer)
 		if err != "" {
 			return st.fail(now, "discovery: "+err)
 		}
 		st.discovering = false
 		follow := st.call(keys)
-		return fetch.Learned{For: *st.Source.Errand(), Next: &follow}
+		return fetch.Learned{For: *st.source.Errand(), Next: &follow}
 	}
 	set, err := readKeySet(answer)
 	if err != "" {
 		return st.fail(now, "keys: "+err)
 	}
 	st.inFlight, st.failed, st.backoff = false, false, 0
-	st.Learned = st.started
-	set.Keep(st.Keys)
-	if st.Keys == nil || !slices.Equal(set.Keys, st.Keys.Keys) {
+	st.learned = st.started
+	set.Keep(st.keys)
+	if st.keys == nil || !slices.Equal(set.Keys, st.keys.Keys) {
 		// Otherwise the refusals by the present set hold: a forged token that has waited
 		// for this answer is not checked against the same keys again.
-		st.Keys = set
+		st.keys = set
 	}
-	for kid, k := range st.Kids {
+	for kid, k := range st.kids {
 		// A kid may be in the set for another algorithm. It counts as missing: a token
 		// whose key is in the set never comes here again.
 		switch {
@@ -151,18 +151,18 @@ func (st *SourceState) learn(now time.Time, answer fetch.Answer) fetch.Learned {
 		case st.started.Before(k.asked):
 			// A token named the kid during the fetch. A request that still waits for it
 			// asks again; the kids of the others must not fill this memory.
-			delete(st.Kids, kid)
+			delete(st.kids, kid)
 		default:
 			k.missing = now
-			st.Kids[kid] = k
+			st.kids[kid] = k
 		}
 	}
 	// Fetch well before the set expires: Entra's max-age is a day, which is also the
 	// default of max_stale.
-	delay := min(freshness(answer.Headers, st.Source), st.Source.MaxStale/4*3)
+	delay := min(freshness(answer.Headers, st.source), st.source.maxStale/4*3)
 	// Fetch ahead of time, and spread the workers.
-	st.Next = now.Add(delay - st.jitter.Below(delay/4))
-	return fetch.Learned{For: *st.Source.Errand(), Settled: true, Warnings: st.Source.warnings(set)}
+	st.next = now.Add(delay - st.jitter.Below(delay/4))
+	return fetch.Learned{For: *st.source.Errand(), Settled: true, Warnings: st.source.warnings(set)}
 }
 
 // warnings are problems of a key set that the issuer should solve.
@@ -180,15 +180,15 @@ func (source *Source) warnings(set *jose.KeySet) (list []string) {
 }
 
 // fail plans the next attempt. The keys serve on until they expire.
-func (st *SourceState) fail(now time.Time, why string) fetch.Learned {
+func (st *sourceState) fail(now time.Time, why string) fetch.Learned {
 	st.inFlight, st.failed = false, true
 	most := fetch.MaxBackoff
-	if st.Keys == nil {
+	if st.keys == nil {
 		most = fetch.MaxBackoffWithoutKeys
 	}
 	st.backoff = min(max(2*st.backoff, fetch.MinBackoff), most)
-	st.Next = now.Add(st.backoff - st.jitter.Below(st.backoff/2))
-	return fetch.Learned{For: *st.Source.Errand(), Settled: true, Failure: why, Log: true}
+	st.next = now.Add(st.backoff - st.jitter.Below(st.backoff/2))
+	return fetch.Learned{For: *st.source.Errand(), Settled: true, Failure: why, Log: true}
 }
 
 // readKeySet returns a set with at least one usable key, or the problem: no other answer
@@ -207,23 +207,23 @@ func readKeySet(a fetch.Answer) (*jose.KeySet, string) {
 // ask decides over a kid that the set lacks, or over any kid if there is no set: to
 // wait for a fetch that is permitted now, or to refuse. ReasonUnknownKey means that the
 // issuer has no such key, ReasonKeysUnavailable that the issuer cannot be asked.
-func (st *SourceState) ask(kid string, now time.Time, mayWait bool) (reason verdict.Reason, wait bool) {
-	if st.Keys == nil {
-		if !mayWait || st.failed && !st.inFlight && now.Before(st.Next) {
+func (st *sourceState) ask(kid string, now time.Time, mayWait bool) (reason verdict.Reason, wait bool) {
+	if st.keys == nil {
+		if !mayWait || st.failed && !st.inFlight && now.Before(st.next) {
 			return verdict.ReasonKeysUnavailable, false
 		}
 		st.requested = !st.inFlight
 		return verdict.ReasonKeysUnavailable, true
 	}
-	k, asked := st.Kids[kid]
+	k, asked := st.kids[kid]
 	if asked && !k.missing.IsZero() {
 		if now.Sub(k.missing) < missingKidDuration {
 			return verdict.ReasonUnknownKey, false
 		}
-		delete(st.Kids, kid)
+		delete(st.kids, kid)
 		asked = false
 	}
-	if st.failed && !st.inFlight && now.Before(st.Next) || !mayWait {
+	if st.failed && !st.inFlight && now.Before(st.next) || !mayWait {
 		return verdict.ReasonKeysUnavailable, false
 	}
 	if !asked && !st.rememberKid(kid, now) {
@@ -231,7 +231,7 @@ func (st *SourceState) ask(kid string, now time.Time, mayWait bool) (reason verd
 	}
 	if !st.inFlight && !st.requested {
 		if !st.takeFetch(now) {
-			delete(st.Kids, kid)
+			delete(st.kids, kid)
 			return verdict.ReasonUnknownKey, false
 		}
 		st.requested = true
@@ -240,28 +240,28 @@ func (st *SourceState) ask(kid string, now time.Time, mayWait bool) (reason verd
 }
 
 // rememberKid reports whether the memory of kids had space.
-func (st *SourceState) rememberKid(kid string, now time.Time) bool {
-	if len(st.Kids) >= MaxAskedKids {
-		for old, k := range st.Kids {
+func (st *sourceState) rememberKid(kid string, now time.Time) bool {
+	if len(st.kids) >= maxAskedKids {
+		for old, k := range st.kids {
 			if !k.missing.IsZero() && now.Sub(k.missing) >= missingKidDuration {
-				delete(st.Kids, old)
+				delete(st.kids, old)
 			}
 		}
 	}
-	if len(st.Kids) >= MaxAskedKids || len(kid) > maxKidBytes {
+	if len(st.kids) >= maxAskedKids || len(kid) > maxKidBytes {
 		return false
 	}
-	st.Kids[strings.Clone(kid)] = askedKid{asked: now}
+	st.kids[strings.Clone(kid)] = askedKid{asked: now}
 	return true
 }
 
 // takeFetch takes a fetch from the bucket, and reports whether it had any.
-func (st *SourceState) takeFetch(now time.Time) bool {
+func (st *sourceState) takeFetch(now time.Time) bool {
 	if refilled := int(now.Sub(st.takenSince) / refetchInterval); refilled > 0 || st.fetchesTaken == 0 {
 		st.fetchesTaken = max(0, st.fetchesTaken-refilled)
 		st.takenSince = now
 	}
-	if st.fetchesTaken == RefetchBurst {
+	if st.fetchesTaken == refetchBurst {
 		return false
 	}
 	st.fetchesTaken++

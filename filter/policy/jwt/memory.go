@@ -17,12 +17,12 @@ type Remembered struct {
 	provider *Provider
 	key      *jose.Key
 	window   claims.Window
-	Identity identity.Identity
+	identity identity.Identity
 	handles  *revocation.Handles // nil: no revocations are configured
 }
 
 func (t *Remembered) size() int {
-	n := t.Identity.Size()
+	n := t.identity.Size()
 	if t.handles != nil {
 		n += revocation.HandlesSize
 	}
@@ -45,33 +45,33 @@ func (b badToken) needsNewerKey() bool {
 }
 
 const (
-	// BadTokenSeconds is how long a refused token is remembered.
-	BadTokenSeconds = 60
-	// BadTokenBytes bounds the memory of refused tokens in a worker.
-	BadTokenBytes = 256 << 10
+	// badTokenSeconds is how long a refused token is remembered.
+	badTokenSeconds = 60
+	// badTokenBytes bounds the memory of refused tokens in a worker.
+	badTokenBytes = 256 << 10
 )
 
 // tokenCache remembers good tokens and refused ones separately: a flood of forged
 // tokens cannot displace the good ones.
 type tokenCache struct {
-	Good *cache.Generations[*Remembered]
-	Bad  *cache.Generations[badToken]
+	good *cache.Generations[*Remembered]
+	bad  *cache.Generations[badToken]
 }
 
 func newTokenCache(bytes int) *tokenCache {
 	return &tokenCache{
-		Good: cache.NewGenerations(bytes, (*Remembered).size),
-		Bad:  cache.NewGenerations(BadTokenBytes, func(badToken) int { return 0 }),
+		good: cache.NewGenerations(bytes, (*Remembered).size),
+		bad:  cache.NewGenerations(badTokenBytes, func(badToken) int { return 0 }),
 	}
 }
 
 // knownBad returns the refusal of a token if it still holds.
 func (s *State) knownBad(k cache.Name, now float64) (bad badToken, known bool) {
-	if b, ok := s.Cache.Bad.Get(k); ok {
+	if b, ok := s.cache.bad.Get(k); ok {
 		if s.holds(b, now) {
 			return b, true
 		}
-		s.Cache.Bad.Drop(k)
+		s.cache.bad.Drop(k)
 	}
 	return bad, false
 }
@@ -88,16 +88,16 @@ func (s *State) holds(b badToken, now float64) bool {
 }
 
 func (c *tokenCache) putBad(k cache.Name, reason verdict.Reason, p *Provider, keys *jose.KeySet, now float64) {
-	c.Bad.Put(k, badToken{reason, p, keys, math.Inf(-1), now + BadTokenSeconds})
+	c.bad.Put(k, badToken{reason, p, keys, math.Inf(-1), now + badTokenSeconds})
 }
 
 func (c *tokenCache) putExpired(k cache.Name, expires float64, p *Provider, keys *jose.KeySet, now float64) {
-	c.Bad.Put(k, badToken{verdict.ReasonExpired, p, keys, expires, now + BadTokenSeconds})
+	c.bad.Put(k, badToken{verdict.ReasonExpired, p, keys, expires, now + badTokenSeconds})
 }
 
 // Sweep removes tokens that have expired, tokens whose keys were withdrawn, and
 // refusals that no longer hold. at is the time in seconds since the epoch.
 func (s *State) Sweep(at float64) {
-	s.Cache.Good.Sweep(func(t *Remembered) bool { return !s.current(t, at) })
-	s.Cache.Bad.Sweep(func(b badToken) bool { return !s.holds(b, at) })
+	s.cache.good.Sweep(func(t *Remembered) bool { return !s.current(t, at) })
+	s.cache.bad.Sweep(func(b badToken) bool { return !s.holds(b, at) })
 }

@@ -23,7 +23,7 @@ type State struct {
 	propagation *identity.Propagation
 	keys        *jwks.State
 	revoked     *revocation.State // nil: no revocations are configured
-	Cache       *tokenCache       // exported for tests of package policy
+	cache       *tokenCache
 
 	parser jose.Parser
 	claims claims.Claims
@@ -32,13 +32,13 @@ type State struct {
 // NewState returns a State that has verified no token yet. Without revocations,
 // revoked is nil. The verified tokens take at most so many bytes.
 func NewState(providers *Providers, table *claims.Table, propagation *identity.Propagation, keys *jwks.State, revoked *revocation.State, bytes int) *State {
-	return &State{providers: providers, table: table, propagation: propagation, keys: keys, revoked: revoked, Cache: newTokenCache(bytes)}
+	return &State{providers: providers, table: table, propagation: propagation, keys: keys, revoked: revoked, cache: newTokenCache(bytes)}
 }
 
 // Remembered returns the memory of a token that has verified, or nil. The token may
 // have expired since, and its key may have been withdrawn: Verify checks both.
 func (s *State) Remembered(key cache.Name) *Remembered {
-	good, _ := s.Cache.Good.Get(key)
+	good, _ := s.cache.good.Get(key)
 	return good
 }
 
@@ -62,9 +62,9 @@ func (s *State) verifyUnrevoked(token string, key cache.Name, remembered *Rememb
 	at := fetch.Seconds(m.Now)
 	if remembered != nil {
 		if s.current(remembered, at) {
-			return identity.Outcome{ID: &remembered.Identity, Reason: remembered.window.Judge(at)}, remembered
+			return identity.Outcome{ID: &remembered.identity, Reason: remembered.window.Judge(at)}, remembered
 		}
-		s.Cache.Good.Drop(key)
+		s.cache.good.Drop(key)
 	}
 	bad, known := s.knownBad(key, at)
 	if known && !bad.needsNewerKey() {
@@ -128,7 +128,7 @@ func (s *State) withoutKey(key cache.Name, message *jose.Message, provider *Prov
 		return s.refuse(key, verdict.ReasonTooManyKeys, provider, keys, at)
 	case signer.KeyMayBeNewer && provider.Source != nil:
 		if signer.Tried {
-			s.Cache.putBad(key, verdict.ReasonUnknownKey, provider, keys, at)
+			s.cache.putBad(key, verdict.ReasonUnknownKey, provider, keys, at)
 		}
 		reason, wait := s.keys.Ask(provider.Source, message.KeyID, m.Now, m.Patience == fetch.Wait)
 		v := identity.Outcome{Reason: reason}
@@ -158,18 +158,18 @@ func (s *State) judgeSigned(key cache.Name, message *jose.Message, chosen choice
 	}
 	good := &Remembered{provider: provider, key: signer, window: provider.Window(c), handles: handles}
 	source := s.source(provider, c, message)
-	s.propagation.Identify(&good.Identity, &source)
+	s.propagation.Identify(&good.identity, &source)
 	reason := good.window.Judge(at)
 	if reason == verdict.ReasonExpired {
-		s.Cache.putExpired(key, good.window.Expires, provider, keys, at)
+		s.cache.putExpired(key, good.window.Expires, provider, keys, at)
 	} else {
-		s.Cache.Good.Put(key, good)
+		s.cache.good.Put(key, good)
 	}
-	return identity.Outcome{ID: &good.Identity, Reason: reason}, good
+	return identity.Outcome{ID: &good.identity, Reason: reason}, good
 }
 
 // refuse refuses a token, and remembers why. With keys, the memory ends with them.
 func (s *State) refuse(key cache.Name, reason verdict.Reason, provider *Provider, keys *jose.KeySet, at float64) identity.Outcome {
-	s.Cache.putBad(key, reason, provider, keys, at)
+	s.cache.putBad(key, reason, provider, keys, at)
 	return identity.Outcome{Reason: reason}
 }

@@ -17,10 +17,10 @@ const maxAccept = 1024
 // where no rule negotiates the format.
 func AnswerFormat(r *request.Request, negotiates bool) BodyFormat {
 	if request.IsGRPC(r) {
-		return BodyGRPC
+		return bodyGRPC
 	}
 	if !negotiates {
-		return BodyJSON // refusals that do not negotiate are equal in all formats
+		return bodyJSON // refusals that do not negotiate are equal in all formats
 	}
 	return preferredFormat(r)
 }
@@ -58,8 +58,8 @@ func preferredFormat(r *request.Request) BodyFormat {
 			}
 		}
 	}
-	best := BodyJSON
-	for f := BodyJSON; asked && f < BodyNegotiate; f++ {
+	best := bodyJSON
+	for f := bodyJSON; asked && f < BodyNegotiate; f++ {
 		if weights[f] > weights[best] {
 			best = f
 		}

@@ -13,14 +13,14 @@ import (
 // BodyFormat is the format of a refusal's body.
 type BodyFormat int
 
-// The formats. BodyGRPC is for gRPC requests under every configuration.
+// The formats. bodyGRPC is for gRPC requests under every configuration.
 const (
-	BodyJSON      BodyFormat = iota // {"detail": …}, as FastAPI answers
-	BodyText                        // the bare text
+	bodyJSON      BodyFormat = iota // {"detail": …}, as FastAPI answers
+	bodyText                        // the bare text
 	bodyProblem                     // application/problem+json (RFC 9457)
 	BodyNegotiate                   // one of the above, by the Accept header
 
-	BodyGRPC = BodyNegotiate // plain text, which becomes grpc-message
+	bodyGRPC = BodyNegotiate // plain text, which becomes grpc-message
 )
 
 // BodyFormatNames are the names in the configuration, by BodyFormat.
@@ -31,7 +31,7 @@ var BodyFormatNames = []string{"json", "text", "problem", "negotiate"}
 const retryAfterSeconds = "5"
 
 // Refusals are the refusals of one rule, by the format and by the Reason.
-type Refusals [BodyGRPC + 1]*[verdict.NumReasons]*verdict.Deny
+type Refusals [bodyGRPC + 1]*[verdict.NumReasons]*verdict.Deny
 
 // RefusalOptions is how a rule refuses.
 type RefusalOptions struct {
@@ -47,7 +47,7 @@ type RefusalOptions struct {
 // NewRefusals builds all refusals of a rule.
 func NewRefusals(o *RefusalOptions) *Refusals {
 	var all Refusals
-	for f := BodyJSON; f < BodyNegotiate; f++ {
+	for f := bodyJSON; f < BodyNegotiate; f++ {
 		switch {
 		case o.Format == BodyNegotiate:
 			all[f] = o.answers(f)
@@ -55,12 +55,12 @@ func NewRefusals(o *RefusalOptions) *Refusals {
 			all[o.Format] = o.answers(o.Format)
 		}
 	}
-	for f := BodyJSON; f < BodyNegotiate; f++ {
+	for f := bodyJSON; f < BodyNegotiate; f++ {
 		if all[f] == nil {
 			all[f] = all[o.Format]
 		}
 	}
-	all[BodyGRPC] = o.answers(BodyGRPC)
+	all[bodyGRPC] = o.answers(bodyGRPC)
 	return &all
 }
 
@@ -78,7 +78,7 @@ func (o *RefusalOptions) answers(f BodyFormat) *[verdict.NumReasons]*verdict.Den
 func (o *RefusalOptions) answer(reason verdict.Reason, out *verdict.Effect, f BodyFormat) *verdict.Deny {
 	d := &verdict.Deny{Reason: reason, Status: out.Status, GRPCStatus: -1}
 	text := o.Details[out.Detail]
-	if f == BodyGRPC {
+	if f == bodyGRPC {
 		d.GRPCStatus, d.Body = out.GRPCStatus, []byte(text)
 	} else {
 		body, contentType := f.encode(out.Status, text)
@@ -102,7 +102,7 @@ func (o *RefusalOptions) answer(reason verdict.Reason, out *verdict.Effect, f Bo
 	if out.Status == 503 {
 		d.Headers = append(d.Headers, [2]string{"retry-after", retryAfterSeconds})
 	}
-	if o.Format == BodyNegotiate && f != BodyGRPC {
+	if o.Format == BodyNegotiate && f != bodyGRPC {
 		d.Headers = append(d.Headers, [2]string{"vary", "accept"})
 	}
 	d.Headers = append(d.Headers, o.Headers...)
@@ -122,7 +122,7 @@ func (r *Refusals) Get(reason verdict.Reason, f BodyFormat) *verdict.Deny {
 
 func (f BodyFormat) encode(status uint32, detail string) (body []byte, contentType string) {
 	switch f {
-	case BodyText:
+	case bodyText:
 		return []byte(detail), "text/plain; charset=utf-8"
 	case bodyProblem:
 		body = append(body, `{"type":"about:blank","title":`...)

@@ -15,7 +15,6 @@ import (
 // the host call, so that a Request is valid only during one callback.
 type Request struct {
 	Method    string
-	Scheme    string
 	Authority string // host and perhaps port, from :authority
 	Path      string // :path with the query, as the client sent it
 	HasPath   bool   // false for CONNECT
@@ -64,8 +63,6 @@ func (r *Request) Read(pairs [][2]string) {
 		switch value := pairs[i][1]; name {
 		case ":method":
 			r.Method = value
-		case ":scheme":
-			r.Scheme = value
 		case ":authority":
 			r.Authority = value
 		case ":path":

@@ -63,8 +63,8 @@ func Read(o *config.Object, table *claims.Table, someJWTs bool, takes func(issue
 
 func (r *Revocations) readInline(o *config.Object, takes func(issuer string) bool) {
 	items := o.Array("entries")
-	if len(items) > MaxRevocations {
-		o.Wrong("entries", "want at most "+strconv.Itoa(MaxRevocations)+" entries")
+	if len(items) > maxRevocations {
+		o.Wrong("entries", "want at most "+strconv.Itoa(maxRevocations)+" entries")
 		return
 	}
 	var reader jose.Reader

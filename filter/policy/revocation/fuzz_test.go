@@ -21,7 +21,7 @@ func FuzzRevocations(f *testing.F) {
 	f.Fuzz(func(t *testing.T, document []byte) {
 		st := NewState(&Revocations{}, cache.NewKey([16]byte{1, 2}), new(fetch.Jitter))
 		list, why := st.read(document)
-		if (list == nil) != (why != "") || len(list) > MaxRevocations {
+		if (list == nil) != (why != "") || len(list) > maxRevocations {
 			t.Fatalf("%v, %q", list, why)
 		}
 		if list != nil && !strings.Contains(string(document), "{") {

@@ -153,7 +153,7 @@ func (st *State) UnlessRevoked(v identity.Outcome, h *Handles, now time.Time, ma
 		return identity.Outcome{}
 	case st.config.requireJTI && !h.hasJTI:
 		return identity.Outcome{Reason: verdict.ReasonWrongClaim}
-	case st.List.revokes(h):
+	case st.list.revokes(h):
 		// A list that is too old counts, too: a revocation is final.
 		return identity.Outcome{Reason: verdict.ReasonRevoked}
 	case st.fetches() && !st.current(now):

@@ -17,7 +17,7 @@ import (
 type State struct {
 	config        *Revocations
 	key           cache.Key // of the hashes
-	List          denyList  // the entries of the configuration and of the newest good list
+	list          denyList  // the entries of the configuration and of the newest good list
 	etag          string    // of that list
 	started       time.Time // when the fetch in flight began
 	sentETag      string    // the If-None-Match of the fetch in flight
@@ -34,9 +34,9 @@ type State struct {
 	scratch []byte
 }
 
-// MaxRevocations is the greatest number of entries in a list. It bounds the memory of a
+// maxRevocations is the greatest number of entries in a list. It bounds the memory of a
 // list of short entries, which the size of a response does not.
-const MaxRevocations = 32768
+const maxRevocations = 32768
 
 // NewState returns a State with the entries of the configuration, and without the list
 // to fetch. It is nil if r is nil. key is the VM's secret key.
@@ -45,14 +45,14 @@ func NewState(r *Revocations, key cache.Key, j *fetch.Jitter) *State {
 		return nil
 	}
 	st := &State{config: r, key: key, jitter: j}
-	st.List = st.inline()
+	st.list = st.inline()
 	return st
 }
 
 // inline returns a list of the entries in the configuration. Its capacity is that of the
 // list in force, which a new list is like.
 func (st *State) inline() denyList {
-	list := make(denyList, max(len(st.List), len(st.config.entries)))
+	list := make(denyList, max(len(st.list), len(st.config.entries)))
 	for i := range st.config.entries {
 		e := &st.config.entries[i]
 		list.add(st.hash(e.kind, e.issuer, e.name), e.before)
@@ -149,7 +149,7 @@ func (st *State) take(a fetch.Answer) string {
 	if why != "" {
 		return why
 	}
-	st.List, st.etag = list, entityTag(a.Headers)
+	st.list, st.etag = list, entityTag(a.Headers)
 	return ""
 }
 
@@ -166,8 +166,8 @@ func (st *State) read(document []byte) (denyList, string) {
 	}
 	list, why, i := st.inline(), "", 0
 	members[0].Value.Items(func(item jose.Value) bool {
-		if i == MaxRevocations {
-			why = "want at most " + strconv.Itoa(MaxRevocations) + " entries"
+		if i == maxRevocations {
+			why = "want at most " + strconv.Itoa(maxRevocations) + " entries"
 			return false
 		}
 		e, member, wrong := readEntry(&st.reader, item)
