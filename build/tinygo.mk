@@ -1,8 +1,9 @@
 # The small build. TinyGo is built from its Go module, which lacks LLVM, a linker and
 # a C library: they are Debian's, and tinygo.json, in which TinyGo's own target wasip1
-# is repeated, names them. Binaryen, the linker of WebAssembly modules, is from npm.
+# is repeated, names them. Binaryen, which joins and optimises modules, is
+# from npm.
 TINYGO_PACKAGES := g++ llvm-19-dev libclang-19-dev clang-19 lld-19 wasi-libc \
-	libclang-rt-19-dev-wasm32 nodejs npm
+	libclang-rt-19-dev-wasm32
 
 TINYGO := $(CACHE)/tinygo/bin/tinygo
 
@@ -53,7 +54,7 @@ TINYGO_ABORT := $(CACHE)/tinygo/src/runtime/runtime_tinygowasm.go
 
 $(TINYGO): build/tinygo.mod build/tinygo.sum build/tinygo.mk
 	@command -v wasm-ld-19 >/dev/null || { \
-		echo "want tinygo on the PATH, or these Debian packages: $(TINYGO_PACKAGES)" >&2; exit 1; }
+		echo "want these Debian packages: $(TINYGO_PACKAGES)" >&2; exit 1; }
 	rm -rf $(CACHE)/tinygo && mkdir -p $(CACHE)/tinygo
 	$(GO) mod download -modfile=build/tinygo.mod github.com/tinygo-org/tinygo
 	cp -R "$$($(GO) list -modfile=build/tinygo.mod -m -f '{{.Dir}}' github.com/tinygo-org/tinygo)/src" $(CACHE)/tinygo/src
