@@ -88,6 +88,13 @@ e2e: $(IN_ENVOY_MODULE) $(CACHE)/faults$(findstring -small,$(IN_ENVOY_MODULE)).w
 		test -z "$$CI"; }
 	@$(TEST) e2e -count=1 $(IN_ENVOY)
 
+## matrix: the tests in each pinned Envoy (1.36 to 1.40)
+.PHONY: matrix
+matrix:
+	@for version in $(patsubst e2e/envoy/requirements/%.txt,%,$(wildcard e2e/envoy/requirements/*.txt)); do \
+		echo "== Envoy $$version"; $(MAKE) --no-print-directory e2e MODULE=$(IN_ENVOY_MODULE) ENVOY_VERSION=$$version || failed="$$failed $$version"; \
+	done; test -z "$$failed" || { echo "== failed in:$$failed"; exit 1; }
+
 ## e2e-keycloak: the filter against a real Keycloak (needs Java and Maven; 170 MB once)
 .PHONY: e2e-keycloak
 e2e-keycloak: $(MODULE)
