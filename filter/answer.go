@@ -29,11 +29,14 @@ func answered(id uint32, s stream, reason verdict.Reason, sent bool) action {
 	}
 	s.progress = replied
 	if !sent {
-		s.progress = unsent
-		if p != nil {
-			p.unsent = append(p.unsent, id)
-			p.tickSooner()
+		if p == nil || !p.ticks() {
+			// No tick sends it again, and a host without timers may not pause a request
+			// either. Only the end of this VM keeps the request from the upstream.
+			panic("the host takes no reply")
 		}
+		s.progress = unsent
+		p.unsent = append(p.unsent, id)
+		p.tickSooner()
 	}
 	s.keep(id)
 	return actionPause

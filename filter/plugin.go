@@ -34,15 +34,17 @@ type plugin struct {
 	propertyPaths []string // of the host, which rules ask for
 	properties    []request.Property
 
-	metrics metrics
-	debug   bool     // the host logs debug lines
-	unsent  []uint32 // streams whose refusal the host did not accept
+	metrics     metrics
+	filterState filterState
+	stateLogged bool     // that the configuration asks for filter state in vain
+	debug       bool     // the host logs debug lines
+	unsent      []uint32 // streams whose refusal the host did not accept
 
 	waiting   waitingRoom
 	due       []fetch.Call          // to begin
 	calls     map[uint32]fetch.Call // under way, by the host's id
 	refused   []fetch.Call          // that the host would not begin
-	tick      uint32                // milliseconds between ticks
+	tick      uint32                // milliseconds between ticks; 0: the host has no timer
 	housekept time.Time             // when onTick kept house last
 	swept     time.Time
 }
@@ -69,9 +71,8 @@ func (p *plugin) start() (status sdk.OnPluginStartStatus) {
 		}
 		return sdk.OnPluginStartStatusFailed
 	}
-	p.metrics.define()
-	if parsed.FetchesRevocations() {
-		p.metrics.revocations.define()
+	if !p.metrics.define(parsed.FetchesRevocations()) {
+		sdk.LogWarn("the host has no metrics: nothing is counted")
 	}
 	host := policy.Host{Verify: verifySignature, Knows: testHost()}
 	if parsed.SignedBy(sign) {
@@ -84,8 +85,13 @@ func (p *plugin) start() (status sdk.OnPluginStartStatus) {
 	}
 	// The first tick comes soon: no callouts are possible before it.
 	if !p.tickEvery(waitingTick) {
-		sdk.LogCritical("the host refused a timer")
-		return sdk.OnPluginStartStatusFailed
+		for _, member := range parsed.Calls() {
+			sdk.LogCritical(member + ": needs a timer, which the host refuses")
+		}
+		if len(parsed.Calls()) > 0 {
+			return sdk.OnPluginStartStatusFailed
+		}
+		p.metrics.atOnce = true
 	}
 	for _, path := range parsed.Properties() {
 		p.propertyPaths = append(p.propertyPaths, strings.Join(path, "\x00"))
@@ -95,6 +101,10 @@ func (p *plugin) start() (status sdk.OnPluginStartStatus) {
 	}
 	p.debug = logsDebug()
 	p.policy, p.state = parsed, parsed.NewState(host)
+	if !p.startFilterState() {
+		p.policy = nil
+		return sdk.OnPluginStartStatusFailed
+	}
 	return sdk.OnPluginStartStatusOK
 }
 
@@ -136,6 +146,17 @@ func (p *plugin) housekeep(at time.Time) {
 	}
 	tidy()
 }
+
+// housekeepSeldom keeps house between requests where there are no ticks.
+func (p *plugin) housekeepSeldom(at time.Time) {
+	if since := at.Sub(p.housekept); since < 0 || since >= idleTick*time.Millisecond {
+		p.housekept = at
+		p.housekeep(at)
+	}
+}
+
+// ticks reports whether the host has a timer.
+func (p *plugin) ticks() bool { return p.tick != 0 }
 
 // tickEvery sets the period of ticks. It calls the host only for a change.
 func (p *plugin) tickEvery(milliseconds uint32) bool {
