@@ -34,7 +34,7 @@ func decideHeaders(id uint32, s stream) action {
 	if !p.ticks() {
 		p.housekeepSeldom(at)
 	}
-	if p.policy.OnlyCredential() {
+	if p.quick {
 		// Two small reads instead of all headers.
 		if authorization, path, ok := credentialHeaders(); ok {
 			if allow := p.policy.Quick(p.state, at, authorization, path); allow != nil {

@@ -129,9 +129,8 @@ func getPairs(mapType int32) ([][2]string, bool) {
 	return headerPairs, ok
 }
 
-// credentialHeaders reads the two headers that policy.Quick needs. Envoy joins
-// several Authorization lines before the filters run, so that the first line is the
-// only one.
+// credentialHeaders reads the two headers that policy.Quick needs, each by its first
+// line (see plugin.quick).
 func credentialHeaders() (authorization, path string, ok bool) {
 	bufferUsed = 0
 	if authorization, ok = getHeader("authorization"); !ok {
@@ -245,6 +244,14 @@ func now() time.Time {
 		panic("the host gives no time")
 	}
 	return time.Unix(0, int64(outNanos))
+}
+
+// clockIsSet reports whether the host's clock can be right. A host may return its time
+// in 32 bits, or have no clock that is set when it starts. Requests that get no time are
+// denied later.
+func clockIsSet() bool {
+	const earliest = 1_577_836_800 * 1_000_000_000 // 2020-01-01
+	return hostTime(unsafe.Pointer(&outNanos)) != statusOK || outNanos >= earliest
 }
 
 // defineMetric declares a counter or a gauge. ok is false where the host refuses it.

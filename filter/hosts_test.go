@@ -183,6 +183,54 @@ func wantHostWarning(t *testing.T, vm *wasmhost.VM, call string, status wasmhost
 	}
 }
 
+// TestSeparateLines: a host other than Envoy can show several Authorization lines, and
+// the upstream may take another one than the filter has verified.
+func TestSeparateLines(t *testing.T) {
+	t.Parallel()
+	for _, config := range []string{
+		oneToken("fake-token", "alice"),
+		strings.Replace(oneToken("fake-token", "alice"), `"subject_header": "x-auth-subject",`, `"forward_authorization": true,`, 1),
+		fmt.Sprintf(`{"providers": {"clients": {"type": "static", "tokens": [{"sha256": "%x"}]}}}`, sha256.Sum256([]byte("fake-token"))),
+	} {
+		vm := startVM(t, wasmhost.Options{SeparateLines: true})
+		plugin := startPlugin(t, vm, config)
+		for _, second := range []string{"Bearer wrong", "Bearer fake-token", "Basic x", ""} {
+			for _, pair := range [][]string{{"Bearer fake-token", second}, {second, "Bearer fake-token"}} {
+				s := plugin.NewStream()
+				s.RequestHeaders(append(request("/", ""), [2]string{"authorization", pair[0]}, [2]string{"authorization", pair[1]}), true)
+				if s.Upstream() != nil {
+					t.Errorf("%q went upstream:\n%s", pair, config)
+				}
+			}
+		}
+		if s := send(plugin, "fake-token"); s.Upstream() == nil {
+			t.Errorf("one line: %s %+v", s.Outcome(), s.Reply())
+		}
+	}
+}
+
+// TestHostsClock: with a clock that was never set, or that the host cuts to 32 bits,
+// expired tokens would pass.
+func TestHostsClock(t *testing.T) {
+	t.Parallel()
+	key := newKey("k1", "EdDSA")
+	expiring := strings.Replace(oneToken("fake-token", "alice"), `"subject":`, `"expires": "2024-01-01T00:00:00Z", "subject":`, 1)
+	for _, at := range []time.Time{time.Unix(0, 0), time.Unix(4, 0), time.Date(2019, 12, 31, 23, 59, 59, 0, time.UTC)} {
+		for config, starts := range map[string]bool{
+			inlineConfig(key): false, introspected(""): false, expiring: false, oneToken("fake-token", "alice"): true,
+		} {
+			vm := startVM(t, wasmhost.Options{Now: at})
+			plugin, ok := vm.NewPlugin([]byte(config))
+			if ok != starts || ok == logged(vm, wasmhost.Critical, "clock") {
+				t.Errorf("at %v started: %v, want %v: %v\n%s", at, ok, starts, vm.Logs(), config)
+			}
+			if !starts && send(plugin, "fake-token").Upstream() != nil {
+				t.Errorf("at %v a token passed:\n%s", at, config)
+			}
+		}
+	}
+}
+
 // TestFilterStateLost: a host that has set a property has filter state. What it
 // refuses afterwards denies, whatever it answers.
 func TestFilterStateLost(t *testing.T) {

@@ -29,6 +29,7 @@ type plugin struct {
 	id      uint32
 	policy  *policy.Policy
 	state   *policy.State
+	quick   bool            // policy.Quick may decide, and the host joins several lines of a header
 	request request.Request // the one under decision
 
 	propertyPaths []string // of the host, which rules ask for
@@ -93,6 +94,10 @@ func (p *plugin) start() (status sdk.OnPluginStartStatus) {
 		}
 		p.metrics.atOnce = true
 	}
+	if parsed.NeedsClock() && !clockIsSet() {
+		sdk.LogCritical("the host's clock is before 2020: tokens that have expired would be valid")
+		return sdk.OnPluginStartStatusFailed
+	}
 	for _, path := range parsed.Properties() {
 		p.propertyPaths = append(p.propertyPaths, strings.Join(path, "\x00"))
 	}
@@ -101,6 +106,9 @@ func (p *plugin) start() (status sdk.OnPluginStartStatus) {
 	}
 	p.debug = logsDebug()
 	p.policy, p.state = parsed, parsed.NewState(host)
+	// verify_signature is Envoy's, which joins several Authorization lines before the
+	// filters run. Another host may show the first of them for all.
+	p.quick = parsed.OnlyCredential() && host.Knows != 0
 	if !p.startFilterState() {
 		p.policy = nil
 		return sdk.OnPluginStartStatusFailed
