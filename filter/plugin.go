@@ -22,6 +22,7 @@ const (
 
 	housekeepingEvery = 50 * time.Millisecond
 	sweepEvery        = time.Minute
+	requestsPerTidy   = 1000
 )
 
 // plugin is one configuration in this VM. Without a policy it denies every request.
@@ -47,6 +48,7 @@ type plugin struct {
 	refused   []fetch.Call          // that the host would not begin
 	tick      uint32                // milliseconds between ticks; 0: the host has no timer
 	housekept time.Time             // when onTick kept house last
+	untidy    int                   // requests since then, where there are no ticks
 	swept     time.Time
 }
 
@@ -155,10 +157,12 @@ func (p *plugin) housekeep(at time.Time) {
 	tidy()
 }
 
-// housekeepSeldom keeps house between requests where there are no ticks.
+// housekeepSeldom keeps house between requests where there are no ticks: once a second,
+// and after so many requests, whose garbage would let the heap grow.
 func (p *plugin) housekeepSeldom(at time.Time) {
-	if since := at.Sub(p.housekept); since < 0 || since >= idleTick*time.Millisecond {
-		p.housekept = at
+	p.untidy++
+	if since := at.Sub(p.housekept); since < 0 || since >= idleTick*time.Millisecond || p.untidy >= requestsPerTidy {
+		p.housekept, p.untidy = at, 0
 		p.housekeep(at)
 	}
 }

@@ -1,8 +1,8 @@
-//go:build java
+//go:build hosts
 
-// Package java_test runs the module in a second proxy-wasm host that others wrote:
-// proxy-wasm-java-host, on the WebAssembly engine Chicory.
-package java_test
+// Package hosts_test runs the module outside Envoy: in proxy-wasm-java-host, a second
+// host, and in Wasmtime, a third WebAssembly engine, whose host is host.py.
+package hosts_test
 
 import (
 	"bufio"
@@ -25,23 +25,51 @@ import (
 // copyLibraries is the goal of Maven by which the host and what it needs come into a folder.
 const copyLibraries = "org.apache.maven.plugins:maven-dependency-plugin:3.11.0:copy-dependencies"
 
-// host is Host.java, and one module in it.
+// host is a program that hosts the module, see Host.java.
 type host struct {
-	t   *testing.T
-	in  io.Writer
-	out *bufio.Scanner
+	t     *testing.T
+	in    io.Writer
+	out   *bufio.Scanner
+	clock bool // it is right
+
+	memory int // of the module after the last request, where the host says it
 }
 
-func startHost(t *testing.T) *host {
+func startJava(t *testing.T) *host {
+	t.Helper()
+	libraries := cached(t, "java")
+	run(t, "mvn", "--batch-mode", "--quiet", "--file", "pom.xml", copyLibraries, "-DoutputDirectory="+libraries, "-DincludeScope=runtime")
+	return start(t, "java", "-cp", filepath.Join(libraries, "*"), "Host.java")
+}
+
+func startWasmtime(t *testing.T) *host {
+	t.Helper()
+	environment := cached(t, "wasmtime")
+	python := filepath.Join(environment, "bin", "python3")
+	if exec.Command(python, "-c", "import wasmtime").Run() != nil {
+		run(t, "python3", "-m", "venv", environment)
+	}
+	run(t, python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", "--require-hashes", "-r", "requirements.txt")
+	h := start(t, python, "host.py")
+	h.clock = true
+	return h
+}
+
+func cached(t *testing.T, name string) string {
 	t.Helper()
 	root, err := envoy.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	libraries := filepath.Join(root, ".cache", "java")
-	run(t, "mvn", "--batch-mode", "--quiet", "--file", "pom.xml", copyLibraries, "-DoutputDirectory="+libraries, "-DincludeScope=runtime")
+	return filepath.Join(root, ".cache", name)
+}
+
+// start starts a program whose last argument is the module.
+func start(t *testing.T, name string, arguments ...string) *host {
+	t.Helper()
+	module := filepath.Join(cached(t, ".."), envoy.Module())
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, "java", "-cp", filepath.Join(libraries, "*"), "Host.java", filepath.Join(root, envoy.Module()))
+	cmd := exec.CommandContext(ctx, name, append(arguments, module)...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -52,7 +80,7 @@ func startHost(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("want java on the PATH: %v", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		in.Close()
@@ -61,7 +89,7 @@ func startHost(t *testing.T) *host {
 		}
 		cancel()
 	})
-	h := &host{t, in, bufio.NewScanner(out)}
+	h := &host{t: t, in: in, out: bufio.NewScanner(out)}
 	h.out.Buffer(nil, 1<<20)
 	return h
 }
@@ -107,13 +135,14 @@ func (h *host) ask(command string, fields ...string) (words []string, answer map
 	return words, answer
 }
 
-func (h *host) send(pairs [][2]string) (outcome string, answer map[string][]string) {
+// send sends a request and returns what became of it, and the fields after each word.
+func (h *host) send(command string, pairs [][2]string) (outcome string, answer map[string][]string) {
 	h.t.Helper()
 	var fields []string
 	for _, pair := range pairs {
 		fields = append(fields, pair[0], pair[1])
 	}
-	words, answer := h.ask("request", fields...)
+	words, answer := h.ask(command, fields...)
 	return words[0], answer
 }
 
@@ -124,11 +153,13 @@ func pairsOf(fields []string) (pairs [][2]string) {
 	return pairs
 }
 
-// TestScenarios runs the stories that fit this host, once with filter state and once
-// without. The host has no timer and no calls, and its clock is cut to 32 bits: a
-// configuration that needs one of them does not start.
-func TestScenarios(t *testing.T) {
-	h := startHost(t)
+func TestJava(t *testing.T)     { tellStories(t, startJava(t), 400) }
+func TestWasmtime(t *testing.T) { tellStories(t, startWasmtime(t), 500) }
+
+// tellStories runs the stories that fit a host, once with filter state and once without.
+// The hosts have no timer and no calls, and the clock of one is cut to 32 bits: a
+// configuration that needs one of these must not start.
+func tellStories(t *testing.T, h *host, atLeast int) {
 	stories, err := scenario.Load("../../testdata/scenarios")
 	if err != nil {
 		t.Fatal(err)
@@ -140,13 +171,13 @@ func TestScenarios(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(parsed.Properties()) > 0 {
-			continue // the host does not know routes
+			continue // the hosts know no routes
 		}
 		for _, state := range []string{"state", "bare"} {
 			t.Run(story.Name+"/"+state, func(t *testing.T) {
-				h := &host{t, h.in, h.out}
+				h := &host{t: t, in: h.in, out: h.out, clock: h.clock}
 				words, answer := h.ask("start", state, string(story.Config))
-				if why := doesNotStart(parsed, state); why != "" {
+				if why := doesNotStart(parsed, h.clock, state); why != "" {
 					if words[0] != "refused" || !strings.Contains(strings.Join(answer["refused"], "\n"), why) {
 						t.Errorf("%s %q, want a start that is refused: %s", words[0], answer[words[0]], why)
 					}
@@ -162,18 +193,18 @@ func TestScenarios(t *testing.T) {
 			})
 		}
 	}
-	if ran < 400 {
-		t.Errorf("%d requests ran, want at least 400: do the stories still start?", ran)
+	if ran < atLeast {
+		t.Errorf("%d requests ran, want at least %d: do the stories still start?", ran, atLeast)
 	}
 }
 
-// doesNotStart returns what the filter says when this host cannot do what a
-// configuration needs, or "".
-func doesNotStart(p *policy.Policy, state string) string {
+// doesNotStart returns what the filter says when a host cannot do what a configuration
+// needs, or "".
+func doesNotStart(p *policy.Policy, clock bool, state string) string {
 	switch {
 	case len(p.Calls()) > 0:
 		return p.Calls()[0]
-	case p.NeedsClock():
+	case p.NeedsClock() && !clock:
 		return "clock"
 	case state == "bare" && len(p.StateMembers()) > 0:
 		return p.StateMembers()[0]
@@ -183,7 +214,7 @@ func doesNotStart(p *policy.Policy, state string) string {
 
 func tell(t *testing.T, h *host, request *scenario.Request, state bool) {
 	t.Helper()
-	outcome, answer := h.send(request.Pairs())
+	outcome, answer := h.send("request", request.Pairs())
 	e := &request.Expect
 	fail := func(format string, arguments ...any) {
 		t.Errorf("%s: %s", request.Name, fmt.Sprintf(format, arguments...))
