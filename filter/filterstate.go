@@ -38,7 +38,7 @@ func (p *plugin) missFilterState() bool {
 	members := p.policy.StateMembers()
 	if len(members) == 0 {
 		p.filterState = stateMissing
-		sdk.LogWarn("the host has no filter state: none is set (subject_filter_state)")
+		sdk.LogWarn("the host has no filter state: none is set")
 		return true
 	}
 	if !p.stateLogged {
