@@ -1,0 +1,190 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"go.yaml.in/yaml/v3"
+)
+
+// maxAliased bounds the values that aliases repeat: a small YAML text can mean billions.
+const maxAliased = 100_000
+
+var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
+
+// readYAML reads the documents of a YAML text.
+func readYAML(text []byte) (documents []*Value, err error) {
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	r := yamlReader{lines: bytes.Split(text, []byte("\n"))}
+	for {
+		var n yaml.Node
+		err := d.Decode(&n)
+		if err == io.EOF {
+			return documents, nil
+		}
+		if err != nil {
+			at, message := Position{1, 1}, err.Error()
+			if m := yamlLine.FindStringSubmatch(message); m != nil {
+				at.Line, _ = strconv.Atoi(m[1])
+				message = strings.TrimPrefix(message, m[0])
+			}
+			return nil, &SyntaxError{at, "not valid YAML: " + strings.TrimPrefix(message, "yaml: ")}
+		}
+		v, err := r.value(&n)
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, v)
+	}
+}
+
+type yamlReader struct {
+	lines   [][]byte
+	aliased int
+	within  []*yaml.Node // the anchors whose aliases are being read
+}
+
+func (r *yamlReader) value(n *yaml.Node) (*Value, error) {
+	v := &Value{Kind: 'n', At: Position{n.Line, n.Column}}
+	if len(r.within) > 0 {
+		if r.aliased++; r.aliased > maxAliased {
+			return nil, &SyntaxError{v.At, "want fewer aliases"}
+		}
+	}
+	switch n.Kind {
+	case yaml.DocumentNode:
+		if len(n.Content) == 1 {
+			return r.value(n.Content[0])
+		}
+	case yaml.AliasNode:
+		for _, outer := range r.within {
+			if outer == n.Alias {
+				return nil, &SyntaxError{v.At, "the alias contains itself"}
+			}
+		}
+		r.within = append(r.within, n.Alias)
+		target, err := r.value(n.Alias)
+		r.within = r.within[:len(r.within)-1]
+		return target, err
+	case yaml.MappingNode:
+		v.Kind = '{'
+		return v, r.members(v, n)
+	case yaml.SequenceNode:
+		v.Kind = '['
+		for _, item := range n.Content {
+			child, err := r.value(item)
+			if err != nil {
+				return nil, err
+			}
+			v.Items = append(v.Items, child)
+		}
+	case yaml.ScalarNode:
+		r.scalar(v, n)
+	}
+	return v, nil
+}
+
+func (r *yamlReader) members(v *Value, n *yaml.Node) error {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name := n.Content[i]
+		child, err := r.value(n.Content[i+1])
+		if err != nil {
+			return err
+		}
+		if name.ShortTag() == "!!merge" {
+			merged := []*Value{child}
+			if child.Kind == '[' {
+				merged = child.Items
+			}
+			for _, m := range merged {
+				for _, member := range m.Members {
+					if v.member(member.Name) == nil {
+						v.Members = append(v.Members, member)
+					}
+				}
+			}
+			continue
+		}
+		if name.Kind != yaml.ScalarNode {
+			return &SyntaxError{Position{name.Line, name.Column}, "want a string as the name of a member"}
+		}
+		v.Members = append(v.Members, Member{name.Value, Position{name.Line, name.Column}, child})
+	}
+	return nil
+}
+
+func (r *yamlReader) scalar(v *Value, n *yaml.Node) {
+	switch n.ShortTag() {
+	case "!!null":
+		return
+	case "!!bool":
+		var is bool
+		if n.Decode(&is) == nil {
+			v.Kind = 'f'
+			if is {
+				v.Kind = 't'
+			}
+			return
+		}
+	case "!!int", "!!float":
+		if jsontext.Value(n.Value).IsValid() {
+			v.Kind, v.Text = '0', n.Value
+			return
+		}
+		var whole int64
+		if n.Decode(&whole) == nil {
+			v.Kind, v.Text = '0', strconv.FormatInt(whole, 10)
+			return
+		}
+		var f float64
+		if text, err := formatNumber(n, &f); err == nil {
+			v.Kind, v.Text = '0', text
+			return
+		}
+	}
+	v.Kind, v.Text = '"', n.Value
+	v.inner = r.inner(n)
+}
+
+var errNotFinite = errors.New("no JSON number")
+
+func formatNumber(n *yaml.Node, f *float64) (string, error) {
+	if err := n.Decode(f); err != nil {
+		return "", err
+	}
+	text := strconv.FormatFloat(*f, 'g', -1, 64)
+	if !jsontext.Value(text).IsValid() {
+		return "", errNotFinite
+	}
+	return text, nil
+}
+
+// inner returns the place of a byte of a scalar. The lines of a literal block scalar
+// stand in the file as they are; in other styles the place of the scalar must do.
+func (r *yamlReader) inner(n *yaml.Node) func(offset int) Position {
+	begin := Position{n.Line, n.Column}
+	if n.Style&yaml.LiteralStyle == 0 {
+		return func(int) Position { return begin }
+	}
+	indent := 0
+	for _, line := range r.lines[min(n.Line, len(r.lines)):] {
+		if content := bytes.TrimLeft(line, " "); len(bytes.TrimSpace(content)) > 0 {
+			indent = len(line) - len(content)
+			break
+		}
+	}
+	// A text that begins with spaces has an indentation indicator.
+	for i := 0; i < len(n.Value) && n.Value[i] == ' '; i++ {
+		indent--
+	}
+	where := lines([]byte(n.Value))
+	return func(offset int) Position {
+		at := where(offset)
+		return Position{n.Line + at.Line, indent + at.Column}
+	}
+}
