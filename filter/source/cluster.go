@@ -19,16 +19,16 @@ func (w *finder) clusters(v *Value) {
 		return
 	}
 	w.knowsClusters = v.either("dynamic_resources", "dynamicResources").either("cds_config", "cdsConfig") == nil
-	for _, item := range itemsOf(bootstrap.Get("clusters")) {
+	for _, item := range bootstrap.Get("clusters").List() {
 		w.all = append(w.all, readCluster(item))
 	}
 }
 
 func readCluster(v *Value) Cluster {
-	c := Cluster{Name: v.Get("name").text()}
+	c := Cluster{Name: v.Get("name").Str()}
 	if socket := v.either("transport_socket", "transportSocket"); socket != nil {
 		typed := socket.either("typed_config", "typedConfig")
-		c.TLS = strings.HasSuffix(typed.Get("@type").text(), ".UpstreamTlsContext")
+		c.TLS = strings.HasSuffix(typed.Get("@type").Str(), ".UpstreamTlsContext")
 		common := typed.either("common_tls_context", "commonTlsContext")
 		for _, names := range [][2]string{
 			{"validation_context", "validationContext"},
@@ -53,7 +53,7 @@ func addressesOf(v *Value) (all []string) {
 	}
 	for _, m := range v.Members {
 		if m.Name == "socket_address" || m.Name == "socketAddress" {
-			all = append(all, m.Value.Get("address").text())
+			all = append(all, m.Value.Get("address").Str())
 			continue
 		}
 		all = append(all, addressesOf(m.Value)...)

@@ -60,7 +60,7 @@ func (w *finder) walk(v *Value) {
 	if v == nil {
 		return
 	}
-	switch kind := v.Get("kind").text(); {
+	switch kind := v.Get("kind").Str(); {
 	case kind == "WasmPlugin":
 		w.istio(v, v.Get("spec"))
 		return
@@ -90,10 +90,10 @@ func (w *finder) walk(v *Value) {
 // envoy reads a PluginConfig (envoy.extensions.wasm.v3).
 func (w *finder) envoy(plugin *Value) {
 	vm := plugin.either("vm_config", "vmConfig")
-	root := plugin.either("root_id", "rootId").text()
-	names := []string{plugin.Get("name").text(), root, vm.Get("code", "local", "filename").text(), vm.Get("code", "remote").either("http_uri", "httpUri").Get("uri").text()}
+	root := plugin.either("root_id", "rootId").Str()
+	names := []string{plugin.Get("name").Str(), root, vm.Get("code", "local", "filename").Str(), vm.Get("code", "remote").either("http_uri", "httpUri").Get("uri").Str()}
 	value := plugin.Get("configuration")
-	kind := value.Get("@type").text()
+	kind := value.Get("@type").Str()
 	inner := value
 	if kind != "" {
 		inner = value.Get("value")
@@ -106,8 +106,8 @@ func (w *finder) envoy(plugin *Value) {
 	}
 	environment := vm.either("environment_variables", "environmentVariables")
 	variables := &[]string{}
-	for _, item := range itemsOf(environment.either("host_env_keys", "hostEnvKeys")) {
-		*variables = append(*variables, item.text())
+	for _, item := range environment.either("host_env_keys", "hostEnvKeys").List() {
+		*variables = append(*variables, item.Str())
 	}
 	if values := environment.either("key_values", "keyValues"); values != nil {
 		for _, m := range values.Members {
@@ -127,16 +127,16 @@ func (w *finder) envoy(plugin *Value) {
 
 // istio reads what WasmPlugin and TrafficExtension have in common.
 func (w *finder) istio(object, plugin *Value) {
-	names := []string{plugin.Get("pluginName").text(), object.Get("metadata", "name").text(), plugin.Get("url").text()}
+	names := []string{plugin.Get("pluginName").Str(), object.Get("metadata", "name").Str(), plugin.Get("url").Str()}
 	value := plugin.Get("pluginConfig")
 	if !isOurs(names, value) {
 		return
 	}
 	variables := &[]string{}
-	for _, item := range itemsOf(plugin.Get("vmConfig", "env")) {
-		*variables = append(*variables, item.Get("name").text())
+	for _, item := range plugin.Get("vmConfig", "env").List() {
+		*variables = append(*variables, item.Get("name").Str())
 	}
-	where := object.Get("kind").text() + " " + firstOf([]string{object.Get("metadata", "name").text(), names[0]})
+	where := object.Get("kind").Str() + " " + firstOf([]string{object.Get("metadata", "name").Str(), names[0]})
 	if value == nil {
 		w.fail(object.At, where, "want the filter's configuration in pluginConfig")
 		return
@@ -146,33 +146,26 @@ func (w *finder) istio(object, plugin *Value) {
 
 // gateway reads an EnvoyExtensionPolicy of Envoy Gateway.
 func (w *finder) gateway(object *Value) {
-	for i, plugin := range itemsOf(object.Get("spec", "wasm")) {
+	for i, plugin := range object.Get("spec", "wasm").List() {
 		names := []string{
-			plugin.Get("name").text(), plugin.Get("rootID").text(),
-			plugin.Get("code", "image", "url").text(), plugin.Get("code", "http", "url").text(),
+			plugin.Get("name").Str(), plugin.Get("rootID").Str(),
+			plugin.Get("code", "image", "url").Str(), plugin.Get("code", "http", "url").Str(),
 		}
 		value := plugin.Get("config")
 		if !isOurs(names, value) {
 			continue
 		}
 		variables := &[]string{}
-		for _, item := range itemsOf(plugin.Get("env", "hostKeys")) {
-			*variables = append(*variables, item.text())
+		for _, item := range plugin.Get("env", "hostKeys").List() {
+			*variables = append(*variables, item.Str())
 		}
-		where := "EnvoyExtensionPolicy " + object.Get("metadata", "name").text() + ", spec.wasm[" + strconv.Itoa(i) + "]"
+		where := "EnvoyExtensionPolicy " + object.Get("metadata", "name").Str() + ", spec.wasm[" + strconv.Itoa(i) + "]"
 		if value == nil {
 			w.fail(plugin.At, where, "want the filter's configuration in config")
 			continue
 		}
 		w.add(value, where, variables)
 	}
-}
-
-func itemsOf(v *Value) []*Value {
-	if v == nil {
-		return nil
-	}
-	return v.Items
 }
 
 // isOurs reports whether a plugin is this filter: one of its names says so, or its
@@ -233,6 +226,7 @@ func (w *finder) add(v *Value, where string, variables *[]string) {
 			c.At = inner.At
 		}
 	}
+	c.Root = root
 	root.positions("", c.members)
 	w.found = append(w.found, c)
 }

@@ -22,6 +22,7 @@ type Config struct {
 	Where string
 	Text  []byte // the JSON that the filter receives
 	At    Position
+	Root  *Value // of Text, nil with Err
 
 	// Err is the reason why there is no Text to parse, with its place.
 	Err *SyntaxError

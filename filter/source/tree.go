@@ -58,14 +58,33 @@ func (v *Value) either(snake, camel string) *Value {
 	return v.Get(camel)
 }
 
-// text is the value of a string, "" for anything else.
-func (v *Value) text() string {
+// Str is the value of a string, "" for anything else.
+func (v *Value) Str() string {
 	if v == nil || v.Kind != '"' {
 		return ""
 	}
 	return v.Text
 }
 
+// Strs are the strings of an array.
+func (v *Value) Strs() (list []string) {
+	for _, item := range v.List() {
+		if item.Kind == '"' {
+			list = append(list, item.Text)
+		}
+	}
+	return list
+}
+
+// List are the items of an array, nil for anything else.
+func (v *Value) List() []*Value {
+	if v == nil {
+		return nil
+	}
+	return v.Items
+}
+
+// appendJSON appends the value as JSON.
 func (v *Value) appendJSON(dst []byte) []byte {
 	switch v.Kind {
 	case '"':
