@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -74,16 +73,16 @@ type checked struct {
 }
 
 func (a *app) checkFiles(arguments []string, strict bool) error {
-	files, err := a.read(arguments)
-	var broken *source.FileError
-	if errors.As(err, &broken) {
-		at := broken.Syntax.At
-		return a.showChecked(&checked{Problems: 1, Findings: []check.Finding{{File: broken.File, Line: at.Line, Column: at.Column, Message: broken.Syntax.Message}}}, strict)
-	}
+	files, broken, err := a.read(arguments)
 	if err != nil {
 		return err
 	}
 	result := &checked{Findings: []check.Finding{}}
+	for _, b := range broken {
+		result.Problems++
+		at := b.Syntax.At
+		result.Findings = append(result.Findings, check.Finding{File: b.File, Line: at.Line, Column: at.Column, Message: b.Syntax.Message})
+	}
 	tests := testsOf{}
 	for _, f := range files {
 		for _, c := range f.Configs {
@@ -98,7 +97,7 @@ func (a *app) checkFiles(arguments []string, strict bool) error {
 			}
 		}
 	}
-	if result.Configurations == 0 {
+	if result.Configurations == 0 && len(broken) == 0 {
 		return fmt.Errorf("%s: %w", strings.Join(arguments, ", "), source.ErrNoConfig)
 	}
 	return a.showChecked(result, strict)
@@ -134,7 +133,7 @@ type testsOf map[string][]*scenario.Story
 // find returns the policy tests of a configuration: those in its folder and in tests/ that
 // name it.
 func (t testsOf) find(c *source.Config) (stories []*scenario.Story) {
-	if c.File == "-" {
+	if c.File == stdin {
 		return nil
 	}
 	folder := filepath.Dir(c.File)

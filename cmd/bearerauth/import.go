@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -91,11 +89,4 @@ func (a *app) importFiles(arguments []string, read func([]byte) (importer.Result
 		return errFound
 	}
 	return nil
-}
-
-func (a *app) readText(name string) ([]byte, error) {
-	if name == "-" {
-		return io.ReadAll(a.in)
-	}
-	return os.ReadFile(name)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,9 @@ import (
 
 	"bearerauth/filter/source"
 )
+
+// stdin is the name of the standard input in messages.
+const stdin = "<stdin>"
 
 // The exit statuses.
 const (
@@ -83,35 +87,46 @@ func wantFiles(c *cobra.Command, arguments []string) error {
 	return nil
 }
 
-// read reads the files that the arguments name. A file of a folder that is neither JSON
-// nor YAML is left out.
-func (a *app) read(arguments []string) (files []*source.File, err error) {
+// read reads the files that the arguments name. Files that are neither JSON nor YAML are
+// broken; those of a folder only if they name the filter, since a folder can have
+// templates of other things.
+func (a *app) read(arguments []string) (files []*source.File, broken []*source.FileError, err error) {
 	for _, argument := range arguments {
-		if argument == "-" {
-			text, err := io.ReadAll(a.in)
-			if err != nil {
-				return nil, err
+		names, listed := []string{argument}, true
+		if argument != "-" {
+			if names, err = source.Files(argument); err != nil {
+				return nil, nil, err
 			}
-			f, err := source.Parse("-", text)
-			if err != nil {
-				return nil, err
-			}
-			files = append(files, f)
-			continue
-		}
-		names, err := source.Files(argument)
-		if err != nil {
-			return nil, err
+			listed = len(names) == 1 && names[0] == argument
 		}
 		for _, name := range names {
-			f, err := source.Read(name)
+			text, err := a.readText(name)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			files = append(files, f)
+			if name == "-" {
+				name = stdin
+			}
+			f, err := source.Parse(name, text)
+			var wrong *source.FileError
+			switch {
+			case err == nil:
+				files = append(files, f)
+			case !errors.As(err, &wrong):
+				return nil, nil, err
+			case listed || bytes.Contains(text, []byte("bearerauth")):
+				broken = append(broken, wrong)
+			}
 		}
 	}
-	return files, nil
+	return files, broken, nil
+}
+
+func (a *app) readText(name string) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(a.in)
+	}
+	return os.ReadFile(name)
 }
 
 // writeJSON writes a value for scripts.

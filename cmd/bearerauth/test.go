@@ -88,11 +88,14 @@ func (a *app) runTests(arguments []string, o testOptions) error {
 	if err != nil {
 		return fmt.Errorf("--run: want a regular expression: %w", err)
 	}
-	files, err := a.read(arguments)
+	files, broken, err := a.read(arguments)
 	if err != nil {
 		return err
 	}
 	var all []*tested
+	for _, b := range broken {
+		all = append(all, &tested{File: b.File, Error: b.Error(), Requests: []testedEntry{}})
+	}
 	for _, f := range files {
 		if !scenario.IsStory(f) {
 			continue
@@ -109,6 +112,9 @@ func (a *app) runTests(arguments []string, o testOptions) error {
 	if len(all) == 0 {
 		return fmt.Errorf(`%s: no policy tests found: want a file with "config" and "requests" (bearerauth init writes one)`, strings.Join(arguments, ", "))
 	}
+	if !slices.ContainsFunc(all, func(t *tested) bool { return t.of > 0 || t.Error != "" }) {
+		return fmt.Errorf("no request has a name that matches %q", o.run)
+	}
 	missed := coverage(all)
 	if o.junit != "" {
 		if err := writeJUnit(o.junit, all); err != nil {
@@ -122,17 +128,9 @@ func (a *app) runTests(arguments []string, o testOptions) error {
 	} else {
 		a.showTests(all, missed, o)
 	}
-	return verdictOf(all, missed, o)
-}
-
-func verdictOf(all []*tested, missed []uncovered, o testOptions) error {
 	failed := slices.ContainsFunc(all, func(t *tested) bool { return t.Error != "" || t.failed > 0 })
-	ran := slices.ContainsFunc(all, func(t *tested) bool { return t.of > 0 || t.Error != "" })
-	switch {
-	case failed, o.coverage && len(missed) > 0:
+	if failed || o.coverage && len(missed) > 0 {
 		return errFound
-	case !ran:
-		return fmt.Errorf("no request has a name that matches %q", o.run)
 	}
 	return nil
 }
@@ -238,9 +236,11 @@ func (a *app) showTests(all []*tested, missed []uncovered, o testOptions) {
 				for _, d := range r.Differences {
 					fmt.Fprintf(a.out, "    %s\n      want %s\n      got  %s\n", d.What, a.green(d.Want), a.red(d.Got))
 				}
+				by := "no rule, so any valid token would do"
 				if len(r.Rules) > 0 {
-					fmt.Fprintf(a.out, "    decided by %s\n", strings.Join(r.Rules, ", "))
+					by = strings.Join(r.Rules, ", ")
 				}
+				fmt.Fprintf(a.out, "    decided by %s\n", by)
 			case o.verbose:
 				fmt.Fprintf(a.out, "%s %s: %d %s\n", a.green("--- PASS:"), r.Name, r.Status, r.Reason)
 			}

@@ -26,8 +26,8 @@ func (r *reader) read(o *config.Object) {
 	s := r.story
 	s.About = o.Text("about", "")
 	s.Now = time.Now()
-	if o.Has("now") {
-		s.Now, s.Fixed = o.Time("now"), true
+	if now := o.Time("now"); o.Has("now") {
+		s.Now, s.Fixed = now, true
 	}
 	s.environment = r.texts(o.Object("environment"))
 	r.readConfig(o)
@@ -224,13 +224,12 @@ func (r *reader) readExpect(request *config.Object, e *Expect) {
 	}
 	e.Subject = optional(o, "subject")
 	e.State = r.texts(o.Object("state"))
-	if o.Has("waits") {
-		waits := o.Boolean("waits", false)
+	if waits := o.Boolean("waits", false); o.Has("waits") {
 		e.Waits = &waits
 	}
 	e.Rule = o.Text("rule", "")
 	switch reason := reasonNamed(e.Reason); {
-	case e.Reason == "" && !o.Has("status"):
+	case !o.Has("reason") && !o.Has("status"):
 		o.Problems.Add(o.Path, "want a status or a reason")
 	case o.Has("status") || e.Reason == "":
 	case reason.Allows() || reason.Answers():
@@ -258,10 +257,10 @@ func wantReason(s string) string {
 }
 
 func optional(o *config.Object, name string) *string {
+	text := o.Text(name, "")
 	if !o.Has(name) {
 		return nil
 	}
-	text := o.Text(name, "")
 	return &text
 }
 

@@ -93,7 +93,7 @@ func (r *reader) readServers(o *config.Object) {
 		s := r.server(m.Name)
 		if given != nil {
 			if own := given.Object(m.Name); own != nil {
-				r.readServer(own, m.Name, m.Value, s)
+				r.readServer(own, m.Value, s)
 			}
 		}
 		switch text(member(m.Value, "type")) {
@@ -107,10 +107,15 @@ func (r *reader) readServers(o *config.Object) {
 			r.endpoint(text(member(m.Value, "introspection_uri")), endpoint{server: s})
 		}
 	}
-	if n := member(r.root, "revocations", "uri"); n != nil {
+	own := o.Object("revocations")
+	n := member(r.root, "revocations", "uri")
+	if own != nil && n == nil {
+		o.Wrong("revocations", "want a configuration that fetches revocations: it has no revocations.uri")
+	}
+	if n != nil {
 		s := &server{body: `{"revoked": []}`}
-		if own := o.Object("revocations"); own != nil {
-			r.readServer(own, "", nil, s)
+		if own != nil {
+			r.readServer(own, nil, s)
 		}
 		r.endpoint(n.Text, endpoint{server: s})
 	}
@@ -168,7 +173,7 @@ func (r *reader) endpoint(uri string, e endpoint) {
 }
 
 // readServer reads what one server answers.
-func (r *reader) readServer(o *config.Object, name string, provider *config.Node, s *server) {
+func (r *reader) readServer(o *config.Object, provider *config.Node, s *server) {
 	s.unreachable = o.Boolean("unreachable", false)
 	s.status = o.Integer("status", 0, 100, 599)
 	if s.status == 200 {
@@ -221,7 +226,7 @@ func (r *reader) answerFor(o *config.Object, provider string, node *config.Node,
 	if issuers := strs(member(node, "issuers")); len(issuers) > 0 {
 		usual["iss"] = issuers[0]
 	}
-	claims := r.claims(o, usual, true)
+	claims := r.claims(o, usual)
 	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })
 	r.server(provider).known()[token] = claims
 }

@@ -31,7 +31,8 @@ func (r *reader) readTokens(o *config.Object) {
 	}
 }
 
-func (r *reader) readToken(o *config.Object, name string) (token string) {
+func (r *reader) readToken(o *config.Object, name string) string {
+	token := o.Text("text", "")
 	provider := o.Text("provider", "")
 	node := member(r.root, "providers", provider)
 	if provider != "" && node == nil && r.root != nil {
@@ -41,7 +42,6 @@ func (r *reader) readToken(o *config.Object, name string) (token string) {
 	before := len(r.problems.List)
 	switch {
 	case o.Has("text"):
-		token = o.Text("text", "")
 		if kind == "introspection" {
 			r.answerFor(o, provider, node, token)
 		}
@@ -52,7 +52,7 @@ func (r *reader) readToken(o *config.Object, name string) (token string) {
 		r.answerFor(o, provider, node, token)
 	case kind == "jwt" || o.Has("key"):
 		token = r.mint(o, provider, node)
-	default:
+	case provider == "":
 		o.Problems.Add(o.Path, "want text, a key that signs, or a provider")
 	}
 	if o.Boolean("forged", false) && len(r.problems.List) == before {
@@ -106,17 +106,15 @@ func opaque(name string, provider *config.Node) string {
 }
 
 // claims reads what a token claims: members over the usual ones, of which null removes one.
-func (r *reader) claims(o *config.Object, usual testkey.Members, times bool) testkey.Members {
+func (r *reader) claims(o *config.Object, usual testkey.Members) testkey.Members {
 	now := r.story.Now
 	all := maps.Clone(usual)
-	if times {
-		all["exp"] = now.Add(r.duration(o, "expires", 10*time.Minute)).Unix()
-		if o.Has("not_before") {
-			all["nbf"] = now.Add(r.duration(o, "not_before", 0)).Unix()
-		}
-		if o.Has("issued") {
-			all["iat"] = now.Add(r.duration(o, "issued", 0)).Unix()
-		}
+	all["exp"] = now.Add(r.duration(o, "expires", 10*time.Minute)).Unix()
+	if d := r.duration(o, "not_before", 0); o.Has("not_before") {
+		all["nbf"] = now.Add(d).Unix()
+	}
+	if d := r.duration(o, "issued", 0); o.Has("issued") {
+		all["iat"] = now.Add(d).Unix()
 	}
 	maps.Copy(all, r.values(o, "claims"))
 	r.story.Scopes = append(r.story.Scopes, scopesOf(all)...)
@@ -171,10 +169,10 @@ func (r *reader) mint(o *config.Object, provider string, node *config.Node) stri
 		header["typ"] = types[0]
 	}
 	key := r.signer(o, provider, node)
-	claims := r.claims(o, usual, true)
+	claims := r.claims(o, usual)
 	maps.Copy(header, r.values(o, "header"))
-	if o.Has("kid") {
-		header["kid"] = o.Text("kid", "")
+	if kid := o.Text("kid", ""); o.Has("kid") {
+		header["kid"] = kid
 	}
 	if key == nil {
 		return ""

@@ -16,7 +16,7 @@ import (
 
 // Config is one configuration in a file.
 type Config struct {
-	File string // as it was given, "-" for the standard input
+	File string // as it was given
 	// Where names what contains the configuration, as in `WasmPlugin bearerauth`. It is
 	// "" if the file itself is the configuration.
 	Where string

@@ -6,7 +6,6 @@ import (
 	"io"
 	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v3"
@@ -15,7 +14,30 @@ import (
 // maxAliased bounds the values that aliases repeat: a small YAML text can mean billions.
 const maxAliased = 100_000
 
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
+var yamlLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
+
+// firstBad returns where a text that is no YAML stops to be it. The line in the errors of
+// package yaml is often that of the mapping or list around the mistake.
+func firstBad(lines [][]byte) Position {
+	const most = 2000 // lines, for the time that this takes
+	good := 0
+	for n := 1; n <= min(len(lines), most); n++ {
+		var node yaml.Node
+		d := yaml.NewDecoder(bytes.NewReader(bytes.Join(lines[:n], []byte("\n"))))
+		err := d.Decode(&node)
+		for err == nil {
+			err = d.Decode(&node)
+		}
+		if err == io.EOF {
+			good = n
+		}
+	}
+	if good == len(lines) {
+		return Position{1, 1}
+	}
+	line := lines[good]
+	return Position{good + 1, 1 + len(line) - len(bytes.TrimLeft(line, " \t"))}
+}
 
 // readYAML reads the documents of a YAML text.
 func readYAML(text []byte) (documents []*Value, err error) {
@@ -28,12 +50,8 @@ func readYAML(text []byte) (documents []*Value, err error) {
 			return documents, nil
 		}
 		if err != nil {
-			at, message := Position{1, 1}, err.Error()
-			if m := yamlLine.FindStringSubmatch(message); m != nil {
-				at.Line, _ = strconv.Atoi(m[1])
-				message = strings.TrimPrefix(message, m[0])
-			}
-			return nil, &SyntaxError{at, "not valid YAML: " + strings.TrimPrefix(message, "yaml: ")}
+			message := yamlLine.ReplaceAllString(err.Error(), "")
+			return nil, &SyntaxError{firstBad(r.lines), "not valid YAML: " + message}
 		}
 		v, err := r.value(&n)
 		if err != nil {

@@ -27,11 +27,11 @@ func differences(want *scenario.Expect, got *Outcome) (list []Difference) {
 	}
 	if want.Challenge != nil {
 		if is := strings.Join(scenario.Values(got.Headers, "www-authenticate"), " | "); is != *want.Challenge {
-			differ("challenge", *want.Challenge, is)
+			differ("challenge", quoted(*want.Challenge), quoted(is))
 		}
 	}
 	if want.Body != nil && *want.Body != got.Body {
-		differ("body", *want.Body, got.Body)
+		differ("body", quoted(*want.Body), quoted(got.Body))
 	}
 	list = append(list, headers("header", want.Headers, got.Headers)...)
 	list = append(list, headers("upstream", want.Upstream, got.Upstream)...)
@@ -40,6 +40,13 @@ func differences(want *scenario.Expect, got *Outcome) (list []Difference) {
 		differ("waits", strconv.FormatBool(*want.Waits), strconv.FormatBool(got.Waited))
 	}
 	return append(list, rules(want, got)...)
+}
+
+func quoted(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return strconv.Quote(s)
 }
 
 func headers(what string, wanted map[string]*string, pairs [][2]string) (list []Difference) {
@@ -71,7 +78,7 @@ func states(want *scenario.Expect, got *Outcome) (list []Difference) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		if is := strings.Join(scenario.Values(got.State, "bearerauth."+name), " | "); is != wanted[name] {
-			list = append(list, Difference{"filter state " + name, strconv.Quote(wanted[name]), strconv.Quote(is)})
+			list = append(list, Difference{"filter state " + name, quoted(wanted[name]), quoted(is)})
 		}
 	}
 	return list
