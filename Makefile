@@ -2,8 +2,14 @@ GO ?= go
 CACHE := $(CURDIR)/.cache
 export GOWORK := off
 
-# Which build the tests and the demo run.
-MODULE ?= bearerauth.wasm
+# Which build the tests and the demo run. In Envoy the tests take the small build where
+# there are the tools to build it: it starts in a tenth of the time.
+ifeq ($(origin MODULE),undefined)
+MODULE := bearerauth.wasm
+IN_ENVOY_MODULE := $(if $(and $(shell command -v wasm-ld-19),$(shell command -v clang-19),$(shell command -v npm),$(wildcard /usr/lib/wasm32-wasi/libc.a)),bearerauth-small.wasm,$(MODULE))
+else
+IN_ENVOY_MODULE := $(MODULE)
+endif
 export MODULE
 
 SOURCES := $(shell find main.go filter build/exports -name '*.go' ! -name '*_test.go' ! -path '*/wasmhost/*') go.mod go.sum
@@ -20,7 +26,8 @@ bearerauth.wasm: $(SOURCES)
 help:
 	@echo "make builds bearerauth.wasm, and of these:"
 	@sed -n 's/^## \([a-z0-9-]*\): \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  %-14s %s\n", $$1, $$2}'
-	@echo "MODULE=bearerauth-small.wasm takes the small build for demo, unit, e2e, test and soak."
+	@echo "MODULE=bearerauth-small.wasm takes the small build for demo, unit, e2e, test and soak. Without MODULE,"
+	@echo "e2e takes it where there are the tools to build it, and the others take bearerauth.wasm."
 
 ## small: bearerauth-small.wasm, the same filter by TinyGo
 .PHONY: small
@@ -72,12 +79,21 @@ IN_ENVOY := . $(patsubst e2e/%/,./%/...,$(filter-out e2e/mcp/ e2e/oracle/,$(wild
 # real authorization server. go test hides what passing packages print, so that
 # is said here.
 .PHONY: e2e
-e2e: $(MODULE) $(CACHE)/faults$(findstring -small,$(MODULE)).wasm
+e2e: export MODULE := $(IN_ENVOY_MODULE)
+e2e: $(IN_ENVOY_MODULE) $(CACHE)/faults$(findstring -small,$(IN_ENVOY_MODULE)).wasm
+	@echo "== in Envoy: $(MODULE)"
 	@$(GO) run -C e2e ./whichenvoy || test -z "$$CI"
 	@command -v node >/dev/null && command -v npm >/dev/null || { \
 		echo "## TESTS OF MCP AND OF A REAL AUTHORIZATION SERVER SKIPPED: no Node.js with npm"; \
 		test -z "$$CI"; }
 	@$(TEST) e2e -count=1 $(IN_ENVOY)
+
+## matrix: the tests in each pinned Envoy (1.36 to 1.40)
+.PHONY: matrix
+matrix:
+	@for version in $(patsubst e2e/envoy/requirements/%.txt,%,$(wildcard e2e/envoy/requirements/*.txt)); do \
+		echo "== Envoy $$version"; $(MAKE) --no-print-directory e2e MODULE=$(IN_ENVOY_MODULE) ENVOY_VERSION=$$version || failed="$$failed $$version"; \
+	done; test -z "$$failed" || { echo "== failed in:$$failed"; exit 1; }
 
 ## e2e-keycloak: the filter against a real Keycloak (needs Java and Maven; 170 MB once)
 .PHONY: e2e-keycloak
@@ -85,12 +101,11 @@ e2e-keycloak: $(MODULE)
 	@$(GO) run -C e2e ./whichenvoy
 	$(GO) test -C e2e -tags keycloak -count=1 -timeout 20m -v -run '^TestKeycloak$$' .
 
-## small-test: what a compiler can get wrong: the small build in wazero and in Envoy, and signatures
+## small-test: what a compiler can get wrong: the tests of the module and of signatures, with the small build
 .PHONY: small-test
 small-test: bearerauth.wasm bearerauth-small.wasm $(CACHE)/faults-small.wasm $(CACHE)/verdicts.wasm
 	@MODULE=bearerauth-small.wasm VERDICTS=$(CACHE)/verdicts.wasm $(TEST) . ./filter -- e2e ./oracle/jose
 	@MODULE=.cache/faults-small.wasm $(TEST) . -run '^TestPanics' ./filter
-	@$(MAKE) e2e MODULE=bearerauth-small.wasm
 
 ## soak: a million requests and a thousand updates in wazero; memory must stay as it is
 .PHONY: soak
