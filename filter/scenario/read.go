@@ -146,7 +146,7 @@ func (r *reader) readRequest(o *config.Object) {
 	q.Headers = append(q.Headers, r.readHeaders(o)...)
 	q.Name = o.Text("name", "")
 	if q.Name == "" {
-		q.Name = q.Method + " " + q.Path
+		q.Name = q.Method + " " + o.Text("path", "/")
 		if o.Has("token") {
 			q.Name += " as " + o.Text("token", "")
 		}

@@ -2,7 +2,6 @@ package source
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"regexp"
 	"strconv"
@@ -154,13 +153,7 @@ func (r *yamlReader) scalar(v *Value, n *yaml.Node) {
 			v.Kind, v.Text = '0', n.Value
 			return
 		}
-		var whole int64
-		if n.Decode(&whole) == nil {
-			v.Kind, v.Text = '0', strconv.FormatInt(whole, 10)
-			return
-		}
-		var f float64
-		if text, err := formatNumber(n, &f); err == nil {
+		if text, ok := number(n); ok {
 			v.Kind, v.Text = '0', text
 			return
 		}
@@ -169,17 +162,18 @@ func (r *yamlReader) scalar(v *Value, n *yaml.Node) {
 	v.inner = r.inner(n)
 }
 
-var errNotFinite = errors.New("no JSON number")
-
-func formatNumber(n *yaml.Node, f *float64) (string, error) {
-	if err := n.Decode(f); err != nil {
-		return "", err
+// number returns a number in a notation that JSON does not have, such as 0x10 or .5.
+func number(n *yaml.Node) (string, bool) {
+	var whole int64
+	if n.ShortTag() == "!!int" && n.Decode(&whole) == nil {
+		return strconv.FormatInt(whole, 10), true
 	}
-	text := strconv.FormatFloat(*f, 'g', -1, 64)
-	if !jsontext.Value(text).IsValid() {
-		return "", errNotFinite
+	var f float64
+	if n.Decode(&f) != nil {
+		return "", false
 	}
-	return text, nil
+	text := strconv.FormatFloat(f, 'g', -1, 64)
+	return text, jsontext.Value(text).IsValid() // infinity is none
 }
 
 // inner returns the place of a byte of a scalar. The lines of a literal block scalar
