@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bearerauth/cmd/importer"
+	"bearerauth/filter/source"
 )
 
 func (a *app) importCommand() *cobra.Command {
@@ -23,18 +24,36 @@ what the original refuses, but for the differences in docs/migrating.md.`,
 	}
 	for _, kind := range []struct {
 		name, about string
+		input       func([]*source.File) ([]byte, error)
 		read        func([]byte) (importer.Result, error)
 	}{
-		{"jwt-authn", "Envoy's filter jwt_authn: its message, or its entry of http_filters", importer.Envoy},
-		{"istio", "RequestAuthentication and AuthorizationPolicy of one workload", importer.Istio},
-		{"envoy-gateway", "a SecurityPolicy with its Secrets and ConfigMaps", importer.Gateway},
+		{"jwt-authn", "Envoy's filter jwt_authn: a whole configuration of Envoy, an entry of http_filters, or the message", filterIn, importer.Envoy},
+		{"istio", "RequestAuthentication and AuthorizationPolicy of one workload", resourcesIn("RequestAuthentication", "AuthorizationPolicy"), importer.Istio},
+		{"envoy-gateway", "a SecurityPolicy with its Secrets and ConfigMaps", resourcesIn("SecurityPolicy", "Secret", "ConfigMap"), importer.Gateway},
 	} {
 		c.AddCommand(&cobra.Command{
 			Use:   kind.name + " FILE…",
 			Short: "Translate " + kind.about,
 			Long:  "Translate " + kind.about + ". Several files count as documents of one.",
 			Args:  wantFiles,
-			RunE:  func(_ *cobra.Command, arguments []string) error { return a.importFiles(arguments, kind.read) },
+			RunE: func(_ *cobra.Command, arguments []string) error {
+				files, broken, err := a.read(arguments)
+				if err != nil {
+					return err
+				}
+				if len(broken) > 0 {
+					return broken[0]
+				}
+				text, err := kind.input(files)
+				if err != nil {
+					return err
+				}
+				result, err := kind.read(text)
+				if err != nil {
+					return err
+				}
+				return a.showImported(&result)
+			},
 		})
 	}
 	return c
@@ -58,19 +77,7 @@ type rawJSON []byte
 // MarshalJSON returns the text itself.
 func (r rawJSON) MarshalJSON() ([]byte, error) { return r, nil }
 
-func (a *app) importFiles(arguments []string, read func([]byte) (importer.Result, error)) error {
-	var documents [][]byte
-	for _, argument := range arguments {
-		text, err := a.readText(argument)
-		if err != nil {
-			return err
-		}
-		documents = append(documents, text)
-	}
-	result, err := read(bytes.Join(documents, []byte("\n---\n")))
-	if err != nil {
-		return err
-	}
+func (a *app) showImported(result *importer.Result) error {
 	if a.json {
 		list := []left{}
 		for _, l := range result.Left {

@@ -84,7 +84,9 @@ func (v *Value) List() []*Value {
 	return v.Items
 }
 
-// appendJSON appends the value as JSON.
+// JSON is the value as JSON.
+func (v *Value) JSON() []byte { return v.appendJSON(nil) }
+
 func (v *Value) appendJSON(dst []byte) []byte {
 	switch v.Kind {
 	case '"':
