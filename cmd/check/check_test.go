@@ -50,7 +50,7 @@ func TestWarnings(t *testing.T) {
 		},
 		"client-chosen-match": {
 			[]string{static + `rules: [{match: {headers: [{name: x-a, equal: b}]}, access: deny}]`, static + `rules: [{match: {query: [{name: a, regex: b}]}, scopes: [read]}]`},
-			[]string{static + `rules: [{match: {headers: [{name: x-a, present: true}]}, access: deny}]`, static + `rules: [{match: {headers: [{name: x-a, equal: b}]}, access: anonymous}]`, static + `rules: [{match: {headers: [{name: x-a, equal: b}]}, details: {forbidden: no}}]`},
+			[]string{static + `rules: [{match: {headers: [{name: x-a, present: true}]}, access: deny}]`, static + `rules: [{match: {headers: [{name: x-a, equal: b}]}, access: anonymous}]`, static + `rules: [{match: {headers: [{name: x-a, equal: b}]}, details: {forbidden: closed}}]`},
 		},
 		"cluster-without-tls": {
 			[]string{strings.Replace(jwt("audiences: [a]"), "https://a.example/keys", "http://a.example/keys", 1)},

@@ -65,8 +65,8 @@ func TestParent(t *testing.T) {
 // TestScalars: YAML becomes the JSON that Envoy makes of it.
 func TestScalars(t *testing.T) {
 	t.Parallel()
-	f := parse(t, "a.yaml", `providers: {a: yes, b: "1", c: 1, d: 1.50, e: true, f: null, g: ~, h: 0x10, i: 2020-01-31, j: .5, k: "é\u0007", l: 1_000, m: .inf}`)
-	want := `{"providers":{"a":"yes","b":"1","c":1,"d":1.50,"e":true,"f":null,"g":null,"h":16,"i":"2020-01-31","j":0.5,"k":"é\u0007","l":1000,"m":".inf"}}`
+	f := parse(t, "a.yaml", `providers: {a: yes, aa: "yes", ab: !!str Off, ac: OFF, b: "1", c: 1, d: 1.50, e: true, f: null, g: ~, h: 0x10, i: 2020-01-31, j: .5, k: "é\u0007", l: 1_000, m: .inf}`)
+	want := `{"providers":{"a":true,"aa":"yes","ab":"Off","ac":false,"b":"1","c":1,"d":1.50,"e":true,"f":null,"g":null,"h":16,"i":"2020-01-31","j":0.5,"k":"é\u0007","l":1000,"m":".inf"}}`
 	if got := string(f.Configs[0].Text); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

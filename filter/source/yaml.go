@@ -5,6 +5,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v3"
@@ -148,6 +149,12 @@ func (r *yamlReader) scalar(v *Value, n *yaml.Node) {
 			}
 			return
 		}
+	case "!!str":
+		// Envoy and Kubernetes read these words as YAML 1.1 does.
+		if is, ok := words[strings.ToLower(n.Value)]; ok && n.Style&quoted == 0 {
+			v.Kind = is
+			return
+		}
 	case "!!int", "!!float":
 		if jsontext.Value(n.Value).IsValid() {
 			v.Kind, v.Text = '0', n.Value
@@ -161,6 +168,11 @@ func (r *yamlReader) scalar(v *Value, n *yaml.Node) {
 	v.Kind, v.Text = '"', n.Value
 	v.inner = r.inner(n)
 }
+
+// quoted are the styles in which a word is a string.
+const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle | yaml.TaggedStyle
+
+var words = map[string]byte{"yes": 't', "on": 't', "no": 'f', "off": 'f'}
 
 // number returns a number in a notation that JSON does not have, such as 0x10 or .5.
 func number(n *yaml.Node) (string, bool) {
