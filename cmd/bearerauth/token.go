@@ -192,7 +192,7 @@ func (a *app) showDecoded(token string) error {
 	if a.json {
 		return a.writeJSON(map[string]any{"verified": false, "header": decoded[0], "claims": decoded[1]})
 	}
-	fmt.Fprintln(a.out, a.yellow("Not verified: anyone can have written this."))
+	fmt.Fprintln(a.out, a.yellow("Not verified: this token may be forged."))
 	for i, name := range []string{"header", "claims"} {
 		var text bytes.Buffer
 		if err := json.Indent(&text, decoded[i], "", "  "); err != nil {

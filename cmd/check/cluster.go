@@ -41,7 +41,7 @@ func (l *list) clusters() {
 		}
 		switch {
 		case !found.TLS:
-			l.warn(c.path, "cluster-without-tls", "the cluster "+config.Quote(c.cluster)+" has no TLS transport_socket: anyone on the way can answer with "+c.what+" of their own")
+			l.warn(c.path, "cluster-without-tls", "the cluster "+config.Quote(c.cluster)+" has no TLS transport_socket: a server in between can answer with forged "+c.what)
 		case !found.Verifies:
 			l.warn(c.path, "cluster-without-tls", "the cluster "+config.Quote(c.cluster)+" has no validation_context: Envoy accepts "+c.what+" from any server that answers")
 		}
@@ -67,7 +67,7 @@ func (l *list) calls() (calls []call) {
 			add(signed, config.JoinPath(path, "signed_response"), uriOf(signed), "keys")
 		}
 	}
-	add(root.Get("revocations"), "revocations", root.Get("revocations", "uri").Str(), "a list of revocations")
+	add(root.Get("revocations"), "revocations", root.Get("revocations", "uri").Str(), "revocations")
 	return calls
 }
 

@@ -97,7 +97,7 @@ func (l *list) dotted(v *source.Value, path string) {
 func (l *list) insecureURIs() {
 	for _, c := range l.calls() {
 		if strings.HasPrefix(c.uri, "http:") && strings.HasSuffix(c.path, ".cluster") {
-			l.warn(c.path, "cluster-without-tls", config.Quote(c.uri)+" is no https address: anyone on the way can answer with "+c.what+" of their own")
+			l.warn(c.path, "cluster-without-tls", config.Quote(c.uri)+" is no https address: a server in between can answer with forged "+c.what)
 		}
 	}
 }

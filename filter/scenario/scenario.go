@@ -31,8 +31,8 @@ type Story struct {
 	// it comes from. The paths of members are the same in both.
 	Config json.RawMessage
 	Source *source.Config
-	// Prefix stands before the path of a member of a configuration that is in the test
-	// file itself.
+	// Prefix is the path of a configuration in the test file itself, "" for one in a file
+	// of its own. Positions in Source need it in front of a member's path.
 	Prefix string
 	// Scopes are those of the tokens that the story makes.
 	Scopes []string

@@ -148,7 +148,7 @@ func TestWrongStories(t *testing.T) {
 		jwt + "tokens: {a: {provider: clients}}\nrequests: [{expect: 200}]":                       "want exactly one token of the provider, got 2",
 		jwt + "tokens: {a: {provider: people, expires: soon}}\nrequests: [{expect: 200}]":         "want a duration such as",
 		jwt + "tokens: {a: {provider: clients, entry: 0, forged: true}}\nrequests: [{expect: 1}]": "allowed only for a JWT",
-		jwt + "servers: {nobody: {status: 500}}\nrequests: [{expect: 200}]":                       "servers.nobody: want one of the configuration's providers",
+		jwt + "servers: {unknown: {status: 500}}\nrequests: [{expect: 200}]":                      "servers.unknown: want one of the configuration's providers",
 		jwt + "revocations: {entries: []}\nrequests: [{expect: 200}]":                             "it has no revocations.uri",
 		jwt + "ignore: [{warning: dotted-claim}]\nrequests: [{expect: 200}]":                      "ignore[0].reason: want",
 		jwt + "keys: {a: {alg: none}}\nrequests: [{expect: 200}]":                                 "keys.a.alg: want one of",
@@ -189,7 +189,7 @@ func TestConfigFile(t *testing.T) {
 		t.Errorf("%v, %v", s, err)
 	}
 	if _, err := Read(filepath.Join(dir, "t/b_test.yaml")); err == nil || !strings.Contains(err.Error(), "all.yaml#first") {
-		t.Errorf("%v, want to be told how to choose", err)
+		t.Errorf("%v, want a hint how to choose", err)
 	}
 	if _, err := Read(filepath.Join(dir, "t/none_test.yml")); err == nil || !strings.Contains(err.Error(), "no configuration of the filter") {
 		t.Errorf("%v, want no configuration", err)

@@ -201,7 +201,6 @@ func TestClusters(t *testing.T) {
         common_tls_context: {validation_context: {}}
 `)
 	want := []Cluster{{Name: "plain", Local: true}, {Name: "tls", TLS: true, Verifies: true}}
-	// The plugin stands at the top of the same document.
 	if got := f.Configs[0].Clusters; !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}

@@ -188,8 +188,8 @@ func number(n *yaml.Node) (string, bool) {
 	return text, jsontext.Value(text).IsValid() // infinity is none
 }
 
-// inner returns the place of a byte of a scalar. The lines of a literal block scalar
-// stand in the file as they are; in other styles the place of the scalar must do.
+// inner returns the place of a byte of a scalar. A literal block scalar has the lines of
+// the file, without their indentation. For other styles it is the place of the scalar.
 func (r *yamlReader) inner(n *yaml.Node) func(offset int) Position {
 	begin := Position{n.Line, n.Column}
 	if n.Style&yaml.LiteralStyle == 0 {
