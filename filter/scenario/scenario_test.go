@@ -202,3 +202,35 @@ func TestLoadNothing(t *testing.T) {
 		t.Error("want an error where there are no stories: tests of none show nothing")
 	}
 }
+
+// TestServers: what servers says replaces what a server would answer.
+func TestServers(t *testing.T) {
+	t.Parallel()
+	s := parse(t, jwt+`
+keys: {k: {alg: ES256}}
+tokens: {a: {provider: people}, session: {provider: opaque}}
+servers:
+  people: {jwks: {keys: []}}
+  opaque: {tokens: {session: {active: true, sub: zoe}, verbatim: {active: true}}}
+requests: [{token: session, expect: 200}]
+`)
+	if keys := s.Answer("a.example", "/bearerauth-test/people", ""); keys.Body != `{"keys":[]}` {
+		t.Errorf("keys %+v", keys)
+	}
+	token := strings.TrimPrefix(s.Requests[0].Headers[0][1], "Bearer ")
+	for text, want := range map[string]string{token: `{"active":true,"sub":"zoe"}`, "verbatim": `{"active":true}`} {
+		if got := s.Answer("c.example", "/i", "token="+text); got.Body != want {
+			t.Errorf("%s: %+v, want %s", text, got, want)
+		}
+	}
+	s = parse(t, jwt+"servers: {people: {status: 503}, opaque: {unreachable: true}, tenants: {keys: [k]}}\nkeys: {k: {alg: HS256}}\nrequests: [{expect: 200}]\n")
+	if a := s.Answer("a.example", "/.well-known/openid-configuration", ""); a.Status != 503 || !a.OK {
+		t.Errorf("%+v, want 503", a)
+	}
+	if a := s.Answer("c.example", "/i", "token=x"); a.OK {
+		t.Errorf("%+v, want no answer", a)
+	}
+	if c := string(s.Config); !strings.Contains(c, `"kid":"k"`) || strings.Contains(c, "eHh4") {
+		t.Errorf("keys of the configuration are not replaced: %s", c)
+	}
+}
