@@ -1,6 +1,7 @@
 package filter_test
 
 import (
+	"maps"
 	"strconv"
 	"testing"
 	"time"
@@ -61,6 +62,7 @@ func serve(t *testing.T, vm *wasmhost.VM, plugin *wasmhost.Plugin, story *scenar
 func tellModule(t *testing.T, plugin *wasmhost.Plugin, request *scenario.Request, serve func()) {
 	s := plugin.NewStream()
 	defer s.End()
+	maps.Copy(s.Properties, request.Properties)
 	s.RequestHeaders(request.Pairs(), true)
 	serve()
 	e := &request.Expect

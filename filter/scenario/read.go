@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -136,6 +137,10 @@ func (r *reader) readRequest(o *config.Object) {
 	q.Path = r.fill(o.Text("path", "/"))
 	q.After = r.duration(o, "after", 0)
 	q.NotInEnvoy = o.Text("not_in_envoy", "")
+	if route := o.Object("route"); route != nil {
+		q.Properties = r.readRoute(route)
+		q.NotInEnvoy = "the route is the story's"
+	}
 	if token := o.Text("token", ""); o.Has("token") {
 		text, ok := r.tokens[token]
 		if !ok {
@@ -154,6 +159,31 @@ func (r *reader) readRequest(o *config.Object) {
 	r.readExpect(o, &q.Expect)
 	o.Done()
 	r.story.Requests = append(r.story.Requests, q)
+}
+
+// readRoute reads the name and the metadata of the route that Envoy has chosen.
+func (r *reader) readRoute(o *config.Object) map[string]string {
+	properties := map[string]string{}
+	if name := o.Text("name", ""); name != "" {
+		properties["xds.route_name"] = name
+	}
+	var flatten func(path string, n *config.Node)
+	flatten = func(path string, n *config.Node) {
+		if n.Kind == '"' {
+			properties[path] = n.Text
+		}
+		for _, m := range n.Members {
+			flatten(path+"."+m.Name, m.Value)
+		}
+		for i, item := range n.Items {
+			flatten(path+"."+strconv.Itoa(i), item)
+		}
+	}
+	if metadata := o.Object("metadata"); metadata != nil {
+		flatten("xds.route_metadata.filter_metadata", metadata.Node)
+	}
+	o.Done()
+	return properties
 }
 
 // readHeaders reads {name: value or [values]}, or pairs where the order counts.

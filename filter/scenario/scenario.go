@@ -50,6 +50,9 @@ type Request struct {
 	Path      string // as in :path, / by default
 	Headers   [][2]string
 	After     time.Duration // how long after the start of the story
+	// Properties of the route in the host, by their paths joined with dots. Those that are
+	// absent do not exist.
+	Properties map[string]string
 	// NotInEnvoy says why no client can get this request through Envoy's codec.
 	NotInEnvoy string
 	Expect     Expect

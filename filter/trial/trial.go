@@ -6,6 +6,7 @@ package trial
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"bearerauth/filter/policy"
@@ -110,6 +111,10 @@ func (w *worker) decide(asked *scenario.Request) Outcome {
 	pairs := asked.Pairs()
 	r := request.NewRequest(pairs)
 	r.MayWait, r.KnownMayWait = true, true
+	for _, path := range w.policy.Properties() {
+		value, ok := asked.Properties[strings.Join(path, ".")]
+		r.Properties = append(r.Properties, request.Property{Value: value, OK: ok})
+	}
 	v := w.policy.Decide(w.state, now, &r)
 	waited := false
 	for range maxTurns {
