@@ -47,6 +47,9 @@ func (p *Policy) read(o *config.Object) {
 	p.propagation.Read(o, &p.claims)
 	p.readProviders(o)
 	p.revocations = revocation.Read(o, &p.claims, !p.jwt.Empty(), p.jwt.Takes)
+	if p.FetchesRevocations() {
+		p.calls = append(p.calls, o.At("revocations.uri"))
+	}
 	p.resources, refusals.Metadata = reply.ReadResources(o)
 	p.cors = reply.ReadCORS(o)
 	ready := reply.NewRefusals(refusals)
@@ -111,6 +114,11 @@ func (p *Policy) readProviders(o *config.Object) {
 			provider.Wrong("type", "want one of static, jwt, introspection")
 		}
 		p.places = append(p.places, p.locations.Read(provider, p.propagation.Owned.Contains))
+		for _, member := range []string{"jwks_uri", "discovery", "introspection_uri"} {
+			if provider.Has(member) {
+				p.calls = append(p.calls, provider.At(member))
+			}
+		}
 		switch provider.Choice("type", "static", "jwt", "introspection") {
 		case 1:
 			if server := p.jwt.Read(provider, index, m.Name, &p.claims, &p.sources); server != "" {

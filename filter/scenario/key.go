@@ -77,7 +77,9 @@ func (r *reader) keysOf(name string, provider *config.Node) []*testkey.Key {
 		list = append(list, k)
 	}
 	r.keys.providers[name] = list
-	if !isFetched(provider) {
+	if isFetched(provider) {
+		r.story.servers.needed = true
+	} else {
 		r.replaceKeys(provider, list)
 	}
 	return list

@@ -73,7 +73,7 @@ func (s *Story) Variables() map[string]string { return s.environment }
 // OnlyConfig reports whether the story needs nothing but its configuration and the time
 // of day: no server that answers and no clock of its own.
 func (s *Story) OnlyConfig() bool {
-	if s.Fixed || len(s.servers.list) > 0 || len(s.environment) > 0 {
+	if s.Fixed || s.servers.needed || len(s.environment) > 0 {
 		return false
 	}
 	for i := range s.Requests {

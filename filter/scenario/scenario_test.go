@@ -234,3 +234,25 @@ requests: [{token: session, expect: 200}]
 		t.Errorf("keys of the configuration are not replaced: %s", c)
 	}
 }
+
+// TestOnlyConfig: a story runs in a real Envoy unless it has servers that answer, or a
+// clock or an environment of its own.
+func TestOnlyConfig(t *testing.T) {
+	t.Parallel()
+	config, _, _ := strings.Cut(jwt, "now:")
+	for more, want := range map[string]bool{
+		"requests: [{expect: 401}]":                                                  true,
+		"tokens: {a: {provider: tenants}}\nrequests: [{expect: 401}]":                true,
+		"tokens: {a: {provider: clients, subject: acme}}\nrequests: [{expect: 401}]": true,
+		"tokens: {a: {provider: people}}\nrequests: [{expect: 401}]":                 false,
+		"tokens: {a: {provider: opaque}}\nrequests: [{expect: 401}]":                 false,
+		"servers: {people: {unreachable: true}}\nrequests: [{expect: 401}]":          false,
+		"now: 2030-01-31T12:00:00Z\nrequests: [{expect: 401}]":                       false,
+		"environment: {A: b}\nrequests: [{expect: 401}]":                             false,
+		"requests: [{expect: 401, after: 1m}]":                                       false,
+	} {
+		if got := parse(t, config+more+"\n").OnlyConfig(); got != want {
+			t.Errorf("%s: %v, want %v", more, got, want)
+		}
+	}
+}

@@ -13,7 +13,7 @@ import (
 
 // servers are what the issuers of a story answer.
 type servers struct {
-	list      []*server
+	needed    bool                // some token or server of the story is about them
 	endpoints map[string]endpoint // by authority and path
 }
 
@@ -79,6 +79,7 @@ func (r *reader) readServers(o *config.Object) {
 	r.story.servers.endpoints = map[string]endpoint{}
 	given := o.Object("servers")
 	if given != nil {
+		r.story.servers.needed = true
 		for _, m := range given.Members {
 			if member(r.root, "providers", m.Name) == nil {
 				r.problems.Add(m.Value.Path, "want one of the configuration's providers as the member's name")
@@ -113,6 +114,7 @@ func (r *reader) readServers(o *config.Object) {
 		o.Wrong("revocations", "want a configuration that fetches revocations: it has no revocations.uri")
 	}
 	if n != nil {
+		r.story.servers.needed = r.story.servers.needed || own != nil
 		s := &server{body: `{"revoked": []}`}
 		if own != nil {
 			r.readServer(own, nil, s)
@@ -169,7 +171,6 @@ func (r *reader) endpoint(uri string, e endpoint) {
 		return // the core says so
 	}
 	r.story.servers.endpoints[address.Authority+address.Path] = e
-	r.story.servers.list = append(r.story.servers.list, e.server)
 }
 
 // readServer reads what one server answers.
@@ -226,6 +227,7 @@ func (r *reader) answerFor(o *config.Object, provider string, node *config.Node,
 	if issuers := strs(member(node, "issuers")); len(issuers) > 0 {
 		usual["iss"] = issuers[0]
 	}
+	r.story.servers.needed = true
 	claims := r.claims(o, usual)
 	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })
 	r.server(provider).known()[token] = claims
