@@ -30,6 +30,7 @@ type plugin struct {
 	id      uint32
 	policy  *policy.Policy
 	state   *policy.State
+	clock   bool            // decisions can depend on the time
 	quick   bool            // policy.Quick may decide, and the host joins several lines of a header
 	request request.Request // the one under decision
 
@@ -108,6 +109,7 @@ func (p *plugin) compile() bool {
 	for _, warning := range parsed.Warnings() {
 		sdk.LogWarn(warning)
 	}
+	p.clock = parsed.NeedsClock() || !p.ticks()
 	p.debug = logsDebug()
 	p.policy, p.state = parsed, parsed.NewState(host)
 	// verify_signature is Envoy's, which joins several Authorization lines before the
