@@ -38,6 +38,7 @@ type Server struct {
 	shape           tokenShape
 	Issuers         []string // accepted iss values of answers; none: any, or no iss
 	TakesJWTs       bool     // JWTs of the Issuers are sent to the server, too
+	unclear         bool     // which tokens it judges: the configuration has problems
 	OnlyAfterVerify bool     // the server is asked only about JWTs that another provider has verified
 
 	positiveTTL, negativeTTL time.Duration // how long an answer is fresh
