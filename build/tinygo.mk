@@ -9,8 +9,9 @@ TINYGO := $(CACHE)/tinygo/bin/tinygo
 
 # Goroutines and threads are not there, memory is collected precisely, and 2 MiB
 # of stack end in a trap, not in other memory: they come first in it.
-TINYGO_BUILD := GOROOT=$(CACHE)/goroot $(TINYGO) build -target=$(CURDIR)/build/tinygo.json -scheduler=none -gc=precise \
-	-opt=s -panic=print -no-debug -ldflags="-extldflags='-z stack-size=2097152 --export=__stack_pointer'"
+TINYGO_LINK := -z stack-size=2097152
+TINYGO_BUILD = GOROOT=$(CACHE)/goroot $(TINYGO) build -target=$(CURDIR)/build/tinygo.json -scheduler=none -gc=precise \
+	-opt=s -panic=print -no-debug -ldflags="-extldflags='$(TINYGO_LINK)'"
 
 # The features of tinygo.json, and the exceptions of panic.wat.
 WASM_FEATURES := --enable-bulk-memory --enable-mutable-globals --enable-nontrapping-float-to-int --enable-sign-ext \
@@ -20,6 +21,8 @@ GOROOT_RAND := $(CACHE)/goroot/src/crypto/internal/sysrand/rand.go
 BINARYEN := $(CACHE)/binaryen/node_modules/.bin
 
 TINYGO_NEEDS := build/tinygo.json build/tinygo.mk $(TINYGO) $(GOROOT_RAND)
+
+bearerauth-small.wasm $(CACHE)/faults-small.wasm: TINYGO_LINK += --export=__stack_pointer --wrap=__assert_fail
 
 # The module of some build tags, or of none.
 define SMALL_BUILD
@@ -66,17 +69,21 @@ $(TINYGO): build/tinygo.mod build/tinygo.sum build/tinygo.mk
 		$(TINYGO_ABORT) > $(CACHE)/tinygo/abort && mv $(CACHE)/tinygo/abort $(TINYGO_ABORT)
 	$(GO) build -modfile=build/tinygo.mod -tags=llvm19 -o $@ github.com/tinygo-org/tinygo
 
-# Go's sources but for one timer: when the first random octets take longer than a
-# minute, crypto/internal/sysrand says so. Signing pulls it in, timers need
-# goroutines, and those are not there. Nothing else is touched.
+# Go's sources but for two things. When the first random octets take longer than a
+# minute, crypto/internal/sysrand says so: signing pulls it in, timers need goroutines,
+# and those are not there. And the mode of FIPS 140-3, which Go does not support on Wasm,
+# is a constant, so that its self-tests and its random generator are not linked.
 $(GOROOT_RAND): build/tinygo.mk $(shell $(GO) env GOROOT)/VERSION
 	rm -rf $(CACHE)/goroot
 	from=$$($(GO) env GOROOT); to=$(CACHE)/goroot; \
-	for dir in . src src/crypto src/crypto/internal src/crypto/internal/sysrand; do \
+	for dir in . src src/crypto src/crypto/internal src/crypto/internal/sysrand src/crypto/internal/fips140; do \
 		rm -f $$to/$$dir; mkdir -p $$to/$$dir && ln -s $$from/$$dir/* $$to/$$dir/; \
 	done; \
-	rm $@ && sed -e '/firstUse.CompareAndSwap/,/^	}/d' -e '/^	"time"$$/d' \
-		$$from/src/crypto/internal/sysrand/rand.go > $@
+	cd $$to/src/crypto/internal && rm fips140/fips140.go sysrand/rand.go && \
+	sed -e 's/^var Enabled bool$$/const Enabled = false/' -e '/^		Enabled = true$$/d' \
+		$$from/src/crypto/internal/fips140/fips140.go > fips140/fips140.go && grep -q '^const Enabled' fips140/fips140.go && \
+	sed -e '/firstUse.CompareAndSwap/,/^	}/d' -e '/^	"time"$$/d' \
+		$$from/src/crypto/internal/sysrand/rand.go > sysrand/rand.go
 
 .PHONY: small-packages
 small-packages:

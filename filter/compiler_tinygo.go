@@ -42,6 +42,14 @@ func panicText() string {
 	return strings.TrimPrefix(line, "panic: ")
 }
 
+// assertFail takes the place of the C library's (build/tinygo.mk), which would bring its
+// printf into the module.
+//
+//export __wrap___assert_fail
+func assertFail(_, _ unsafe.Pointer, _ int32, _ unsafe.Pointer) {
+	panic("an assertion of the C library failed")
+}
+
 // attempted is the function that catch calls.
 var attempted func()
 
