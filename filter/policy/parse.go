@@ -202,7 +202,7 @@ func (p *Policy) readRule(o *config.Object, common *reply.RefusalOptions, ready 
 			r.scopes = append(r.scopes, scope)
 		}
 	}
-	r.needsClaims = identity.ReadPredicates(o, &p.claims, &p.propagation.Questions)
+	r.needsClaims, r.needs = identity.ReadPredicates(o, &p.claims, &p.propagation.Questions)
 	r.forwardUnverified = o.Boolean("insecure_forward_unverified_token", false)
 	own := *common
 	if format := reply.BodyFormat(o.Choice("body_format", reply.BodyFormatNames...)); o.Has("body_format") {

@@ -20,6 +20,8 @@ import (
 	"bearerauth/filter/policy/identity"
 	"bearerauth/filter/policy/jwks"
 	"bearerauth/filter/policy/syntax"
+	"bearerauth/filter/policy/trace"
+	"bearerauth/filter/policy/verdict"
 )
 
 // Server is a provider of type "introspection": an authorization server that is asked
@@ -145,6 +147,20 @@ func (s *State) issuerOf(token string) string {
 		}
 	}
 	return ""
+}
+
+// Explain reports whether a token of this location is judged by an introspection server,
+// and says by which.
+func (s *State) Explain(steps *trace.Steps, servers Servers, token string, location int, places []credential.Places, reason verdict.Reason) bool {
+	server := servers.For(token, location, places)
+	if server == nil || !server.maySend(s, token) {
+		return false
+	}
+	steps.Add(trace.Provider, server.Name, "takes the token and asks its server")
+	if reason != verdict.ReasonTokenValid {
+		steps.Fail(trace.Token, "", "the server's answer, or that there is none, means "+reason.String())
+	}
+	return true
 }
 
 // Introspect judges a token by the server's answer, which it remembers or asks for. key

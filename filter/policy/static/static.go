@@ -19,6 +19,7 @@ import (
 	"bearerauth/filter/policy/config"
 	"bearerauth/filter/policy/identity"
 	"bearerauth/filter/policy/syntax"
+	"bearerauth/filter/policy/trace"
 	"bearerauth/filter/policy/verdict"
 )
 
@@ -117,6 +118,24 @@ func (ts *Tokens) Verify(digest *[sha256.Size]byte, now time.Time) (*identity.Id
 		return nil, verdict.ReasonExpired
 	}
 	return t.identity, verdict.ReasonTokenValid
+}
+
+// Explain reports whether the digest is that of a configured token, and says of which
+// provider.
+func (ts *Tokens) Explain(steps *trace.Steps, digest *[sha256.Size]byte, now time.Time) bool {
+	i := ts.index(digest)
+	if i < 0 {
+		return false
+	}
+	t := &ts.list[i]
+	steps.Add(trace.Provider, t.identity.Provider, "has this token")
+	switch _, reason := ts.Verify(digest, now); reason {
+	case verdict.ReasonNotYetValid:
+		steps.Fail(trace.Token, "not_before", "valid only in "+t.notBefore.Sub(now).String())
+	case verdict.ReasonExpired:
+		steps.Fail(trace.Token, "expires", "expired "+now.Sub(t.expires).String()+" ago")
+	}
+	return true
 }
 
 // Read reads a provider of type "static" and adds its tokens. provider is its place among
