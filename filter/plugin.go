@@ -41,7 +41,7 @@ type plugin struct {
 	waiting   waitingRoom
 	due       []fetch.Call          // to begin
 	calls     map[uint32]fetch.Call // under way, by the host's id
-	refused   []fetch.Call          // that the host would not begin
+	refused   []refusedCall         // that the host would not begin
 	tick      uint32                // milliseconds between ticks
 	housekept time.Time             // when onTick kept house last
 	swept     time.Time
@@ -129,6 +129,7 @@ func (p *plugin) workOnTick() {
 func (p *plugin) housekeep(at time.Time) {
 	p.debug = logsDebug()
 	p.metrics.flush()
+	flushLog()
 	p.waiting.expire(at)
 	if at.Sub(p.swept) >= sweepEvery {
 		p.swept = at

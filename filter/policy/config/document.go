@@ -152,13 +152,25 @@ func JoinPath(path, name string) string {
 func Quote(s string) string {
 	const most = 64
 	if len(s) > most {
-		end := most
-		for end > 0 && !utf8.RuneStart(s[end]) {
-			end--
-		}
-		return strconv.Quote(s[:end]) + "…"
+		return strconv.Quote(s[:cutAt(s, most)]) + "…"
 	}
 	return strconv.Quote(s)
+}
+
+// Cut shortens a text to this many bytes.
+func Cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return s[:cutAt(s, most)] + "…"
+}
+
+// cutAt returns where a longer text can be cut before a character.
+func cutAt(s string, end int) int {
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return end
 }
 
 // KindName returns the kind of a JSON value for a message, with its article.

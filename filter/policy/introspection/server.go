@@ -149,6 +149,12 @@ func (s *State) issuerOf(token string) string {
 	return ""
 }
 
+// Provides reports whether the server is the provider with this index.
+func (server *Server) Provides(provider int) bool { return server.provider == provider }
+
+// Cluster returns the Envoy cluster of the server.
+func (server *Server) Cluster() string { return server.endpoint.Cluster }
+
 // Explain reports whether a token of this location is judged by an introspection server,
 // and says by which.
 func (s *State) Explain(steps *trace.Steps, servers Servers, token string, location int, places []credential.Places, reason verdict.Reason) bool {

@@ -7,12 +7,14 @@ package jwks
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"bearerauth/filter/jose"
 	"bearerauth/filter/policy/config"
 	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/trace"
 	"bearerauth/filter/policy/verdict"
 )
 
@@ -138,10 +140,12 @@ func (st *sourceState) learn(now time.Time, answer fetch.Answer) fetch.Learned {
 	st.inFlight, st.failed, st.backoff = false, false, 0
 	st.learned = st.started
 	set.Keep(st.keys)
+	news := ""
 	if st.keys == nil || !slices.Equal(set.Keys, st.keys.Keys) {
 		// Otherwise the refusals by the present set hold: a forged token that has waited
 		// for this answer is not checked against the same keys again.
 		st.keys = set
+		news = describe(set)
 	}
 	for kid, k := range st.kids {
 		// A kid may be in the set for another algorithm. It counts as missing: a token
@@ -162,7 +166,18 @@ func (st *sourceState) learn(now time.Time, answer fetch.Answer) fetch.Learned {
 	delay := min(freshness(answer.Headers, st.source), st.source.maxStale/4*3)
 	// Fetch ahead of time, and spread the workers.
 	st.next = now.Add(delay - st.jitter.Below(delay/4))
-	return fetch.Learned{For: *st.source.Errand(), Settled: true, Warnings: st.source.warnings(set)}
+	return fetch.Learned{For: *st.source.Errand(), Settled: true, Keys: news, Warnings: st.source.warnings(set)}
+}
+
+// describe returns the number of keys and their kids, which are texts of a server.
+func describe(set *jose.KeySet) string {
+	var kids []string
+	for _, key := range set.Keys {
+		if key.HasID {
+			kids = append(kids, key.ID)
+		}
+	}
+	return strconv.Itoa(len(set.Keys)) + " in force, kid " + trace.Quoted(kids)
 }
 
 // warnings are problems of a key set that the issuer should solve.
@@ -188,7 +203,7 @@ func (st *sourceState) fail(now time.Time, why string) fetch.Learned {
 	}
 	st.backoff = min(max(2*st.backoff, fetch.MinBackoff), most)
 	st.next = now.Add(st.backoff - st.jitter.Below(st.backoff/2))
-	return fetch.Learned{For: *st.source.Errand(), Settled: true, Failure: why, Log: true}
+	return fetch.Learned{For: *st.source.Errand(), Settled: true, Failure: why, Kept: st.keys != nil}
 }
 
 // readKeySet returns a set with at least one usable key, or the problem: no other answer

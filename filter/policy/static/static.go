@@ -120,6 +120,17 @@ func (ts *Tokens) Verify(digest *[sha256.Size]byte, now time.Time) (*identity.Id
 	return t.identity, verdict.ReasonTokenValid
 }
 
+// Count returns the number of tokens of a provider, -1 if it has none.
+func (ts *Tokens) Count(provider int) int {
+	n := -1
+	for i := range ts.list {
+		if ts.list[i].identity.Index == provider {
+			n = max(n, 0) + 1
+		}
+	}
+	return n
+}
+
 // Explain reports whether the digest is that of a configured token, and says of which
 // provider.
 func (ts *Tokens) Explain(steps *trace.Steps, digest *[sha256.Size]byte, now time.Time) bool {
