@@ -71,8 +71,9 @@ $(CACHE)/faults.wasm: $(SOURCES)
 	$(BUILD) -tags=faults -o $(CACHE)/raw-faults.wasm .
 	$(GO) run ./build/exports $(CACHE)/raw-faults.wasm $@
 
-# All of e2e but the oracles, which need no Envoy: make unit runs them. No Go is in e2e/mcp.
-IN_ENVOY := . $(patsubst e2e/%/,./%/...,$(filter-out e2e/mcp/ e2e/oracle/,$(wildcard e2e/*/)))
+# All of e2e but the oracles, which need no Envoy: make unit runs them. No Go is in e2e/mcp,
+# and e2e/hosts has targets of its own.
+IN_ENVOY := . $(patsubst e2e/%/,./%/...,$(filter-out e2e/mcp/ e2e/oracle/ e2e/hosts/,$(wildcard e2e/*/)))
 
 ## e2e: the tests in a real Envoy
 # Without an Envoy its tests are skipped, without Node.js those of MCP and of a
@@ -100,6 +101,19 @@ matrix:
 e2e-keycloak: $(MODULE)
 	@$(GO) run -C e2e ./whichenvoy
 	$(GO) test -C e2e -tags keycloak -count=1 -timeout 20m -v -run '^TestKeycloak$$' .
+
+# TestCosts prints its figures, so go test runs directly.
+HOSTS_TEST := $(GO) test -C e2e -tags hosts -count=1 -timeout 20m -v
+
+## e2e-java: the stories in proxy-wasm-java-host (needs a JDK and Maven)
+.PHONY: e2e-java
+e2e-java: $(MODULE)
+	$(HOSTS_TEST) -run '^TestJava$$' ./hosts
+
+## e2e-wasmtime: the stories in Wasmtime, and what a callback costs there (needs Python 3)
+.PHONY: e2e-wasmtime
+e2e-wasmtime: $(MODULE)
+	$(HOSTS_TEST) -run '^Test(Wasmtime|Costs)$$' ./hosts
 
 ## small-test: what a compiler can get wrong: the tests of the module and of signatures, with the small build
 .PHONY: small-test
@@ -130,12 +144,12 @@ check: $(CACHE)/bin/staticcheck $(CACHE)/bin/gofumpt
 		echo "not gofumpt-formatted (make fmt):"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -C cmd ./...
-	$(GO) vet -C e2e -tags keycloak ./...
+	$(GO) vet -C e2e -tags keycloak,hosts ./...
 	$(WASM) $(GO) vet . ./filter $(IN_WASM)
 	$(WASM) $(GO) vet -tags=tinygo $(IN_WASM)
 	$(CACHE)/bin/staticcheck ./...
 	cd cmd && $(CACHE)/bin/staticcheck ./...
-	cd e2e && $(CACHE)/bin/staticcheck -tags keycloak ./...
+	cd e2e && $(CACHE)/bin/staticcheck -tags keycloak,hosts ./...
 	$(WASM) $(CACHE)/bin/staticcheck . ./filter $(IN_WASM)
 
 ## fmt: format the source

@@ -45,8 +45,8 @@ func fail(id uint32, s stream) action {
 
 // deny refuses a request with a local reply.
 func deny(id uint32, s stream, d *verdict.Deny) action {
-	if p := s.plugin; p != nil && p.debug {
-		sdk.LogDebug("denied: " + d.Reason.String())
+	if p := s.plugin; p != nil && p.debug && d.Reason == verdict.ReasonInternal {
+		sdk.LogDebug("denied: the host refused what the filter needs, or the filter failed")
 	}
 	return answered(id, s, d.Reason, refuse(d))
 }
@@ -57,10 +57,13 @@ func answered(id uint32, s stream, reason verdict.Reason, status int32) action {
 	p := s.plugin
 	s.progress = replied
 	if status != statusOK {
-		s.progress = unsent
-		if p != nil {
-			p.unsent = append(p.unsent, id)
+		if p == nil || !p.ticks() {
+			// No tick sends it again, and a host without timers may not pause a request
+			// either. Only the end of this VM keeps the request from the upstream.
+			panic("the host takes no reply")
 		}
+		s.progress = unsent
+		p.unsent = append(p.unsent, id)
 	}
 	s.keep(id)
 	_ = accepted(status)

@@ -18,13 +18,13 @@ func apply(id uint32, s stream, v verdict.Verdict) action {
 	}
 	if refusal != nil {
 		// The identity is for the access log only: refuse even if the host rejects it.
-		_ = publishIdentity(refusal.Identity)
+		_ = s.plugin.publishIdentity(refusal.Identity)
 		return deny(id, s, refusal)
 	}
 	if local != nil {
 		return answered(id, s, local.Reason, reply(local.Reason, local.Status, local.Headers, local.Body, -1))
 	}
-	if !publishIdentity(allow.Identity) || !publish(allow.State) || !change(allow) {
+	if !s.plugin.publishIdentity(allow.Identity) || !s.plugin.publish(allow.State) || !change(allow) {
 		s.plugin.redact(s.plugin.request.Path)
 		return fail(id, s)
 	}
@@ -70,19 +70,4 @@ func (p *plugin) shadow(a *verdict.Allow) {
 	if p.debug {
 		sdk.LogDebug("shadow: " + a.Rule + " would have denied: " + a.Shadowed.Reason.String())
 	}
-}
-
-// publishIdentity publishes the subject of a verified token; nil publishes nothing.
-func publishIdentity(id *verdict.Identity) bool { return id == nil || publish(id.State) }
-
-// publish sets properties, which become filter state: bearerauth.sub becomes
-// wasm.bearerauth.sub. Each name is a single path element: the host joins several
-// with NUL, and such a name cannot be read.
-func publish(state [][2]string) bool {
-	for _, s := range state {
-		if !setProperty(s[0], s[1]) {
-			return false
-		}
-	}
-	return true
 }

@@ -31,7 +31,10 @@ func decideHeaders(id uint32, s stream) action {
 		return fail(id, s)
 	}
 	at := now()
-	if p.policy.OnlyCredential() {
+	if !p.ticks() {
+		p.housekeepSeldom(at)
+	}
+	if p.quick && !p.debug {
 		// Two small reads instead of all headers.
 		if authorization, path, ok := credentialHeaders(); ok {
 			if allow := p.policy.Quick(p.state, at, authorization, path); allow != nil {
@@ -69,15 +72,18 @@ func (p *plugin) decide(pairs [][2]string, at time.Time, w patience) verdict.Ver
 	if r.Properties = w.properties; r.Properties == nil {
 		r.Properties = p.routeProperties()
 	}
-	return p.policy.Decide(p.state, at, r)
+	v := p.policy.Decide(p.state, at, r)
+	if p.debug {
+		attempt("debug line", func() { p.explain(at, v) })
+	}
+	return v
 }
 
 // routeProperties reads the properties of the route that rules use.
 func (p *plugin) routeProperties() []request.Property {
 	values := p.properties[:0]
 	for _, path := range p.propertyPaths {
-		value, ok := getProperty(path)
-		values = append(values, request.Property{Value: value, OK: ok})
+		values = append(values, getProperty(path))
 	}
 	p.properties = values
 	return values

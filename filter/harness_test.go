@@ -91,6 +91,14 @@ func wantFailed(t *testing.T, vm *wasmhost.VM, s *wasmhost.Stream) {
 	wantReply(t, s, 500, "internal")
 }
 
+// wantTrapped: the VM ended, and nothing went upstream.
+func wantTrapped(t *testing.T, vm *wasmhost.VM, s *wasmhost.Stream) {
+	t.Helper()
+	if vm.Trapped() == nil || s.Upstream() != nil {
+		t.Fatalf("trapped: %v, %s; want a trap, and nothing upstream", vm.Trapped(), s.Outcome())
+	}
+}
+
 func wantDetails(t *testing.T, s *wasmhost.Stream, status int, details string) {
 	t.Helper()
 	if s.Outcome() != wasmhost.Replied || s.Reply() == nil {

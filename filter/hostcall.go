@@ -6,11 +6,12 @@ import (
 	"time"
 	"unsafe"
 
-	"bearerauth/filter/internal/sdk"
+	"bearerauth/filter/policy/request"
 )
 
 // The host calls of every request are imported here: those of the SDK allocate for each
-// value, have no response code details, and lack the log level.
+// value, have no response code details, lack the log level, and panic if the host refuses
+// a metric.
 
 //go:wasmimport env proxy_get_header_map_pairs
 func hostGetPairs(mapType int32, data, size unsafe.Pointer) int32
@@ -55,6 +56,9 @@ func hostForeignFunction(name unsafe.Pointer, nameSize int32, argument unsafe.Po
 //go:wasmimport env proxy_get_log_level
 func hostLogLevel(level unsafe.Pointer) int32
 
+//go:wasmimport env proxy_define_metric
+func hostDefine(metricType int32, name unsafe.Pointer, nameSize int32, id unsafe.Pointer) int32
+
 //go:wasmimport env proxy_increment_metric
 func hostIncrement(id uint32, by int64) int32
 
@@ -65,8 +69,10 @@ func hostRecord(id uint32, value uint64) int32
 func hostTime(nanoseconds unsafe.Pointer) int32
 
 const (
-	statusOK          = 0
-	statusBadArgument = 2
+	statusOK            = 0
+	statusNotFound      = 1
+	statusBadArgument   = 2
+	statusUnimplemented = 12
 
 	mapRequestHeaders  = 0
 	mapRequestTrailers = 1
@@ -75,6 +81,9 @@ const (
 	bufferCallBody = 4
 
 	streamRequest = 0
+
+	metricCounter = 0
+	metricGauge   = 1
 
 	levelDebug = 1
 )
@@ -127,9 +136,8 @@ func getPairs(mapType int32) ([][2]string, bool) {
 	return headerPairs, ok
 }
 
-// credentialHeaders reads the two headers that policy.Quick needs. Envoy joins
-// several Authorization lines before the filters run, so that the first line is the
-// only one.
+// credentialHeaders reads the two headers that policy.Quick needs, each by its first
+// line (see plugin.quick).
 func credentialHeaders() (authorization, path string, ok bool) {
 	bufferUsed = 0
 	if authorization, ok = getHeader("authorization"); !ok {
@@ -169,20 +177,22 @@ func setHeader(name, value string) bool {
 	return accepted(hostReplace(mapRequestHeaders, data(name), int32(len(name)), data(value), int32(len(value))))
 }
 
-func setProperty(name, value string) bool {
-	return accepted(hostSetProperty(data(name), int32(len(name)), data(value), int32(len(value))))
+func setProperty(name, value string) (status int32) {
+	status = hostSetProperty(data(name), int32(len(name)), data(value), int32(len(value)))
+	_ = accepted(status)
+	return status
 }
 
 // getProperty reads a property of the host. path is its elements joined by NUL.
-func getProperty(path string) (string, bool) {
+func getProperty(path string) request.Property {
 	outData, outSize = nil, 0
 	borrowing = true // bufferUsed stays: the headers in the buffer are still needed
 	status := hostGetProperty(data(path), int32(len(path)), unsafe.Pointer(&outData), unsafe.Pointer(&outSize))
 	borrowing = false
 	if !accepted(status) || outData == nil {
-		return "", false
+		return request.Property{Refused: status != statusOK && status != statusNotFound}
 	}
-	return unsafe.String((*byte)(outData), outSize), true
+	return request.Property{Value: unsafe.String((*byte)(outData), outSize), OK: true}
 }
 
 func continueRequest() bool { return hostContinue(streamRequest) == statusOK }
@@ -249,11 +259,22 @@ func now() time.Time {
 	return time.Unix(0, int64(outNanos))
 }
 
-// add increments a counter of the host. The SDK would panic if the host refused, and
-// no count is worth a VM.
-func add(counter sdk.MetricCounter, n uint64) {
-	_ = accepted(hostIncrement(uint32(counter), int64(n)))
+// clockIsSet reports whether the host's clock can be right. A host may return its time
+// in 32 bits, or have no clock that is set when it starts. Requests that get no time are
+// denied later.
+func clockIsSet() bool {
+	const earliest = 1_577_836_800 * 1_000_000_000 // 2020-01-01
+	return !accepted(hostTime(unsafe.Pointer(&outNanos))) || outNanos >= earliest
 }
+
+// defineMetric declares a counter or a gauge. ok is false where the host refuses it.
+func defineMetric(metricType int32, name string) (id uint32, ok bool) {
+	status := hostDefine(metricType, data(name), int32(len(name)), unsafe.Pointer(&outID))
+	return outID, accepted(status)
+}
+
+// add increments a counter of the host. No count is worth a refused request.
+func add(counter uint32, n uint64) { _ = accepted(hostIncrement(counter, int64(n))) }
 
 // setGauge sets a gauge. The SDK can only add to a gauge, and the values that several
 // VMs add would sum up.

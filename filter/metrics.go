@@ -3,20 +3,21 @@
 package filter
 
 import (
-	"bearerauth/filter/internal/sdk"
 	"bearerauth/filter/policy/verdict"
 )
 
 // metrics counts decisions by reason. A host call costs more than a decision, so the
 // counters are summed here and flushed on the tick.
 type metrics struct {
-	counters    [verdict.NumReasons]sdk.MetricCounter
+	// atOnce flushes each count: there are no ticks.
+	atOnce      bool
+	counters    [verdict.NumReasons]uint32
 	pending     [verdict.NumReasons]uint64
 	fetches     results // fetches of keys
 	lookups     results // introspections
 	shadows     map[shadowKey]*shadowCounter
 	revocations revocationMetrics
-	defined     bool
+	defined     bool // else the host has no metrics, and nothing is flushed
 }
 
 // shadowKey is the rule in shadow and the reason for which it would have refused.
@@ -28,33 +29,44 @@ type shadowKey struct {
 }
 
 type shadowCounter struct {
-	counter sdk.MetricCounter
+	counter uint32
 	pending uint64
 	defined bool
 }
 
 // define declares one counter per reason. The names have labels in Istio's notation,
-// which Envoy's stats_tags turn into Prometheus labels.
-func (m *metrics) define() {
+// which Envoy's stats_tags turn into Prometheus labels. If the host refuses a metric,
+// none is used.
+func (m *metrics) define(revocations bool) bool {
 	for reason := range verdict.Reason(verdict.NumReasons) {
-		m.counters[reason] = sdk.DefineCounterMetric(
-			"decision=.=" + reason.Decision() + ";.;reason=.=" + reason.String() + ";.;bearerauth_requests_total")
+		id, ok := defineMetric(metricCounter,
+			"decision=.="+reason.Decision()+";.;reason=.="+reason.String()+";.;bearerauth_requests_total")
+		if !ok {
+			return false
+		}
+		m.counters[reason] = id
 	}
-	m.fetches.define("bearerauth_key_fetches_total")
-	m.lookups.define("bearerauth_introspections_total")
-	m.defined = true
+	m.defined = m.fetches.define("bearerauth_key_fetches_total") &&
+		m.lookups.define("bearerauth_introspections_total") &&
+		(!revocations || m.revocations.define())
+	return m.defined
 }
 
 // results counts outbound calls by result: failure, success.
 type results struct {
-	counters [2]sdk.MetricCounter
+	counters [2]uint32
 	pending  [2]uint64
 }
 
-func (r *results) define(name string) {
+func (r *results) define(name string) bool {
 	for i, result := range []string{"failure", "success"} {
-		r.counters[i] = sdk.DefineCounterMetric("result=.=" + result + ";.;" + name)
+		id, ok := defineMetric(metricCounter, "result=.="+result+";.;"+name)
+		if !ok {
+			return false
+		}
+		r.counters[i] = id
 	}
+	return true
 }
 
 func (r *results) count(success bool) {
@@ -79,6 +91,9 @@ func (m *metrics) count(reason verdict.Reason) {
 		reason = verdict.ReasonInternal
 	}
 	m.pending[reason]++
+	if m.atOnce {
+		m.flush()
+	}
 }
 
 func (m *metrics) countShadow(rule string, reason verdict.Reason) {
@@ -92,6 +107,9 @@ func (m *metrics) countShadow(rule string, reason verdict.Reason) {
 		m.shadows[at] = c
 	}
 	c.pending++
+	if m.atOnce {
+		m.flush()
+	}
 }
 
 func (m *metrics) flush() {
@@ -106,11 +124,10 @@ func (m *metrics) flush() {
 	}
 	for at, c := range m.shadows {
 		if !c.defined {
-			c.counter = sdk.DefineCounterMetric(
-				"rule=.=" + at.rule + ";.;reason=.=" + at.reason.String() + ";.;bearerauth_shadow_denials_total")
-			c.defined = true
+			c.counter, c.defined = defineMetric(metricCounter,
+				"rule=.="+at.rule+";.;reason=.="+at.reason.String()+";.;bearerauth_shadow_denials_total")
 		}
-		if c.pending > 0 {
+		if c.defined && c.pending > 0 {
 			add(c.counter, c.pending)
 			c.pending = 0
 		}

@@ -22,6 +22,7 @@ const (
 
 	housekeepingEvery = 50 * time.Millisecond
 	sweepEvery        = time.Minute
+	requestsPerTidy   = 1000
 )
 
 // plugin is one configuration in this VM. Without a policy it denies every request.
@@ -29,21 +30,25 @@ type plugin struct {
 	id      uint32
 	policy  *policy.Policy
 	state   *policy.State
+	quick   bool            // policy.Quick may decide, and the host joins several lines of a header
 	request request.Request // the one under decision
 
 	propertyPaths []string // of the host, which rules ask for
 	properties    []request.Property
 
-	metrics metrics
-	debug   bool     // the host logs debug lines
-	unsent  []uint32 // streams whose refusal the host did not accept
+	metrics     metrics
+	filterState filterState
+	stateLogged bool     // that the configuration asks for filter state in vain
+	debug       bool     // the host logs debug lines
+	unsent      []uint32 // streams whose refusal the host did not accept
 
 	waiting   waitingRoom
 	due       []fetch.Call          // to begin
 	calls     map[uint32]fetch.Call // under way, by the host's id
 	refused   []refusedCall         // that the host would not begin
-	tick      uint32                // milliseconds between ticks
+	tick      uint32                // milliseconds between ticks; 0: the host has no timer
 	housekept time.Time             // when onTick kept house last
+	untidy    int                   // requests since then, where there are no ticks
 	swept     time.Time
 }
 
@@ -71,9 +76,8 @@ func (p *plugin) compile() bool {
 		}
 		return false
 	}
-	p.metrics.define()
-	if parsed.FetchesRevocations() {
-		p.metrics.revocations.define()
+	if !p.metrics.define(parsed.FetchesRevocations()) {
+		sdk.LogWarn("the host has no metrics: nothing is counted")
 	}
 	host := policy.Host{Verify: verifySignature, Knows: testHost()}
 	if parsed.SignedBy(sign) {
@@ -86,7 +90,16 @@ func (p *plugin) compile() bool {
 	}
 	// The first tick comes soon: no callouts are possible before it.
 	if !p.tickEvery(waitingTick) {
-		sdk.LogCritical("the host refused a timer")
+		for _, member := range parsed.Calls() {
+			sdk.LogCritical(member + ": needs a timer, which the host refuses")
+		}
+		if len(parsed.Calls()) > 0 {
+			return false
+		}
+		p.metrics.atOnce = true
+	}
+	if parsed.NeedsClock() && !clockIsSet() {
+		sdk.LogCritical("the host's clock is before 2020: tokens that have expired would be valid")
 		return false
 	}
 	for _, path := range parsed.Properties() {
@@ -95,9 +108,13 @@ func (p *plugin) compile() bool {
 	for _, warning := range parsed.Warnings() {
 		sdk.LogWarn(warning)
 	}
+	sdk.LogInfo(parsed.Summary())
 	p.debug = logsDebug()
 	p.policy, p.state = parsed, parsed.NewState(host)
-	return true
+	// verify_signature is Envoy's, which joins several Authorization lines before the
+	// filters run. Another host may show the first of them for all.
+	p.quick = parsed.OnlyCredential() && host.Knows != 0
+	return p.startFilterState()
 }
 
 // onTick does the work that must not delay a request.
@@ -137,6 +154,19 @@ func (p *plugin) housekeep(at time.Time) {
 	}
 	tidy()
 }
+
+// housekeepSeldom keeps house between requests where there are no ticks: once a second,
+// and after so many requests, whose garbage would let the heap grow.
+func (p *plugin) housekeepSeldom(at time.Time) {
+	p.untidy++
+	if since := at.Sub(p.housekept); since < 0 || since >= idleTick*time.Millisecond || p.untidy >= requestsPerTidy {
+		p.housekept, p.untidy = at, 0
+		p.housekeep(at)
+	}
+}
+
+// ticks reports whether the host has a timer.
+func (p *plugin) ticks() bool { return p.tick != 0 }
 
 // tickEvery sets the period of ticks. It calls the host only for a change.
 func (p *plugin) tickEvery(milliseconds uint32) bool {

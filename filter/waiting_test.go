@@ -144,7 +144,9 @@ func TestDeadline(t *testing.T) {
 func TestWaitingByTwoHeaders(t *testing.T) {
 	t.Parallel()
 	key, other := testkey.New("k1", "EdDSA"), testkey.New("k1", "EdDSA")
-	f := startFetching(t, strings.Replace(fetchedConfig(""), `"subject_header": "x-auth-subject",`, "", 1))
+	vm := startVM(t, wasmhost.Options{AllowHeadersStopIteration: true})
+	vm.ForeignFunctions["verify_signature"] = envoyVerifies
+	f := &fetching{t, vm, startPlugin(t, vm, strings.Replace(fetchedConfig(""), `"subject_header": "x-auth-subject",`, "", 1))}
 	good, bad := f.send(key), f.post(other.Token(f.vm.Now(), nil), "body")
 	f.wantWaiting(good)
 	f.wantWaiting(bad)

@@ -56,6 +56,17 @@ func (p *Policy) Findings(s *State, now time.Time, r *request.Request, v verdict
 	return steps
 }
 
+// Awaited says what a request waits for.
+func (p *Policy) Awaited(errand fetch.Errand) string {
+	switch errand.Kind {
+	case fetch.ErrandKeys:
+		return "keys of provider " + p.sources[errand.Index].Provider()
+	case fetch.ErrandToken:
+		return "introspection by provider " + p.servers[errand.Index].Name
+	}
+	return "the list of revocations"
+}
+
 func (p *Policy) labelOf(r *rule) string {
 	switch r {
 	case p.fallback:

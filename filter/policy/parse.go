@@ -53,6 +53,9 @@ func (p *Policy) read(o *config.Object) {
 	p.revocations = revocation.Read(o, &p.claims, !p.jwt.Empty() || !complete, func(issuer string) bool {
 		return p.jwt.Takes(issuer) || !complete
 	})
+	if p.FetchesRevocations() {
+		p.calls = append(p.calls, o.At("revocations.uri"))
+	}
 	p.resources, refusals.Metadata = reply.ReadResources(o)
 	p.cors = reply.ReadCORS(o)
 	ready := reply.NewRefusals(refusals)
@@ -127,6 +130,11 @@ func (p *Policy) readProviders(o *config.Object) (complete bool) {
 			continue
 		}
 		p.places = append(p.places, p.locations.Read(provider, p.propagation.Owned.Contains))
+		for _, member := range []string{"jwks_uri", "discovery", "introspection_uri"} {
+			if provider.Has(member) {
+				p.calls = append(p.calls, provider.At(member))
+			}
+		}
 		switch kind {
 		case 1:
 			if server := p.jwt.Read(provider, index, m.Name, &p.claims, &p.sources); server != "" {

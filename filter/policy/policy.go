@@ -43,6 +43,7 @@ type Policy struct {
 	preflight            *rule // lets CORS preflights pass
 	fallback             *rule // for requests that no rule matches: a valid token of any provider
 	warnings             []string
+	calls                []string // the members of the configuration that need outbound calls
 }
 
 // SignedBy reports whether the host signs correctly with at least one key of the
@@ -51,6 +52,22 @@ func (p *Policy) SignedBy(host jose.HostSigner) bool { return p.servers.SignedBy
 
 // FetchesRevocations reports whether a revocation list is fetched.
 func (p *Policy) FetchesRevocations() bool { return p.revocations != nil && p.revocations.Source.Set() }
+
+// Calls are the members of the configuration that need outbound calls, and so timers:
+// a call has a time, and a request that waits for it has another.
+func (p *Policy) Calls() []string { return p.calls }
+
+// NeedsClock reports whether some tokens expire.
+func (p *Policy) NeedsClock() bool {
+	return p.static.Expire || !p.jwt.Empty() || len(p.servers) > 0
+}
+
+// SetsState reports whether every verified token sets filter state.
+func (p *Policy) SetsState() bool { return p.propagation.SetsState() }
+
+// StateMembers are the members of the configuration that ask for filter state. The
+// default of subject_filter_state does not.
+func (p *Policy) StateMembers() []string { return p.propagation.StateMembers }
 
 // Properties are the paths of the host's properties whose values Request.Properties
 // must have, in this order.

@@ -1,7 +1,7 @@
 //go:build wasm && !tinygo
 
 // Package sdk is what the filter takes from a proxy-wasm SDK: the life of the VM
-// and its plugins, the log, and metrics. One SDK is made for the standard compiler
+// and its plugins, and the log. One SDK is made for the standard compiler
 // and one for TinyGo, with the same names. Nothing else of the filter knows which
 // one it is.
 package sdk
@@ -19,8 +19,6 @@ type (
 	PluginContext       = types.PluginContext
 	DefaultPlugin       = types.DefaultPluginContext
 	OnPluginStartStatus = types.OnPluginStartStatus
-	MetricCounter       = proxywasm.MetricCounter
-	MetricGauge         = proxywasm.MetricGauge
 )
 
 const (
@@ -35,9 +33,6 @@ func GetPluginConfiguration() ([]byte, error) { return proxywasm.GetPluginConfig
 func SetTickPeriodMilliSeconds(period uint32) error {
 	return proxywasm.SetTickPeriodMilliSeconds(period)
 }
-
-func DefineCounterMetric(name string) MetricCounter { return proxywasm.DefineCounterMetric(name) }
-func DefineGaugeMetric(name string) MetricGauge     { return proxywasm.DefineGaugeMetric(name) }
 
 func LogDebug(message string)    { proxywasm.LogDebug(message) }
 func LogInfo(message string)     { proxywasm.LogInfo(message) }

@@ -15,8 +15,6 @@ type (
 	PluginContext       = types.PluginContext
 	DefaultPlugin       = types.DefaultPluginContext
 	OnPluginStartStatus = types.OnPluginStartStatus
-	MetricCounter       = proxywasm.MetricCounter
-	MetricGauge         = proxywasm.MetricGauge
 )
 
 const (
@@ -31,9 +29,6 @@ func GetPluginConfiguration() ([]byte, error) { return proxywasm.GetPluginConfig
 func SetTickPeriodMilliSeconds(period uint32) error {
 	return proxywasm.SetTickPeriodMilliSeconds(period)
 }
-
-func DefineCounterMetric(name string) MetricCounter { return proxywasm.DefineCounterMetric(name) }
-func DefineGaugeMetric(name string) MetricGauge     { return proxywasm.DefineGaugeMetric(name) }
 
 func LogDebug(message string)    { proxywasm.LogDebug(message) }
 func LogInfo(message string)     { proxywasm.LogInfo(message) }

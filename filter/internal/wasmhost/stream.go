@@ -98,9 +98,13 @@ func (p *Plugin) NewStream() *Stream {
 func (s *Stream) ID() uint32 { return s.id }
 
 // RequestHeaders gives the module the headers as Envoy would show them: several
-// Authorization lines joined. Others that Envoy joins have to be joined already.
+// Authorization lines joined (see Options.SeparateLines). Others that Envoy joins have to be joined already.
 func (s *Stream) RequestHeaders(headers [][2]string, endOfStream bool) Action {
-	return s.receive(event{phase: headersPhase, pairs: joined("authorization", lowerCased(headers)), last: endOfStream})
+	pairs := lowerCased(headers)
+	if !s.vm.options.SeparateLines {
+		pairs = joined("authorization", pairs)
+	}
+	return s.receive(event{phase: headersPhase, pairs: pairs, last: endOfStream})
 }
 
 // joined puts the lines of one header into its first, as Envoy does for those

@@ -27,6 +27,10 @@ type Options struct {
 	// default each VM has its own.
 	SharedData *SharedData
 
+	// SeparateLines shows several Authorization lines as they came. Envoy joins them,
+	// and other hosts do not.
+	SeparateLines bool
+
 	// AllowHeadersStopIteration is Envoy's allow_on_headers_stop_iteration:
 	// body and trailers reach the module while its headers are paused.
 	AllowHeadersStopIteration bool

@@ -48,6 +48,7 @@ func (p *Propagation) readClaimHeaders(o *config.Object, t *claims.Table) {
 		h.target.header = p.Owned.read(c, "header")
 		if name := c.Checked("filter_state", "", config.WantName); name != "" {
 			h.target.state = "bearerauth.claim." + name
+			p.askForState(c, "filter_state")
 			for i := range p.claimHeaders {
 				if p.claimHeaders[i].target.state == h.target.state {
 					c.Wrong("filter_state", "want another filter state: "+name+" is already set by another member")

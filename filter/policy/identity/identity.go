@@ -79,6 +79,7 @@ type Propagation struct {
 	TokenHeader    string       // header for the token itself; "": none
 	Owned          OwnedHeaders // all headers that the filter sets
 	Questions      questions    // what the rules ask of a token
+	StateMembers   []string     // the members of the configuration that ask for filter state
 }
 
 // Identify makes the identity of a verified token. It copies only what the configuration
@@ -163,6 +164,7 @@ func (p *Propagation) Read(o *config.Object, t *claims.Table) {
 	p.subject.header = p.Owned.read(o, "subject_header")
 	if o.Boolean("subject_filter_state", true) {
 		p.subject.state = "bearerauth.sub"
+		p.askForState(o, "subject_filter_state")
 	}
 	p.TokenHeader = p.Owned.read(o, "token_header")
 	p.providerName.header = p.Owned.read(o, "provider_header")
@@ -172,13 +174,14 @@ func (p *Propagation) Read(o *config.Object, t *claims.Table) {
 	if o.Has("payload_padding") && !o.Has("payload_header") {
 		o.Wrong("payload_padding", "allowed only with payload_header")
 	}
-	names := []string{"provider", "client_id", "scope", "payload"}
-	for _, name := range o.Strings("filter_state", func(s string) string {
-		if !syntax.Contains(names, s) {
-			return "want one of " + strings.Join(names, ", ") + ", got " + config.Quote(s)
+	known := []string{"provider", "client_id", "scope", "payload"}
+	names := o.Strings("filter_state", func(s string) string {
+		if !syntax.Contains(known, s) {
+			return "want one of " + strings.Join(known, ", ") + ", got " + config.Quote(s)
 		}
 		return ""
-	}) {
+	})
+	for _, name := range names {
 		switch name {
 		case "provider":
 			p.providerName.state = "bearerauth.provider"
@@ -190,10 +193,24 @@ func (p *Propagation) Read(o *config.Object, t *claims.Table) {
 			p.payload.state = "bearerauth.payload"
 		}
 	}
+	if len(names) > 0 {
+		p.askForState(o, "filter_state")
+	}
 	if p.clientID.set() {
 		p.clientIDClaims = [2]int{t.Index("client_id"), t.Index("azp")}
 	}
 	p.readClaimHeaders(o, t)
+}
+
+// SetsState reports whether filter state is set for every verified token.
+func (p *Propagation) SetsState() bool { return p.subject.state != "" || len(p.StateMembers) > 0 }
+
+// askForState notes a member that asks for filter state. The default of a member asks for
+// nothing.
+func (p *Propagation) askForState(o *config.Object, member string) {
+	if o.Has(member) {
+		p.StateMembers = append(p.StateMembers, o.At(member))
+	}
 }
 
 // read reads the name of a header that the filter sets. A client that sends this header

@@ -40,6 +40,9 @@ func (source *Source) Errand() *fetch.Errand {
 	return &fetch.Errand{Kind: fetch.ErrandKeys, Index: source.index, Timeout: source.timeout}
 }
 
+// Provider returns the name of the provider that the keys are for.
+func (source *Source) Provider() string { return source.provider }
+
 const (
 	// refetchBurst is the size of the token bucket for fetches of unknown kids. Any
 	// client can invent a kid: the bucket protects the issuer from a flood of them. It

@@ -33,7 +33,15 @@ func (c *routeCondition) holds(r *request.Request) bool {
 }
 
 func (c *routeCondition) opens(v *View) bool { return !v.Forged && c.holds(v.Request) }
-func (c *routeCondition) binds(v *View) bool { return c.holds(v.Request) || v.Forged }
+func (c *routeCondition) binds(v *View) bool {
+	return c.holds(v.Request) || v.Forged || c.refused(v.Request)
+}
+
+// refused reports whether the host did not return the property. The request can then
+// have any route.
+func (c *routeCondition) refused(r *request.Request) bool {
+	return c.property < len(r.Properties) && r.Properties[c.property].Refused
+}
 
 func (c *routeCondition) covers(other *routeCondition) bool {
 	if c.property != other.property || (c.names == nil) != (other.names == nil) {

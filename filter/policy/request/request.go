@@ -100,6 +100,7 @@ func IsGRPC(r *Request) bool {
 
 // Property is a property of the request in the host, as Policy.Properties names it.
 type Property struct {
-	Value string
-	OK    bool // the host has such a property
+	Value   string
+	OK      bool // the host has such a property
+	Refused bool // the host does not say whether it has it
 }
