@@ -22,7 +22,7 @@ func (p *plugin) explain(at time.Time, v verdict.Verdict) {
 	case *verdict.Wait:
 		text = "waits for " + p.policy.Awaited(v.For)
 	}
-	if line := p.policy.Findings(p.state, at, &p.request, v, false).Line(); line != "" {
+	if line := p.policy.Findings(p.state, at, &p.request, v).Line(); line != "" {
 		text += ": " + line
 	}
 	sdk.LogDebug(text)

@@ -96,7 +96,7 @@ func (p *plugin) follow(call fetch.Call, learned fetch.Learned) {
 			sdk.LogInfo(subject + ": " + learned.Keys)
 		}
 		for _, warning := range learned.Warnings {
-			logSeldom(levelWarn, subject, ": ", warning)
+			logSeldom(levelWarn, warning, subject, ": ", warning)
 		}
 	}
 	if learned.Next != nil {
@@ -120,7 +120,7 @@ func (p *plugin) followLookup(call fetch.Call, learned fetch.Learned) {
 	if learned.Misconfigured {
 		level = levelError
 	}
-	logSeldom(level, "introspection by provider ", call.Provider, ": ", learned.Failure)
+	logSeldom(level, call.Provider, "introspection by provider ", call.Provider, ": ", learned.Failure)
 }
 
 // logFailure logs why keys or revocations could not be fetched.
@@ -132,7 +132,7 @@ func logFailure(subject string, learned fetch.Learned) {
 	if learned.Kept {
 		state = " stay as they are: "
 	}
-	logSeldom(levelWarn, subject, state, learned.Failure)
+	logSeldom(levelWarn, subject, subject, state, learned.Failure)
 }
 
 // refusedCall is a call that the host did not begin, or whose answer was lost.

@@ -17,11 +17,11 @@ const (
 	levelError
 )
 
-// heldLine is a line that was logged, and how often it came again since.
+// heldLine is a line that was logged, and how many of its kind came since.
 type heldLine struct {
 	hash   uint64
 	logged uint64 // the host's time in nanoseconds
-	again  uint32
+	more   uint32
 	level  logLevel
 	length uint16 // 0: the place is free
 	text   [256]byte
@@ -33,42 +33,50 @@ type heldLine struct {
 // due to exhausted memory.
 var logbook struct {
 	lines   [32]heldLine
-	dropped uint32 // lines for which no place was free
-	out     [320]byte
+	dropped uint32    // lines for which no place was free
+	out     [320]byte // for the line with its number
 }
 
 const logEvery = 60_000_000_000 // nanoseconds
 
-// logSeldom logs a line unless the same was logged within the last minute. Its parts are
-// joined, and cut to 256 bytes.
-func logSeldom(level logLevel, parts ...string) {
-	hash := uint64(14695981039346656037)
-	for _, part := range parts {
-		for i := 0; i < len(part); i++ {
-			hash = (hash ^ uint64(part[i])) * 1099511628211 // FNV-1a
-		}
+// logSeldom logs a line unless one with the same key was logged within the last minute.
+// Its parts are joined, and cut to 256 bytes.
+func logSeldom(level logLevel, key string, parts ...string) {
+	hash := uint64(14695981039346656037) ^ uint64(level)
+	for i := 0; i < len(key); i++ {
+		hash = (hash ^ uint64(key[i])) * 1099511628211 // FNV-1a
 	}
 	at := logTime()
-	var free *heldLine
+	var line *heldLine
 	for i := range logbook.lines {
-		line := &logbook.lines[i]
-		switch {
-		case line.length == 0:
-			free = line
-		case line.hash == hash && line.level == level:
-			line.again++
-			if line.due(at) {
-				line.write(at)
-			}
-			return
+		if l := &logbook.lines[i]; l.length > 0 && l.hash == hash {
+			line = l
+			break
+		} else if l.length == 0 {
+			line = l
 		}
 	}
-	if free == nil {
+	if line == nil {
 		logbook.dropped++
 		return
 	}
-	free.hash, free.level, free.again = hash, level, 1
-	text := free.text[:0]
+	isNew := line.length == 0
+	line.keep(parts)
+	if isNew {
+		line.hash, line.level, line.more = hash, level, 0
+		line.write(at)
+		return
+	}
+	line.more++
+	if line.due(at) {
+		line.more--
+		line.write(at)
+	}
+}
+
+// keep keeps the newest text of the line, without line breaks.
+func (l *heldLine) keep(parts []string) {
+	text := l.text[:0]
 	for _, part := range parts {
 		for i := 0; i < len(part) && len(text) < cap(text); i++ {
 			c := part[i]
@@ -78,8 +86,7 @@ func logSeldom(level logLevel, parts ...string) {
 			text = append(text, c)
 		}
 	}
-	free.length = uint16(len(text))
-	free.write(at)
+	l.length = uint16(len(text))
 }
 
 // due reports whether the line may be logged again, also after the clock was set back.
@@ -88,12 +95,12 @@ func (l *heldLine) due(at uint64) bool { return at-l.logged >= logEvery }
 // write logs a line with the number of its occurrences.
 func (l *heldLine) write(at uint64) {
 	out := append(logbook.out[:0], l.text[:l.length]...)
-	if l.again > 1 {
-		out = append(out, " ("...)
-		out = strconv.AppendUint(out, uint64(l.again), 10)
-		out = append(out, " times)"...)
+	if l.more > 0 {
+		out = append(out, " (and "...)
+		out = strconv.AppendUint(out, uint64(l.more), 10)
+		out = append(out, " more since the last such line)"...)
 	}
-	l.logged, l.again = at, 0
+	l.logged, l.more = at, 0
 	text := unsafe.String(unsafe.SliceData(out), len(out))
 	if l.level == levelError {
 		sdk.LogError(text)
@@ -108,7 +115,8 @@ func flushLog() {
 	for i := range logbook.lines {
 		switch line := &logbook.lines[i]; {
 		case line.length == 0 || !line.due(at):
-		case line.again > 0:
+		case line.more > 0:
+			line.more--
 			line.write(at)
 		default:
 			line.length = 0
@@ -116,7 +124,7 @@ func flushLog() {
 	}
 	if n := logbook.dropped; n > 0 {
 		logbook.dropped = 0
-		logSeldom(levelWarn, "many different lines: some were not logged")
+		logSeldom(levelWarn, "dropped", "some of many different lines were not logged")
 	}
 }
 

@@ -54,4 +54,6 @@ func findPlugin(id uint32) *plugin {
 }
 
 // logPanic logs a panic, which is always a defect.
-func logPanic(where, what string) { logSeldom(levelError, "internal fault, ", where, ": ", what) }
+func logPanic(where, what string) {
+	logSeldom(levelError, where, "internal fault, ", where, ": ", what)
+}

@@ -6,6 +6,7 @@ import (
 	"bearerauth/filter/policy/credential"
 	"bearerauth/filter/policy/fetch"
 	"bearerauth/filter/policy/identity"
+	"bearerauth/filter/policy/jwt"
 	"bearerauth/filter/policy/request"
 	"bearerauth/filter/policy/trace"
 	"bearerauth/filter/policy/verdict"
@@ -14,9 +15,14 @@ import (
 // Findings explain the verdict that Decide has just returned for the request: the rules
 // that decided, and how the token compares with what was expected. They are found again
 // by the functions that decide, so that a decision itself costs nothing more, and nothing
-// here changes a later one. With all they say what holds, too, and why other rules and
-// providers do not decide.
-func (p *Policy) Findings(s *State, now time.Time, r *request.Request, v verdict.Verdict, all bool) (steps trace.Steps) {
+// here changes a later one.
+func (p *Policy) Findings(s *State, now time.Time, r *request.Request, v verdict.Verdict) trace.Steps {
+	return p.findings(s, now, r, v, nil)
+}
+
+// findings are Findings. With others they also say why the other providers do not take a
+// token, and which locations have none.
+func (p *Policy) findings(s *State, now time.Time, r *request.Request, v verdict.Verdict, others jwt.Others) (steps trace.Steps) {
 	for _, rule := range s.bind {
 		steps.Add(trace.Rule, p.labelOf(rule), "requires access "+accessNames[rule.access])
 	}
@@ -38,14 +44,14 @@ func (p *Policy) Findings(s *State, now time.Time, r *request.Request, v verdict
 		f := &s.found[i]
 		place := p.locations.List[i].String()
 		switch {
-		case f.Kind == credential.None && !all:
+		case f.Kind == credential.None && others == nil:
 		case f.Kind == credential.None || f.Kind == credential.Bearer:
 			steps.Add(trace.Credential, place, f.Kind.String())
 		default:
 			steps.Fail(trace.Credential, place, f.Kind.String())
 		}
 		if f.Kind == credential.Bearer && f.judged {
-			p.explainToken(&steps, s, f, now, all)
+			p.explainToken(&steps, s, f, now, others)
 		}
 	}
 	if id := s.inquiry.identity; id != nil && len(s.bind) > 0 && s.inquiry.request == r {
@@ -78,7 +84,7 @@ func (p *Policy) labelOf(r *rule) string {
 }
 
 // explainToken follows Policy.verify.
-func (p *Policy) explainToken(steps *trace.Steps, s *State, f *found, now time.Time, all bool) {
+func (p *Policy) explainToken(steps *trace.Steps, s *State, f *found, now time.Time, others jwt.Others) {
 	reason := f.outcome.Reason
 	if f.outcome.Wait != nil {
 		reason = verdict.ReasonKeysUnavailable
@@ -89,7 +95,7 @@ func (p *Policy) explainToken(steps *trace.Steps, s *State, f *found, now time.T
 	if len(p.servers) > 0 && s.introspection.Explain(steps, p.servers, f.Token, f.location, p.places, reason) {
 		return
 	}
-	s.jwt.Explain(steps, f.Token, reason, fetch.Seconds(now), all)
+	s.jwt.Explain(steps, f.Token, reason, fetch.Seconds(now), others)
 	if reason == verdict.ReasonWrongLocation {
 		steps.Fail(trace.Credential, p.locations.List[f.location].String(), "is no location of this provider's tokens")
 	}
@@ -118,6 +124,6 @@ func (p *Policy) explainNeeds(steps *trace.Steps, r *rule, id *identity.Identity
 		}
 	}
 	if id.LacksClaim {
-		steps.Fail(trace.Token, "", `lacks a claim of claim_headers with missing "deny"`)
+		steps.Wrong("", `lacks a claim of claim_headers with missing "deny"`)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"bearerauth/filter/policy/jwt"
 	"bearerauth/filter/policy/request"
 	"bearerauth/filter/policy/trace"
 	"bearerauth/filter/policy/verdict"
@@ -38,8 +39,8 @@ func explained(t *testing.T, s *State, now time.Time, r *request.Request, v verd
 		copied := copyOfAllow(a)
 		before = &copied
 	}
-	short := s.policy.Findings(s, now, r, v, false)
-	steps := s.policy.Findings(s, now, r, v, true)
+	short := s.policy.Findings(s, now, r, v)
+	steps := s.policy.findings(s, now, r, v, jwt.ExplainOthers)
 	after := v
 	if a, ok := v.(*verdict.Allow); ok {
 		copied := copyOfAllow(a)

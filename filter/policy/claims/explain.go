@@ -12,34 +12,34 @@ import (
 // Claims.Resolve would. at is the time in seconds since the epoch.
 func (v *Validator) Explain(steps *trace.Steps, c *Claims, at float64) {
 	if c.senderConstrained {
-		steps.Fail(trace.Token, "cnf", "the token is bound to a key of its sender")
+		steps.Wrong("cnf", "the token is bound to a key of its sender")
 	}
 	if len(v.Audiences) > 0 {
 		steps.Compare("aud", v.TakesAudience(c.Audience), trace.Quoted(v.Audiences), trace.Quoted(c.Audience))
 	}
 	switch w := v.Window(c); {
 	case !c.Exp.Set && !v.AllowNoExpiry:
-		steps.Fail(trace.Token, "exp", "required and absent")
+		steps.Wrong("exp", "required and absent")
 	case at >= w.Expires:
-		steps.Fail(trace.Token, "exp", "expired "+distance(at-c.Exp.Seconds)+" ago"+v.leeway())
+		steps.Wrong("exp", "expired "+distance(at-c.Exp.Seconds)+" ago"+v.leeway())
 	case at < w.notBefore:
 		name, begins := "iat", c.Iat.Seconds
 		if c.nbf.Set && (!c.Iat.Set || c.nbf.Seconds >= c.Iat.Seconds) {
 			name, begins = "nbf", c.nbf.Seconds
 		}
-		steps.Fail(trace.Token, name, "valid only in "+distance(begins-at)+v.leeway())
+		steps.Wrong(name, "valid only in "+distance(begins-at)+v.leeway())
 	case c.Exp.Set:
 		steps.Add(trace.Token, "exp", "expires in "+distance(c.Exp.Seconds-at))
 	}
 	switch {
 	case v.MaxLifetime == 0 || !c.Exp.Set:
 	case !c.Iat.Set:
-		steps.Fail(trace.Token, "iat", "required by max_lifetime and absent")
+		steps.Wrong("iat", "required by max_lifetime and absent")
 	case c.Exp.Seconds-c.Iat.Seconds > v.MaxLifetime:
 		steps.Compare("lifetime", false, "at most "+distance(v.MaxLifetime), distance(c.Exp.Seconds-c.Iat.Seconds))
 	}
 	if !v.takesSubject(c) {
-		steps.Fail(trace.Token, "sub", "does not match subjects")
+		steps.Wrong("sub", "does not match subjects")
 	}
 }
 
@@ -48,7 +48,7 @@ func (v *Validator) Explain(steps *trace.Steps, c *Claims, at float64) {
 func (v *Validator) ExplainRequired(steps *trace.Steps, t *Table, c *Claims) {
 	for _, r := range v.required {
 		if !r.met(c) {
-			steps.Fail(trace.Token, t.Name(r.claim), "required, and absent or with another value")
+			steps.Wrong(t.Name(r.claim), "required, and absent or with another value")
 		}
 	}
 }
@@ -75,5 +75,5 @@ func distance(seconds float64) string {
 	case whole >= 60:
 		return (time.Duration(whole) * time.Second).String()
 	}
-	return strconv.FormatFloat(float64(int64(seconds*1000))/1000, 'f', -1, 64) + "s"
+	return strconv.FormatInt(whole, 10) + "s"
 }

@@ -14,15 +14,15 @@ import (
 
 // Explain compares a token with what its provider expects of it. reason is the outcome
 // of Verify. Explain remembers nothing and asks for no key. at is the time in seconds
-// since the epoch. With all it says why the other providers do not take the token.
-func (s *State) Explain(steps *trace.Steps, token string, reason verdict.Reason, at float64, all bool) {
+// since the epoch. others, unless nil, explains the providers that do not take the token.
+func (s *State) Explain(steps *trace.Steps, token string, reason verdict.Reason, at float64, others Others) {
 	if s.providers.Empty() {
-		steps.Fail(trace.Token, "", "no provider takes it")
+		steps.Wrong("", "no provider takes it")
 		return
 	}
 	m, err := s.parser.Parse(token)
 	if err != nil {
-		steps.Fail(trace.Token, "", "no JWT that is accepted: "+err.Error())
+		steps.Wrong("", "no JWT that is accepted: "+err.Error())
 		if err == jose.ErrAlgorithm {
 			steps.Compare("alg", false, "one of "+jose.AllAlgorithms.String(), trace.Optional(algorithmOf(token), true))
 		}
@@ -34,15 +34,12 @@ func (s *State) Explain(steps *trace.Steps, token string, reason verdict.Reason,
 		c.Take(s.table, m.Claims[i].Name, m.Claims[i].Value)
 	}
 	if c.Malformed {
-		steps.Fail(trace.Token, "", "a registered claim has a type that RFC 7519 does not permit")
+		steps.Wrong("", "a registered claim has a type that RFC 7519 does not permit")
 		return
 	}
 	chosen := s.providers.byIssuer(c, m)
-	for _, p := range s.providers.list {
-		if p == chosen.provider || !all {
-			continue
-		}
-		steps.Add(trace.Provider, p.name, "does not take the token: "+s.providers.whyNot(p, c, m))
+	if others != nil {
+		others(steps, s.providers, chosen.provider, c, m)
 	}
 	p := chosen.provider
 	if p == nil {
@@ -50,7 +47,7 @@ func (s *State) Explain(steps *trace.Steps, token string, reason verdict.Reason,
 		if c.HasIssuer && s.providers.elsewhere[c.Issuer] {
 			text = "only introspection may judge JWTs of this issuer, and it does not take this token"
 		}
-		steps.Fail(trace.Token, "", text)
+		steps.Wrong("", text)
 		steps.Compare("iss", false, "one of "+trace.Quoted(s.providers.issuersOf(nil)), trace.Optional(c.Issuer, c.HasIssuer))
 		return
 	}
@@ -79,11 +76,11 @@ func (s *State) Explain(steps *trace.Steps, token string, reason verdict.Reason,
 		c.Resolve(s.table)
 		p.ExplainRequired(steps, s.table, c)
 	case verdict.ReasonRevoked:
-		steps.Fail(trace.Token, "", "revoked")
+		steps.Wrong("", "revoked")
 	case verdict.ReasonRevocationsUnavailable:
-		steps.Fail(trace.Token, "", "there is no current list of revoked tokens")
+		steps.Wrong("", "there is no current list of revoked tokens")
 	case verdict.ReasonInactive, verdict.ReasonIntrospectionUnavailable:
-		steps.Fail(trace.Token, "", "verified, but the introspection after it says "+reason.String())
+		steps.Wrong("", "verified, but the introspection after it says "+reason.String())
 	}
 }
 
@@ -97,7 +94,7 @@ func judged(reason verdict.Reason) bool {
 func (s *State) explainKey(steps *trace.Steps, p *Provider, m *jose.Message, reason verdict.Reason) {
 	keys := s.keys.KeySet(&p.Ring)
 	if keys == nil {
-		steps.Fail(trace.Token, "signature", "no keys of the provider were fetched yet")
+		steps.Wrong("signature", "no keys of the provider were fetched yet")
 		return
 	}
 	var kids []string
@@ -112,9 +109,22 @@ func (s *State) explainKey(steps *trace.Steps, p *Provider, m *jose.Message, rea
 	}
 	switch reason {
 	case verdict.ReasonBadSignature, verdict.ReasonUnknownKey, verdict.ReasonKeysUnavailable:
-		steps.Fail(trace.Token, "signature", "no key with the kid "+trace.Optional(m.KeyID, m.HasKeyID)+" verifies it")
+		steps.Wrong("signature", "no key with the kid "+trace.Optional(m.KeyID, m.HasKeyID)+" verifies it")
 	case verdict.ReasonTooManyKeys:
-		steps.Fail(trace.Token, "signature", "too many keys would have to be tried")
+		steps.Wrong("signature", "too many keys would have to be tried")
+	}
+}
+
+// Others explains why the providers other than chosen do not take a token. It is a
+// parameter, so that the module, which does not ask, does not have the code.
+type Others func(steps *trace.Steps, ps *Providers, chosen *Provider, c *claims.Claims, m *jose.Message)
+
+// ExplainOthers is Others.
+func ExplainOthers(steps *trace.Steps, ps *Providers, chosen *Provider, c *claims.Claims, m *jose.Message) {
+	for _, p := range ps.list {
+		if p != chosen {
+			steps.Add(trace.Provider, p.name, "does not take the token: "+ps.whyNot(p, c, m))
+		}
 	}
 }
 

@@ -143,9 +143,9 @@ func (ts *Tokens) Explain(steps *trace.Steps, digest *[sha256.Size]byte, now tim
 	steps.Add(trace.Provider, t.identity.Provider, "has this token")
 	switch _, reason := ts.Verify(digest, now); reason {
 	case verdict.ReasonNotYetValid:
-		steps.Fail(trace.Token, "not_before", "valid only in "+t.notBefore.Sub(now).String())
+		steps.Wrong("not_before", "valid only in "+t.notBefore.Sub(now).String())
 	case verdict.ReasonExpired:
-		steps.Fail(trace.Token, "expires", "expired "+now.Sub(t.expires).String()+" ago")
+		steps.Wrong("expires", "expired "+now.Sub(t.expires).String()+" ago")
 	}
 	return true
 }

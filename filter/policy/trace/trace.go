@@ -35,17 +35,30 @@ const (
 // Steps are findings in the order in which a decision is made.
 type Steps []Step
 
+// The functions below are not inlined: that would cost the module kilobytes.
+
 // Add adds a finding.
+//
+//go:noinline
 func (s *Steps) Add(about About, name, result string) {
 	*s = append(*s, Step{About: about, Name: name, Result: result})
 }
 
 // Fail adds a finding for which the request was refused.
+//
+//go:noinline
 func (s *Steps) Fail(about About, name, result string) {
 	*s = append(*s, Step{About: about, Name: name, Result: result, Failed: true})
 }
 
+// Wrong adds a finding about the token for which the request was refused.
+//
+//go:noinline
+func (s *Steps) Wrong(name, result string) { s.Fail(Token, name, result) }
+
 // Compare adds what was expected of a token's member and what it has.
+//
+//go:noinline
 func (s *Steps) Compare(name string, ok bool, want, got string) {
 	*s = append(*s, Step{About: Token, Name: name, Failed: !ok, Want: want, Got: got})
 }
@@ -86,6 +99,8 @@ func (s Steps) Line() string {
 }
 
 // Quoted returns texts for a finding: those of a client may be anything, and any number.
+//
+//go:noinline
 func Quoted(list []string) string {
 	const most = 8
 	var b strings.Builder
@@ -106,6 +121,8 @@ func Quoted(list []string) string {
 }
 
 // Optional returns a text of the client for a finding, or that there is none.
+//
+//go:noinline
 func Optional(s string, has bool) string {
 	if !has {
 		return "none"
