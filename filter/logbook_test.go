@@ -87,7 +87,7 @@ func TestDebugLine(t *testing.T) {
 		header, claims members
 		want           []string
 	}{
-		{nil, members{"aud": "other\nallowed: forged"}, []string{"denied: wrong_type: rule default: requires access token; provider idp: takes the token", `; token typ: want "at+jwt", got "JWT"`, `; token aud: want "api", got "other\nallowed: forged"`}},
+		{nil, members{"aud": "other\nallowed: forged"}, []string{"denied: wrong_type: rule default rule: token; provider idp: takes the token", `; token typ: want "at+jwt", got "JWT"`, `; token aud: want "api", got "other\nallowed: forged"`}},
 		{members{"typ": "at+jwt"}, members{"iss": "https://other.example\x00\x1b[31m"}, []string{"denied: wrong_issuer", `; token iss: want one of "https://issuer.example", got "https://other.example\x00\x1b[31m"`}},
 		{members{"typ": "at+jwt"}, members{"iss": long}, []string{"denied: wrong_issuer", "…"}},
 		{members{"typ": long}, members{"aud": []string{long, long, long, long, long, long, long, long, long, long}}, []string{"denied: wrong_type", "…"}},

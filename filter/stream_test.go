@@ -281,7 +281,7 @@ func TestLogs(t *testing.T) {
 	if len(logs) != 4 {
 		t.Errorf("%d lines for four requests: %v", len(logs), logs)
 	}
-	if want := "denied: unknown_token: rule default: requires access token; token: no provider takes it"; logs[0].Message != want {
+	if want := "denied: unknown_token: rule default rule: token; token: no provider takes it"; logs[0].Message != want {
 		t.Errorf("got %q, want %q", logs[0].Message, want)
 	}
 	for _, log := range vm.Logs() {

@@ -1,12 +1,14 @@
 package policy
 
 import (
+	"strings"
 	"time"
 
 	"bearerauth/filter/policy/credential"
 	"bearerauth/filter/policy/fetch"
 	"bearerauth/filter/policy/identity"
 	"bearerauth/filter/policy/jwt"
+	"bearerauth/filter/policy/match"
 	"bearerauth/filter/policy/request"
 	"bearerauth/filter/policy/trace"
 	"bearerauth/filter/policy/verdict"
@@ -20,19 +22,76 @@ func (p *Policy) Findings(s *State, now time.Time, r *request.Request, v verdict
 	return p.findings(s, now, r, v, nil)
 }
 
-// findings are Findings. With others they also say why the other providers do not take a
-// token, and which locations have none.
-func (p *Policy) findings(s *State, now time.Time, r *request.Request, v verdict.Verdict, others jwt.Others) (steps trace.Steps) {
+// Explain is Findings with all that led to the verdict: why each rule does or does not
+// apply, and why the other providers do not take the token. It is for people, and slow.
+func (p *Policy) Explain(s *State, now time.Time, r *request.Request, v verdict.Verdict) (steps trace.Steps) {
+	var view match.View
+	view.Reset(r)
+	view.MaxExpressionBytes = p.index.MaxExpressionBytes
+	view.Forged = len(p.properties) > 0 && p.forged(r)
+	if readings := view.Readings(); len(readings) > 1 {
+		steps.Add(trace.Request, "path", "has several readings, which must all be allowed: "+trace.Quoted(readings))
+	}
+	decided := false
+	for _, rule := range p.rules {
+		result, binds := "", contains(s.bind, rule)
+		misses := rule.match.Misses(&view)
+		switch {
+		case binds || rule == s.opening:
+			result = "applies: access " + accessNames[rule.access]
+			if rule.shadow {
+				result += ", in shadow"
+			}
+			decided = true
+		case len(misses) > 0:
+			result = "does not apply: " + strings.Join(misses, "; ")
+		case decided:
+			result = "would apply, but a rule before it decides"
+		default:
+			result = "applies to some reading of the request only, which is not enough to open it"
+		}
+		steps.Add(trace.Rule, rule.label(), result)
+	}
+	if contains(s.bind, p.fallback) {
+		steps.Add(trace.Rule, p.labelOf(p.fallback), "applies: access token of any provider")
+	}
+	for _, step := range p.findings(s, now, r, v, &more{jwt.ExplainMore, (*Policy).explainNeeds}) {
+		if step.About != trace.Rule || step.Failed {
+			steps = append(steps, step)
+		}
+	}
+	if !p.locations.ReadsAccessToken && credential.HasQueryToken(r.Path) {
+		steps.Add(trace.Credential, "query parameter access_token", "is no location of a provider's tokens")
+	}
+	return steps
+}
+
+func contains(list []*rule, r *rule) bool {
+	for _, have := range list {
+		if have == r {
+			return true
+		}
+	}
+	return false
+}
+
+// more are findings that the module does not need.
+type more struct {
+	token jwt.More
+	needs func(*Policy, *trace.Steps, *rule, *identity.Identity)
+}
+
+// findings are Findings, and more unless that is nil.
+func (p *Policy) findings(s *State, now time.Time, r *request.Request, v verdict.Verdict, m *more) (steps trace.Steps) {
 	for _, rule := range s.bind {
-		steps.Add(trace.Rule, p.labelOf(rule), "requires access "+accessNames[rule.access])
+		steps.Add(trace.Rule, p.labelOf(rule), accessNames[rule.access])
 	}
 	if s.opening != nil && len(s.bind) == 0 {
-		steps.Add(trace.Rule, p.labelOf(s.opening), "opens with access "+accessNames[s.opening.access])
+		steps.Add(trace.Rule, p.labelOf(s.opening), accessNames[s.opening.access])
 	}
-	allow, allowed := v.(*verdict.Allow)
-	if allowed && allow.Reason == verdict.ReasonTokenValid && len(s.found) == 0 {
+	if allow, ok := v.(*verdict.Allow); ok && allow.Reason == verdict.ReasonTokenValid && len(s.found) == 0 {
 		// Decide was quick and read no locations.
-		steps.Add(trace.Rule, p.labelOf(p.fallback), "requires access token")
+		steps.Add(trace.Rule, p.labelOf(p.fallback), accessNames[accessToken])
 		s.credentials(p, r)
 		for i := range s.found {
 			if f := &s.found[i]; f.Kind == credential.Bearer {
@@ -42,21 +101,18 @@ func (p *Policy) findings(s *State, now time.Time, r *request.Request, v verdict
 	}
 	for i := range s.found {
 		f := &s.found[i]
-		place := p.locations.List[i].String()
-		switch {
-		case f.Kind == credential.None && others == nil:
-		case f.Kind == credential.None || f.Kind == credential.Bearer:
-			steps.Add(trace.Credential, place, f.Kind.String())
-		default:
-			steps.Fail(trace.Credential, place, f.Kind.String())
+		if f.Kind == credential.None && m == nil {
+			continue
 		}
-		if f.Kind == credential.Bearer && f.judged {
-			p.explainToken(&steps, s, f, now, others)
+		steps.Add(trace.Credential, p.locations.List[i].String(), f.Kind.String())
+		steps[len(steps)-1].Failed = f.Kind < credential.None
+		if f.judged {
+			p.explainToken(&steps, s, f, now, m)
 		}
 	}
-	if id := s.inquiry.identity; id != nil && len(s.bind) > 0 && s.inquiry.request == r {
+	if m != nil && s.inquiry.identity != nil && len(s.bind) > 0 {
 		for _, rule := range s.bind {
-			p.explainNeeds(&steps, rule, id)
+			m.needs(p, &steps, rule, s.inquiry.identity)
 		}
 	}
 	return steps
@@ -76,7 +132,7 @@ func (p *Policy) Awaited(errand fetch.Errand) string {
 func (p *Policy) labelOf(r *rule) string {
 	switch r {
 	case p.fallback:
-		return "default"
+		return "default rule"
 	case p.preflight:
 		return "cors.preflight"
 	}
@@ -84,21 +140,19 @@ func (p *Policy) labelOf(r *rule) string {
 }
 
 // explainToken follows Policy.verify.
-func (p *Policy) explainToken(steps *trace.Steps, s *State, f *found, now time.Time, others jwt.Others) {
+func (p *Policy) explainToken(steps *trace.Steps, s *State, f *found, now time.Time, m *more) {
 	reason := f.outcome.Reason
-	if f.outcome.Wait != nil {
-		reason = verdict.ReasonKeysUnavailable
-	}
-	if !p.static.Empty() && p.static.Explain(steps, s.digester.Sum(f.Token), now) {
+	if !p.static.Empty() && p.static.Explain(steps, s.digester.Sum(f.Token), now, m != nil) {
 		return
 	}
 	if len(p.servers) > 0 && s.introspection.Explain(steps, p.servers, f.Token, f.location, p.places, reason) {
 		return
 	}
-	s.jwt.Explain(steps, f.Token, reason, fetch.Seconds(now), others)
-	if reason == verdict.ReasonWrongLocation {
-		steps.Fail(trace.Credential, p.locations.List[f.location].String(), "is no location of this provider's tokens")
+	var token jwt.More
+	if m != nil {
+		token = m.token
 	}
+	s.jwt.Explain(steps, f.Token, reason, fetch.Seconds(now), token)
 }
 
 // explainNeeds says what a valid token lacks for a rule.

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"bearerauth/filter/policy/jwt"
 	"bearerauth/filter/policy/request"
 	"bearerauth/filter/policy/trace"
 	"bearerauth/filter/policy/verdict"
@@ -40,7 +39,7 @@ func explained(t *testing.T, s *State, now time.Time, r *request.Request, v verd
 		before = &copied
 	}
 	short := s.policy.Findings(s, now, r, v)
-	steps := s.policy.findings(s, now, r, v, jwt.ExplainOthers)
+	steps := s.policy.Explain(s, now, r, v)
 	after := v
 	if a, ok := v.(*verdict.Allow); ok {
 		copied := copyOfAllow(a)

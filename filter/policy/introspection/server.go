@@ -164,7 +164,7 @@ func (s *State) Explain(steps *trace.Steps, servers Servers, token string, locat
 	}
 	steps.Add(trace.Provider, server.Name, "takes the token and asks its server")
 	if reason != verdict.ReasonTokenValid {
-		steps.Wrong("", "the server's answer, or that there is none, means "+reason.String())
+		steps.Wrong("", reason.String())
 	}
 	return true
 }

@@ -174,13 +174,7 @@ func (st *sourceState) learn(now time.Time, answer fetch.Answer) fetch.Learned {
 
 // describe returns the number of keys and their kids, which are texts of a server.
 func describe(set *jose.KeySet) string {
-	var kids []string
-	for _, key := range set.Keys {
-		if key.HasID {
-			kids = append(kids, key.ID)
-		}
-	}
-	return strconv.Itoa(len(set.Keys)) + " in force, kid " + trace.Quoted(kids)
+	return strconv.Itoa(len(set.Keys)) + " in force, kid " + trace.Quoted(set.IDs())
 }
 
 // warnings are problems of a key set that the issuer should solve.

@@ -1,7 +1,7 @@
 package jwt
 
 import (
-	"slices"
+	"sort"
 	"strings"
 
 	"bearerauth/filter/jose"
@@ -12,19 +12,32 @@ import (
 	"bearerauth/filter/policy/verdict"
 )
 
+// More adds findings about a token that was read. It is a parameter, so that the module,
+// which says less than the command, does not have the code.
+type More func(s *State, steps *trace.Steps, t *read)
+
+// read is a token that was read, and the provider that takes it.
+type read struct {
+	message *jose.Message
+	claims  *claims.Claims
+	chosen  choice
+	reason  verdict.Reason
+	at      float64
+}
+
 // Explain compares a token with what its provider expects of it. reason is the outcome
 // of Verify. Explain remembers nothing and asks for no key. at is the time in seconds
-// since the epoch. others, unless nil, explains the providers that do not take the token.
-func (s *State) Explain(steps *trace.Steps, token string, reason verdict.Reason, at float64, others Others) {
-	if s.providers.Empty() {
-		steps.Wrong("", "no provider takes it")
-		return
-	}
+// since the epoch. more may be nil.
+func (s *State) Explain(steps *trace.Steps, token string, reason verdict.Reason, at float64, more More) {
 	m, err := s.parser.Parse(token)
 	if err != nil {
+		if s.providers.Empty() {
+			steps.Wrong("", "no provider takes it")
+			return
+		}
 		steps.Wrong("", "no JWT that is accepted: "+err.Error())
 		if err == jose.ErrAlgorithm {
-			steps.Compare("alg", false, "one of "+jose.AllAlgorithms.String(), trace.Optional(algorithmOf(token), true))
+			steps.Compare("alg", false, jose.AllAlgorithms.String(), config.Quote(algorithmOf(token)))
 		}
 		return
 	}
@@ -33,98 +46,89 @@ func (s *State) Explain(steps *trace.Steps, token string, reason verdict.Reason,
 	for i := range m.Claims {
 		c.Take(s.table, m.Claims[i].Name, m.Claims[i].Value)
 	}
+	t := read{m, c, s.providers.byIssuer(c, m), reason, at}
+	p := t.chosen.provider
+	issuer := trace.Optional(c.Issuer, c.HasIssuer)
+	if p == nil {
+		steps.Compare("iss", false, trace.Quoted(s.providers.issuersOf(nil)), issuer)
+	} else {
+		steps.Add(trace.Provider, p.name, "takes the token")
+		if issuers := s.providers.issuersOf(p); len(issuers) > 0 {
+			steps.Compare("iss", true, trace.Quoted(issuers), issuer)
+		}
+		steps.Compare("alg", p.Algorithms.Has(m.Algorithm), p.Algorithms.String(), m.Algorithm.String())
+		s.explainKey(steps, p, m, reason)
+		types := "any but another kind of JWT"
+		if p.types != nil {
+			types = trace.Quoted(p.types)
+		}
+		steps.Compare("typ", p.takesType(m), types, trace.Optional(m.Type, m.HasType))
+		if len(p.Audiences) > 0 {
+			steps.Compare("aud", p.TakesAudience(c.Audience), trace.Quoted(p.Audiences), trace.Quoted(c.Audience))
+		}
+	}
+	if more != nil {
+		more(s, steps, &t)
+	}
+}
+
+// explainKey says whether the provider accepts the kid of the token, and has the key.
+func (s *State) explainKey(steps *trace.Steps, p *Provider, m *jose.Message, reason verdict.Reason) {
+	keys := s.keys.KeySet(&p.Ring)
+	kid, want := trace.Optional(m.KeyID, m.HasKeyID), p.KeyIDs
+	ok := p.TakesKey(m)
+	if ok && keys != nil {
+		ok = !p.Algorithms.Has(m.Algorithm) || len(keys.Candidates(m.KeyID, m.HasKeyID, m.Algorithm, nil)) > 0
+		want = keys.IDs()
+	}
+	steps.Compare("kid", ok && keys != nil, trace.Quoted(want), kid)
+	if reason == verdict.ReasonBadSignature {
+		steps.Wrong("signature", "no key with this kid verifies it")
+	}
+}
+
+// ExplainMore is More. It says why the other providers do not take the token, and what
+// is wrong with the claims that the module's log does not show.
+func ExplainMore(s *State, steps *trace.Steps, t *read) {
+	c, p := t.claims, t.chosen.provider
+	for _, other := range s.providers.list {
+		if other != p {
+			steps.Add(trace.Provider, other.name, "does not take the token: "+s.providers.whyNot(other, c, t.message))
+		}
+	}
+	if p == nil {
+		if c.HasIssuer && s.providers.elsewhere[c.Issuer] {
+			steps.Wrong("", "only introspection may judge JWTs of this issuer, and it does not take this token")
+		}
+		return
+	}
 	if c.Malformed {
 		steps.Wrong("", "a registered claim has a type that RFC 7519 does not permit")
-		return
 	}
-	chosen := s.providers.byIssuer(c, m)
-	if others != nil {
-		others(steps, s.providers, chosen.provider, c, m)
+	if s.keys.KeySet(&p.Ring) == nil {
+		steps.Wrong("signature", "no keys of the provider were fetched yet")
 	}
-	p := chosen.provider
-	if p == nil {
-		text := "no provider of type jwt takes this issuer"
-		if c.HasIssuer && s.providers.elsewhere[c.Issuer] {
-			text = "only introspection may judge JWTs of this issuer, and it does not take this token"
-		}
-		steps.Wrong("", text)
-		steps.Compare("iss", false, "one of "+trace.Quoted(s.providers.issuersOf(nil)), trace.Optional(c.Issuer, c.HasIssuer))
-		return
-	}
-	steps.Add(trace.Provider, p.name, "takes the token")
-	issuers := s.providers.issuersOf(p)
-	if len(issuers) > 0 {
-		steps.Compare("iss", true, trace.Quoted(issuers), trace.Optional(c.Issuer, c.HasIssuer))
-	}
-	if len(p.KeyIDs) > 0 {
-		steps.Compare("kid", p.TakesKey(m), trace.Quoted(p.KeyIDs), trace.Optional(m.KeyID, m.HasKeyID))
-	}
-	steps.Compare("alg", p.Algorithms.Has(m.Algorithm), p.Algorithms.String(), m.Algorithm.String())
-	s.explainKey(steps, p, m, reason)
-	types := "any but another kind of JWT"
-	if p.types != nil {
-		types = trace.Quoted(p.types)
-	}
-	steps.Compare("typ", p.takesType(m), types, trace.Optional(m.Type, m.HasType))
-	if chosen.claim >= 0 && judged(reason) {
-		c.Resolve(s.table)
-		steps.Compare("the claim of the issuer template", claims.HasClaim(c.Values[chosen.claim], chosen.value), config.Quote(chosen.value), "another value")
-	}
-	p.Explain(steps, c, at)
-	switch reason {
-	case verdict.ReasonWrongClaim:
+	p.Explain(steps, c, t.at)
+	switch t.reason {
+	case verdict.ReasonWrongClaim, verdict.ReasonWrongIssuer:
+		// Claims within objects are read only of tokens with a good signature.
 		c.Resolve(s.table)
 		p.ExplainRequired(steps, s.table, c)
+		if i := t.chosen.claim; i >= 0 && !claims.HasClaim(c.Values[i], t.chosen.value) {
+			steps.Wrong(s.table.Name(i), "does not have the value that the iss has for it")
+		}
+	case verdict.ReasonKeysUnavailable:
+		steps.Wrong("signature", "the keys at hand do not verify it, and newer ones could not be fetched")
+	case verdict.ReasonTooManyKeys:
+		steps.Wrong("signature", "too many keys would have to be tried")
 	case verdict.ReasonRevoked:
 		steps.Wrong("", "revoked")
 	case verdict.ReasonRevocationsUnavailable:
 		steps.Wrong("", "there is no current list of revoked tokens")
 	case verdict.ReasonInactive, verdict.ReasonIntrospectionUnavailable:
-		steps.Wrong("", "verified, but the introspection after it says "+reason.String())
-	}
-}
-
-// judged reports whether a token with this outcome has a good signature: claims within
-// objects are read only of such tokens.
-func judged(reason verdict.Reason) bool {
-	return reason == verdict.ReasonTokenValid || reason == verdict.ReasonWrongIssuer
-}
-
-// explainKey says whether the provider has the key of the token.
-func (s *State) explainKey(steps *trace.Steps, p *Provider, m *jose.Message, reason verdict.Reason) {
-	keys := s.keys.KeySet(&p.Ring)
-	if keys == nil {
-		steps.Wrong("signature", "no keys of the provider were fetched yet")
-		return
-	}
-	var kids []string
-	for _, key := range keys.Keys {
-		if key.HasID {
-			kids = append(kids, key.ID)
-		}
-	}
-	if len(keys.Candidates(m.KeyID, m.HasKeyID, m.Algorithm, nil)) == 0 {
-		steps.Compare("kid", false, "a key for "+m.Algorithm.String()+" with one of "+trace.Quoted(kids), trace.Optional(m.KeyID, m.HasKeyID))
-		return
-	}
-	switch reason {
-	case verdict.ReasonBadSignature, verdict.ReasonUnknownKey, verdict.ReasonKeysUnavailable:
-		steps.Wrong("signature", "no key with the kid "+trace.Optional(m.KeyID, m.HasKeyID)+" verifies it")
-	case verdict.ReasonTooManyKeys:
-		steps.Wrong("signature", "too many keys would have to be tried")
-	}
-}
-
-// Others explains why the providers other than chosen do not take a token. It is a
-// parameter, so that the module, which does not ask, does not have the code.
-type Others func(steps *trace.Steps, ps *Providers, chosen *Provider, c *claims.Claims, m *jose.Message)
-
-// ExplainOthers is Others.
-func ExplainOthers(steps *trace.Steps, ps *Providers, chosen *Provider, c *claims.Claims, m *jose.Message) {
-	for _, p := range ps.list {
-		if p != chosen {
-			steps.Add(trace.Provider, p.name, "does not take the token: "+ps.whyNot(p, c, m))
-		}
+		steps.Wrong("", "verified, but the introspection after it says "+t.reason.String())
+	case verdict.ReasonWrongLocation:
+		steps.Wrong("", "this location is none of its provider's")
 	}
 }
 
@@ -142,7 +146,7 @@ func (ps *Providers) whyNot(p *Provider, c *claims.Claims, m *jose.Message) stri
 	return "its aud is " + trace.Quoted(p.Audiences)
 }
 
-// issuersOf returns the issuers of a provider, sorted, or those of all.
+// issuersOf returns the issuers of a provider, or those of all, sorted.
 func (ps *Providers) issuersOf(p *Provider) (list []string) {
 	for issuer, rules := range ps.issuers {
 		for _, r := range rules {
@@ -152,7 +156,7 @@ func (ps *Providers) issuersOf(p *Provider) (list []string) {
 			}
 		}
 	}
-	slices.Sort(list)
+	sort.Strings(list)
 	return list
 }
 

@@ -134,13 +134,16 @@ func (ts *Tokens) Count(provider int) int {
 
 // Explain reports whether the digest is that of a configured token, and says of which
 // provider.
-func (ts *Tokens) Explain(steps *trace.Steps, digest *[sha256.Size]byte, now time.Time) bool {
+func (ts *Tokens) Explain(steps *trace.Steps, digest *[sha256.Size]byte, now time.Time, more bool) bool {
 	i := ts.index(digest)
 	if i < 0 {
 		return false
 	}
 	t := &ts.list[i]
 	steps.Add(trace.Provider, t.identity.Provider, "has this token")
+	if !more {
+		return true
+	}
 	switch _, reason := ts.Verify(digest, now); reason {
 	case verdict.ReasonNotYetValid:
 		steps.Wrong("not_before", "valid only in "+t.notBefore.Sub(now).String())
