@@ -35,6 +35,11 @@ small: bearerauth-small.wasm
 
 include build/tinygo.mk
 
+## bearerauth: the command that checks and tests configurations, a static binary
+.PHONY: bearerauth
+bearerauth:
+	CGO_ENABLED=0 $(GO) build -C cmd -trimpath -ldflags='-s -w' -o ../bearerauth ./bearerauth
+
 ## demo: envoy.yaml in a real Envoy, and what it answers (ARGS=--check: exit by itself)
 .PHONY: demo
 demo: $(MODULE)
@@ -167,4 +172,4 @@ $(CACHE)/bin/%: build/tools.mod build/tools.sum
 ## clean: remove the modules and .cache
 .PHONY: clean
 clean:
-	rm -rf bearerauth.wasm bearerauth-small.wasm $(CACHE)
+	rm -rf bearerauth bearerauth.wasm bearerauth-small.wasm $(CACHE)

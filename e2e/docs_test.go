@@ -98,7 +98,7 @@ func compareTranscript(t *testing.T, line string, got *wire.Response, output str
 var (
 	makeCommand = regexp.MustCompile("(?:^|`)make(?: ([a-z][a-z0-9-]*))?(?: [A-Z]+=\\S+)*(?:`|\\s|$)")
 	// The documents also show these commands, by their first word.
-	tools = []string{"check-jsonschema", "cp", "crane", "curl", "envoy", "go", "kubectl", "openssl", "printf", "tar", "token=$(openssl"}
+	tools = []string{"bearerauth", "check-jsonschema", "cp", "crane", "curl", "envoy", "go", "kubectl", "openssl", "printf", "tar", "token=$(openssl"}
 )
 
 // TestDocsCommands: make knows the targets that the documents name, and every

@@ -76,7 +76,7 @@ func TestBadJWTConfigurationAtStart(t *testing.T) {
 		"a": {"type": "jwt", "jwks_uri": "https://issuer.example/keys", "algorithms": ["none", "HS256"], "leeway": "1h"},
 		"b": {"type": "jwt", "issuer": "x", "algorithms": ["HS256"], "secret_environment": "BEARERAUTH_NO_SUCH_VARIABLE"}}}`).String()
 	for _, says := range []string{
-		`providers.a.issuer: want an issuer or audiences`,
+		`providers.a.issuer: want issuer or audiences`,
 		`providers.a.algorithms\[0\]: want one of RS256`,
 		`providers.a.cluster: want`,
 		`providers.a.leeway: want`,

@@ -1,6 +1,8 @@
 package filter_test
 
 import (
+	"maps"
+	"strconv"
 	"testing"
 	"time"
 
@@ -18,19 +20,51 @@ func TestScenarios(t *testing.T) {
 	for _, story := range stories {
 		t.Run(story.Name, func(t *testing.T) {
 			t.Parallel()
-			plugin := startPlugin(t, startVM(t, wasmhost.Options{Now: time.Now()}), string(story.Config))
+			vm := startVM(t, wasmhost.Options{Now: story.Now, Environment: story.Variables(), AllowHeadersStopIteration: true})
+			plugin := startPlugin(t, vm, string(story.Config))
+			vm.Advance(50 * time.Millisecond)
+			serve(t, vm, plugin, story)
 			for i := range story.Requests {
 				request := &story.Requests[i]
-				t.Run(request.Name, func(t *testing.T) { tellModule(t, plugin, request) })
+				vm.SetTime(story.Now.Add(request.After))
+				t.Run(request.Name, func(t *testing.T) {
+					tellModule(t, plugin, request, func() { serve(t, vm, plugin, story) })
+				})
 			}
 		})
 	}
 }
 
-func tellModule(t *testing.T, plugin *wasmhost.Plugin, request *scenario.Request) {
+// serve answers the module's calls as the story says, until it makes no more.
+func serve(t *testing.T, vm *wasmhost.VM, plugin *wasmhost.Plugin, story *scenario.Story) {
+	if story.OnlyConfig() {
+		return
+	}
+	for range 100 {
+		plugin.Tick()
+		calls := plugin.Callouts()
+		if len(calls) == 0 && plugin.TickPeriod() != time.Millisecond {
+			return
+		}
+		for _, c := range calls {
+			a := story.Answer(c.Header(":authority"), c.Header(":path"), string(c.Body))
+			if !a.OK {
+				c.Fail()
+				continue
+			}
+			c.Answer(append([][2]string{{":status", strconv.Itoa(a.Status)}}, a.Headers...), []byte(a.Body), nil)
+		}
+		vm.Advance(time.Millisecond)
+	}
+	t.Fatal("the module makes calls for ever")
+}
+
+func tellModule(t *testing.T, plugin *wasmhost.Plugin, request *scenario.Request, serve func()) {
 	s := plugin.NewStream()
 	defer s.End()
+	maps.Copy(s.Properties, request.Properties)
 	s.RequestHeaders(request.Pairs(), true)
+	serve()
 	e := &request.Expect
 	if e.Passes() {
 		if s.Outcome() != wasmhost.Continued {

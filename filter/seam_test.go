@@ -32,6 +32,10 @@ func TestSeam(t *testing.T) {
 					t.Errorf("%s: %s imports the SDK", tags, name)
 				}
 			}
+			// What tests and the command use besides must stay out of the module.
+			if module, _, _ := strings.Cut(name, "/"); strings.Contains(module, ".") && !strings.HasPrefix(name, "github.com/go-json-experiment/json") {
+				t.Errorf("%s: depends on %s", tags, name)
+			}
 			// TinyGo has neither, and the standard build has no use for them.
 			if name == "crypto/x509" || name == "net" || strings.HasPrefix(name, "net/") {
 				t.Errorf("%s: depends on %s", tags, name)

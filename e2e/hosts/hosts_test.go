@@ -166,6 +166,9 @@ func tellStories(t *testing.T, h *host, atLeast int) {
 	}
 	ran := 0
 	for _, story := range stories {
+		if !story.OnlyConfig() {
+			continue // it has servers that answer, or a clock of its own
+		}
 		parsed, err := policy.Parse(story.Config)
 		if err != nil {
 			t.Fatal(err)

@@ -12,7 +12,6 @@ import (
 
 	"bearerauth/filter/pages"
 	"bearerauth/filter/policy/verdict"
-	"bearerauth/filter/scenario"
 )
 
 const docsRoot = "../.."
@@ -67,29 +66,6 @@ func TestDocsConfigurations(t *testing.T) {
 		}
 		if _, err := ParseWith(whole, environment); err != nil {
 			t.Errorf("%s: %v\n%s", block, err, block.Text)
-		}
-	}
-}
-
-// TestDocsScenarios runs the scenarios of the documents in the core.
-func TestDocsScenarios(t *testing.T) {
-	t.Parallel()
-	for _, block := range pages.Blocks(readPages(t), "json scenario") {
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "story.json"), []byte(block.Text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		stories, err := scenario.Load(dir)
-		if err != nil {
-			t.Fatalf("%s: %v", block, err)
-		}
-		p, err := Parse(stories[0].Config)
-		if err != nil {
-			t.Fatalf("%s: %v", block, err)
-		}
-		for i := range stories[0].Requests {
-			request := &stories[0].Requests[i]
-			t.Run(request.Name, func(t *testing.T) { tellCore(t, p, p.NewState(Host{}), request) })
 		}
 	}
 }
