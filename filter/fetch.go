@@ -87,16 +87,16 @@ func (p *plugin) follow(call fetch.Call, learned fetch.Learned) {
 		p.followLookup(call, learned)
 	case call.For.Kind == fetch.ErrandRevocations:
 		p.metrics.revocations.count(learned.Revocations)
-		logFailure("revocations", learned)
+		p.logFailure("revocations", learned)
 	case learned.Settled:
 		p.metrics.fetches.count(learned.Failure == "")
 		subject := "keys of provider " + call.Provider
-		logFailure(subject, learned)
+		p.logFailure(subject, learned)
 		if learned.Keys != "" {
 			sdk.LogInfo(subject + ": " + learned.Keys)
 		}
 		for _, warning := range learned.Warnings {
-			logSeldom(levelWarn, warning, subject, ": ", warning)
+			logSeldom(p.id, levelWarn, warning, subject, ": ", warning)
 		}
 	}
 	if learned.Next != nil {
@@ -120,11 +120,12 @@ func (p *plugin) followLookup(call fetch.Call, learned fetch.Learned) {
 	if learned.Misconfigured {
 		level = levelError
 	}
-	logSeldom(level, call.Provider, "introspection by provider ", call.Provider, ": ", learned.Failure)
+	subject := "introspection by provider " + call.Provider
+	logSeldom(p.id, level, subject, subject, ": ", learned.Failure)
 }
 
 // logFailure logs why keys or revocations could not be fetched.
-func logFailure(subject string, learned fetch.Learned) {
+func (p *plugin) logFailure(subject string, learned fetch.Learned) {
 	if learned.Failure == "" {
 		return
 	}
@@ -132,7 +133,7 @@ func logFailure(subject string, learned fetch.Learned) {
 	if learned.Kept {
 		state = " stay as they are: "
 	}
-	logSeldom(levelWarn, subject, subject, state, learned.Failure)
+	logSeldom(p.id, levelWarn, subject+learned.Failure, subject, state, learned.Failure)
 }
 
 // refusedCall is a call that the host did not begin, or whose answer was lost.

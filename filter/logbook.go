@@ -20,6 +20,7 @@ const (
 // heldLine is a line that was logged, and how many of its kind came since.
 type heldLine struct {
 	hash   uint64
+	owner  uint32 // the plugin; 0: the VM
 	logged uint64 // the host's time in nanoseconds
 	more   uint32
 	level  logLevel
@@ -29,24 +30,23 @@ type heldLine struct {
 
 // logbook holds lines back that repeat: an outage or an attacker could bring thousands a
 // second. The first is logged at once, and then one a minute that says how many it
-// stands for. It is global, as the log is, and nothing in it is allocated: a line can be
-// due to exhausted memory.
+// stands for. All plugins share it, and nothing in it is allocated: a line can be due to
+// exhausted memory.
 var logbook struct {
-	lines   [32]heldLine
+	lines   [64]heldLine
 	dropped uint32    // lines for which no place was free
 	out     [320]byte // for the line with its number
 }
 
 const logEvery = 60_000_000_000 // nanoseconds
 
-// logSeldom logs a line unless one with the same key was logged within the last minute.
-// Its parts are joined, and cut to 256 bytes.
-func logSeldom(level logLevel, key string, parts ...string) {
-	hash := uint64(14695981039346656037) ^ uint64(level)
+// logSeldom logs a line unless the owner logged one with the same key within the last
+// minute. Its parts are joined, and cut to 256 bytes.
+func logSeldom(owner uint32, level logLevel, key string, parts ...string) {
+	hash := uint64(14695981039346656037) ^ uint64(owner)<<8 ^ uint64(level)
 	for i := 0; i < len(key); i++ {
 		hash = (hash ^ uint64(key[i])) * 1099511628211 // FNV-1a
 	}
-	at := logTime()
 	var line *heldLine
 	for i := range logbook.lines {
 		if l := &logbook.lines[i]; l.length > 0 && l.hash == hash {
@@ -63,14 +63,14 @@ func logSeldom(level logLevel, key string, parts ...string) {
 	isNew := line.length == 0
 	line.keep(parts)
 	if isNew {
-		line.hash, line.level, line.more = hash, level, 0
-		line.write(at)
+		line.hash, line.owner, line.level, line.more = hash, owner, level, 0
+		line.write()
 		return
 	}
 	line.more++
-	if line.due(at) {
+	if line.due() {
 		line.more--
-		line.write(at)
+		line.write()
 	}
 }
 
@@ -90,17 +90,20 @@ func (l *heldLine) keep(parts []string) {
 }
 
 // due reports whether the line may be logged again, also after the clock was set back.
-func (l *heldLine) due(at uint64) bool { return at-l.logged >= logEvery }
+//
+// The time is that of the last call of now: the host permits no call while it allocates
+// memory, and a panic there is logged, too.
+func (l *heldLine) due() bool { return outNanos-l.logged >= logEvery }
 
 // write logs a line with the number of its occurrences.
-func (l *heldLine) write(at uint64) {
+func (l *heldLine) write() {
 	out := append(logbook.out[:0], l.text[:l.length]...)
 	if l.more > 0 {
 		out = append(out, " (and "...)
 		out = strconv.AppendUint(out, uint64(l.more), 10)
 		out = append(out, " more since the last such line)"...)
 	}
-	l.logged, l.more = at, 0
+	l.logged, l.more = outNanos, 0
 	text := unsafe.String(unsafe.SliceData(out), len(out))
 	if l.level == levelError {
 		sdk.LogError(text)
@@ -109,29 +112,25 @@ func (l *heldLine) write(at uint64) {
 	}
 }
 
-// flushLog logs what was held back for a minute.
-func flushLog() {
-	at := logTime()
+// flushLog logs what was held back for a minute of a plugin and of the VM. Lines of a
+// plugin that ended are forgotten.
+func flushLog(owner uint32) {
 	for i := range logbook.lines {
 		switch line := &logbook.lines[i]; {
-		case line.length == 0 || !line.due(at):
+		case line.length == 0 || !line.due():
+		case line.owner != 0 && line.owner != owner:
+			if outNanos-line.logged >= 2*logEvery {
+				line.length = 0
+			}
 		case line.more > 0:
 			line.more--
-			line.write(at)
+			line.write()
 		default:
 			line.length = 0
 		}
 	}
 	if n := logbook.dropped; n > 0 {
 		logbook.dropped = 0
-		logSeldom(levelWarn, "dropped", "some of many different lines were not logged")
+		logSeldom(0, levelWarn, "dropped", "some of many different lines were not logged")
 	}
-}
-
-// logTime is the host's time in nanoseconds, 0 where it gives none: nothing may panic
-// while a panic is logged.
-func logTime() uint64 {
-	outNanos = 0
-	_ = hostTime(unsafe.Pointer(&outNanos))
-	return outNanos
 }

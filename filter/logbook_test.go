@@ -35,7 +35,7 @@ func TestLogOfKeys(t *testing.T) {
 	wantLine(t, f.vm, `in force: provider idp (jwt, keys of https://issuer.example by cluster "issuer"); 0 rules; upstreams get x-auth-subject`)
 	refusal := f.vm.RefuseNth("proxy_http_call", 0, wasmhost.BadArgument)
 	f.after(50 * time.Millisecond)
-	wantLine(t, f.vm, `keys of provider idp are not there yet: keys: no cluster "issuer" in Envoy`)
+	wantLine(t, f.vm, `keys of provider idp are not there yet: no cluster "issuer" in Envoy`)
 	refusal.Lift()
 	f.after(2 * time.Second)
 	f.serve(key, testkey.New("k2", "ES256"))
@@ -55,7 +55,7 @@ func TestLogOfFailures(t *testing.T) {
 	f := startWithKeys(t, fetchedConfig(`, "refresh": "1s", "min_refresh": "1s", "max_refresh": "1s", "max_stale": "1h"`), key)
 	f.after(2 * time.Second)
 	f.answer("503", "no healthy upstream")
-	wantLine(t, f.vm, `keys of provider idp stay as they are: keys: want status 200, got "503" by Envoy itself, which does not reach the server: no healthy upstream`)
+	wantLine(t, f.vm, `keys of provider idp stay as they are: want status 200, got "503" by Envoy itself, which does not reach the server: no healthy upstream`)
 	for range 300 {
 		f.after(time.Second)
 		if len(f.plugin.Callouts()) > 0 {
@@ -63,7 +63,7 @@ func TestLogOfFailures(t *testing.T) {
 		}
 	}
 	lines := linesAbout(f.vm, "stay as they are")
-	if len(lines) < 4 || len(lines) > 7 || !strings.Contains(lines[1], `"503" by Envoy or the server (and `) {
+	if len(lines) < 4 || len(lines) > 7 || !strings.Contains(strings.Join(lines, "\n"), `"503" by Envoy or the server (and `) {
 		t.Errorf("lines %q", lines)
 	}
 	f.after(time.Minute)
@@ -88,10 +88,10 @@ func TestDebugLine(t *testing.T) {
 		want           []string
 	}{
 		{nil, members{"aud": "other\nallowed: forged"}, []string{"denied: wrong_type: rule default rule: token; provider idp: takes the token", `; token typ: want "at+jwt", got "JWT"`, `; token aud: want "api", got "other\nallowed: forged"`}},
-		{members{"typ": "at+jwt"}, members{"iss": "https://other.example\x00\x1b[31m"}, []string{"denied: wrong_issuer", `; token iss: want one of "https://issuer.example", got "https://other.example\x00\x1b[31m"`}},
+		{members{"typ": "at+jwt"}, members{"iss": "https://other.example\x00\x1b[31m"}, []string{"denied: wrong_issuer", `; token iss: want "https://issuer.example", got "https://other.example\x00\x1b[31m"`}},
 		{members{"typ": "at+jwt"}, members{"iss": long}, []string{"denied: wrong_issuer", "…"}},
 		{members{"typ": long}, members{"aud": []string{long, long, long, long, long, long, long, long, long, long}}, []string{"denied: wrong_type", "…"}},
-		{members{"typ": "at+jwt"}, members{"exp": f.vm.Now().Unix() - 180}, []string{"denied: expired", "; token exp: expired 3m0s ago, with a leeway of 30s"}},
+		{members{"typ": "at+jwt"}, members{"exp": f.vm.Now().Unix() - 180}, []string{"denied: expired: rule default rule: token; provider idp: takes the token"}},
 		{members{"typ": "at+jwt"}, nil, []string{"allowed: token_valid"}},
 	} {
 		header := members{"alg": "EdDSA", "kid": "k1", "typ": "JWT"}

@@ -146,7 +146,7 @@ func (p *plugin) workOnTick() {
 func (p *plugin) housekeep(at time.Time) {
 	p.debug = logsDebug()
 	p.metrics.flush()
-	flushLog()
+	flushLog(p.id)
 	p.waiting.expire(at)
 	if at.Sub(p.swept) >= sweepEvery {
 		p.swept = at

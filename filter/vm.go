@@ -55,5 +55,5 @@ func findPlugin(id uint32) *plugin {
 
 // logPanic logs a panic, which is always a defect.
 func logPanic(where, what string) {
-	logSeldom(levelError, where, "internal fault, ", where, ": ", what)
+	logSeldom(0, levelError, where, "internal fault, ", where, ": ", what)
 }

@@ -41,7 +41,7 @@ func (p *Policy) describe(index int) string {
 	}
 	for _, server := range p.servers {
 		if server.Provides(index) {
-			return "introspection by cluster " + config.Quote(server.Cluster())
+			return "introspection through cluster " + config.Quote(server.Cluster())
 		}
 	}
 	return "jwt, " + p.jwt.DescribeKeys(index)

@@ -138,7 +138,7 @@ func (st *sourceState) learn(now time.Time, answer fetch.Answer) fetch.Learned {
 	}
 	set, err := readKeySet(answer)
 	if err != "" {
-		return st.fail(now, "keys: "+err)
+		return st.fail(now, err)
 	}
 	st.inFlight, st.failed, st.backoff = false, false, 0
 	st.learned = st.started

@@ -81,7 +81,9 @@ func (s *State) explainKey(steps *trace.Steps, p *Provider, m *jose.Message, rea
 		ok = !p.Algorithms.Has(m.Algorithm) || len(keys.Candidates(m.KeyID, m.HasKeyID, m.Algorithm, nil)) > 0
 		want = keys.IDs()
 	}
-	steps.Compare("kid", ok && keys != nil, trace.Quoted(want), kid)
+	if keys != nil || !ok {
+		steps.Compare("kid", ok, trace.Quoted(want), kid)
+	}
 	if reason == verdict.ReasonBadSignature {
 		steps.Wrong("signature", "no key with this kid verifies it")
 	}
