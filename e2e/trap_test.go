@@ -21,7 +21,8 @@ import (
 // TestPanic: the host gives no time, and the filter panics over each request.
 func TestPanic(t *testing.T) {
 	t.Parallel()
-	g := runGateway(t, listener{config: oneToken("fake-token", "alice"), module: edited(t, withoutTime)}, envoy.Options{Concurrency: 1})
+	config := strings.Replace(oneToken("fake-token", "alice"), `"subject"`, `"expires": "2100-01-01T00:00:00Z", "subject"`, 1)
+	g := runGateway(t, listener{config: config, module: edited(t, withoutTime)}, envoy.Options{Concurrency: 1})
 	for range 3 {
 		got := g.http1(t, wire.Request{Fields: bearer("fake-token")})
 		if got.Status != 500 {

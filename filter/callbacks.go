@@ -30,7 +30,7 @@ func decideHeaders(id uint32, s stream) action {
 	if p == nil || p.policy == nil {
 		return fail(id, s)
 	}
-	at := now()
+	at := p.time()
 	if !p.ticks() {
 		p.housekeepSeldom(at)
 	}
@@ -52,6 +52,18 @@ func decideHeaders(id uint32, s stream) action {
 		p.fetch(at)
 	}
 	return a
+}
+
+// endOfTime is later than every expiry: where it is the time by mistake, tokens have
+// expired.
+var endOfTime = time.Unix(9_000_000_000, 0)
+
+// time asks the host, a call of a microsecond, where a decision can depend on it.
+func (p *plugin) time() time.Time {
+	if !p.clock {
+		return endOfTime
+	}
+	return now()
 }
 
 // patience is how long a request may wait for an answer, see request.Request.

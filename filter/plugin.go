@@ -30,6 +30,7 @@ type plugin struct {
 	id      uint32
 	policy  *policy.Policy
 	state   *policy.State
+	clock   bool            // decisions can depend on the time
 	quick   bool            // policy.Quick may decide, and the host joins several lines of a header
 	request request.Request // the one under decision
 
@@ -109,6 +110,7 @@ func (p *plugin) compile() bool {
 		sdk.LogWarn(warning)
 	}
 	sdk.LogInfo(parsed.Summary())
+	p.clock = parsed.NeedsClock() || !p.ticks()
 	p.debug = logsDebug()
 	p.policy, p.state = parsed, parsed.NewState(host)
 	// verify_signature is Envoy's, which joins several Authorization lines before the

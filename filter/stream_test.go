@@ -1,6 +1,9 @@
 package filter_test
 
 import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +26,11 @@ func TestRefusedHostCalls(t *testing.T) {
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
 			vm := startVM(t, wasmhost.Options{})
-			plugin := startPlugin(t, vm, oneToken("fake-token", "alice"))
+			config := oneToken("fake-token", "alice")
+			if panics[call] {
+				config = strings.Replace(config, `"subject": "alice"`, `"subject": "alice", "expires": "2100-01-01T00:00:00Z"`, 1)
+			}
+			plugin := startPlugin(t, vm, config)
 			refusal := vm.RefuseNth(call, 0, wasmhost.InternalFailure)
 			s := plugin.NewStream()
 			s.RequestHeaders(request("/", "Bearer fake-token", [2]string{"x_auth_subject", "root"}), true)
@@ -378,5 +385,46 @@ func TestGRPC(t *testing.T) {
 		if plain := !strings.HasPrefix(string(r.Body), "{"); plain != (c.grpc >= 0) {
 			t.Errorf("%s: body %q", c.contentType, r.Body)
 		}
+	}
+}
+
+// TestClock: the host is asked for the time only where a decision can depend on it.
+// Otherwise a token with a bound at either end would pass at any time.
+func TestClock(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		bound string
+		in    time.Duration
+		want  string
+	}{
+		"no bounds":     {"", 0, "continued"},
+		"not yet valid": {"not_before", time.Hour, "401 bearerauth_denied{not_yet_valid}"},
+		"valid already": {"not_before", -time.Hour, "continued"},
+		"expired":       {"expires", -time.Hour, "401 bearerauth_denied{expired}"},
+		"still valid":   {"expires", time.Hour, "continued"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			vm := startVM(t, wasmhost.Options{})
+			token := fmt.Sprintf(`{"sha256": "%x"}`, sha256.Sum256([]byte("fake-token")))
+			if c.bound != "" {
+				token = strings.Replace(token, "}", fmt.Sprintf(`, %q: %q}`, c.bound, vm.Now().Add(c.in).Format(time.RFC3339)), 1)
+			}
+			// A second token, with no bound, comes after it or before it.
+			for _, order := range []string{"%s, %s", "%[2]s, %[1]s"} {
+				plugin := startPlugin(t, vm, fmt.Sprintf(`{"providers": {"clients": {"type": "static", "tokens": [`+order+`]}}}`,
+					token, fmt.Sprintf(`{"sha256": "%x"}`, sha256.Sum256([]byte("fake-other-token")))))
+				vm.Forget()
+				if got := outcome(send(plugin, "fake-token")); got != c.want {
+					t.Errorf("%s, want %s", got, c.want)
+				}
+				asked := slices.ContainsFunc(vm.Calls(), func(call wasmhost.HostCall) bool {
+					return call.Name == "proxy_get_current_time_nanoseconds"
+				})
+				if asked != (c.bound != "") {
+					t.Errorf("asked for the time: %v", asked)
+				}
+			}
+		})
 	}
 }

@@ -57,9 +57,10 @@ func (p *Policy) FetchesRevocations() bool { return p.revocations != nil && p.re
 // a call has a time, and a request that waits for it has another.
 func (p *Policy) Calls() []string { return p.calls }
 
-// NeedsClock reports whether some tokens expire.
+// NeedsClock reports whether the validity of some token depends on the time. If not,
+// no verdict does.
 func (p *Policy) NeedsClock() bool {
-	return p.static.Expire || !p.jwt.Empty() || len(p.servers) > 0
+	return p.static.Timed || !p.jwt.Empty() || len(p.servers) > 0
 }
 
 // SetsState reports whether every verified token sets filter state.

@@ -39,7 +39,7 @@ type token struct {
 // in constant time after that. The time can reveal whether a prefix is in the map. To use
 // that, a client would have to invert SHA-256.
 type Tokens struct {
-	Expire   bool             // some token does
+	Timed    bool             // some token has not_before or expires
 	byPrefix map[uint64]int32 // index in list
 	list     []token
 	paths    []string      // of each token in the configuration
@@ -177,7 +177,7 @@ func (ts *Tokens) Read(o *config.Object, provider int, name string) {
 		if !token.notBefore.IsZero() && !token.expires.IsZero() && !token.notBefore.Before(token.expires) {
 			t.Wrong("expires", "want a time after not_before")
 		}
-		ts.Expire = ts.Expire || !token.expires.IsZero()
+		ts.Timed = ts.Timed || !token.notBefore.IsZero() || !token.expires.IsZero()
 		t.Done()
 		if digest == "" {
 			continue
