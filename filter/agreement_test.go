@@ -43,7 +43,7 @@ func TestBothBuildsAgree(t *testing.T) {
 		}
 		t.Run(story.Name, func(t *testing.T) {
 			t.Parallel()
-			agree(t, standard, string(story.Config), requests, 3000)
+			agree(t, standard, wasmhost.Options{Now: agreedTime, Environment: story.Variables()}, string(story.Config), requests, 3000)
 		})
 	}
 	t.Run("tokens", func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestBothBuildsAgree(t *testing.T) {
 				requests = append(requests, request("/", "Bearer "+k.Token(agreedTime, claims)))
 			}
 		}
-		if passed := agree(t, standard, inlineConfig(keys...), requests, 1500); passed < 50 || passed > 1000 {
+		if passed := agree(t, standard, wasmhost.Options{Now: agreedTime}, inlineConfig(keys...), requests, 1500); passed < 50 || passed > 1000 {
 			t.Errorf("%d of 1500 requests passed", passed)
 		}
 	})
@@ -63,8 +63,7 @@ func TestBothBuildsAgree(t *testing.T) {
 
 var agreedTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-func agree(t *testing.T, standard *wasmhost.Module, config string, requests [][][2]string, n int) (passed int) {
-	options := wasmhost.Options{Now: agreedTime}
+func agree(t *testing.T, standard *wasmhost.Module, options wasmhost.Options, config string, requests [][][2]string, n int) (passed int) {
 	small := startVM(t, options)
 	vms := []*wasmhost.VM{standard.StartVM(t, options), small}
 	plugins := []*wasmhost.Plugin{startPlugin(t, vms[0], config), startPlugin(t, vms[1], config)}

@@ -45,8 +45,8 @@ func fail(id uint32, s stream) action {
 
 // deny refuses a request with a local reply.
 func deny(id uint32, s stream, d *verdict.Deny) action {
-	if p := s.plugin; p != nil && p.debug {
-		sdk.LogDebug("denied: " + d.Reason.String())
+	if p := s.plugin; p != nil && p.debug && d.Reason == verdict.ReasonInternal {
+		sdk.LogDebug("denied: the host refused what the filter needs, or the filter failed")
 	}
 	return answered(id, s, d.Reason, refuse(d))
 }

@@ -34,7 +34,7 @@ func decideHeaders(id uint32, s stream) action {
 	if !p.ticks() {
 		p.housekeepSeldom(at)
 	}
-	if p.quick {
+	if p.quick && !p.debug {
 		// Two small reads instead of all headers.
 		if authorization, path, ok := credentialHeaders(); ok {
 			if allow := p.policy.Quick(p.state, at, authorization, path); allow != nil {
@@ -84,7 +84,11 @@ func (p *plugin) decide(pairs [][2]string, at time.Time, w patience) verdict.Ver
 	if r.Properties = w.properties; r.Properties == nil {
 		r.Properties = p.routeProperties()
 	}
-	return p.policy.Decide(p.state, at, r)
+	v := p.policy.Decide(p.state, at, r)
+	if p.debug {
+		attempt("debug line", func() { p.explain(at, v) })
+	}
+	return v
 }
 
 // routeProperties reads the properties of the route that rules use.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bearerauth/filter/internal/sdk"
+	"bearerauth/filter/policy/config"
 	"bearerauth/filter/policy/fetch"
 )
 
@@ -26,15 +27,19 @@ func (p *plugin) fetch(at time.Time) {
 func (p *plugin) begin(call fetch.Call) {
 	// A call counts as refused until the host has accepted it, so also after a panic. The
 	// tick reports it to the policy, and not the callback of a request that waits for it.
-	p.refused = append(p.refused, call)
-	id, ok := httpCall(call.Cluster, append([][2]string{
+	p.refused = append(p.refused, refusedCall{call, false})
+	id, status := httpCall(call.Cluster, append([][2]string{
 		{":method", call.Method},
 		{":scheme", call.Scheme},
 		{":authority", call.Authority},
 		{":path", call.Path},
 		{"user-agent", "bearerauth"},
 	}, call.Headers...), call.Body, call.Timeout)
-	if !ok {
+	if status == statusBadArgument {
+		// Envoy knows all headers that it needs, so it does not know the cluster.
+		p.refused[len(p.refused)-1].noCluster = true
+	}
+	if !accepted(status) {
 		return
 	}
 	p.refused = p.refused[:len(p.refused)-1]
@@ -58,7 +63,7 @@ func (p *plugin) onCallResponse(id uint32, headers, bodySize int) {
 	})
 	if !learned {
 		// The policy must not wait for this answer for ever.
-		p.refused = append(p.refused, call)
+		p.refused = append(p.refused, refusedCall{call, false})
 	}
 }
 
@@ -82,16 +87,16 @@ func (p *plugin) follow(call fetch.Call, learned fetch.Learned) {
 		p.followLookup(call, learned)
 	case call.For.Kind == fetch.ErrandRevocations:
 		p.metrics.revocations.count(learned.Revocations)
-		if learned.Log {
-			sdk.LogWarn("revocations stay as they are: " + learned.Failure)
-		}
+		p.logFailure("revocations", learned)
 	case learned.Settled:
 		p.metrics.fetches.count(learned.Failure == "")
-		if learned.Failure != "" {
-			sdk.LogWarn("keys of provider " + call.Provider + " stay as they are: " + learned.Failure)
+		subject := "keys of provider " + call.Provider
+		p.logFailure(subject, learned)
+		if learned.Keys != "" {
+			sdk.LogInfo(subject + ": " + learned.Keys)
 		}
 		for _, warning := range learned.Warnings {
-			sdk.LogWarn("keys of provider " + call.Provider + ": " + warning)
+			logSeldom(p.id, levelWarn, warning, subject, ": ", warning)
 		}
 	}
 	if learned.Next != nil {
@@ -108,15 +113,33 @@ func (p *plugin) followLookup(call fetch.Call, learned fetch.Learned) {
 		return
 	}
 	p.metrics.lookups.count(learned.Failure == "")
-	if !learned.Log {
+	if learned.Failure == "" {
 		return
 	}
-	text := "introspection by provider " + call.Provider + ": " + learned.Failure
+	level := levelWarn
 	if learned.Misconfigured {
-		sdk.LogError(text)
-	} else {
-		sdk.LogWarn(text)
+		level = levelError
 	}
+	subject := "introspection by provider " + call.Provider
+	logSeldom(p.id, level, subject, subject, ": ", learned.Failure)
+}
+
+// logFailure logs why keys or revocations could not be fetched.
+func (p *plugin) logFailure(subject string, learned fetch.Learned) {
+	if learned.Failure == "" {
+		return
+	}
+	state := " are not there yet: "
+	if learned.Kept {
+		state = " stay as they are: "
+	}
+	logSeldom(p.id, levelWarn, subject+learned.Failure, subject, state, learned.Failure)
+}
+
+// refusedCall is a call that the host did not begin, or whose answer was lost.
+type refusedCall struct {
+	fetch.Call
+	noCluster bool
 }
 
 // learnRefused reports to the policy the calls that the host did not begin, or whose
@@ -125,6 +148,10 @@ func (p *plugin) learnRefused(at time.Time) {
 	for n := len(p.refused); n > 0; n-- {
 		call := p.refused[0]
 		p.refused = p.refused[1:]
-		p.follow(call, p.state.Learn(at, call, fetch.Answer{}))
+		answer := fetch.Answer{}
+		if call.noCluster {
+			answer.Failure = "no cluster " + config.Quote(call.Cluster) + " in Envoy"
+		}
+		p.follow(call.Call, p.state.Learn(at, call.Call, answer))
 	}
 }

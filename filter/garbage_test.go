@@ -72,7 +72,7 @@ func TestNoGarbage(t *testing.T) {
 		"JWT, demanding":    {demanding + jwt, token},
 	} {
 		t.Run(name, func(t *testing.T) {
-			vm := m.StartVM(t, wasmhost.Options{})
+			vm := m.StartVM(t, wasmhost.Options{LogLevel: wasmhost.Info})
 			plugin := startPlugin(t, vm, "{"+c.config+"}")
 			requests := func(n int) {
 				for range n {

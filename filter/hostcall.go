@@ -71,6 +71,7 @@ func hostTime(nanoseconds unsafe.Pointer) int32
 const (
 	statusOK            = 0
 	statusNotFound      = 1
+	statusBadArgument   = 2
 	statusUnimplemented = 12
 
 	mapRequestHeaders  = 0
@@ -200,14 +201,14 @@ func setContext(id uint32) bool { return accepted(hostSetContext(id)) }
 
 // httpCall begins an outbound request. The host delivers the answer, or that there is
 // none, through own_http_call_response. The host also enforces the timeout.
-func httpCall(cluster string, headers [][2]string, body []byte, timeout time.Duration) (id uint32, ok bool) {
+func httpCall(cluster string, headers [][2]string, body []byte, timeout time.Duration) (id uint32, status int32) {
 	callPairs := appendPairs(nil, headers)
 	none := appendPairs(nil, nil)
-	status := hostHTTPCall(data(cluster), int32(len(cluster)),
+	status = hostHTTPCall(data(cluster), int32(len(cluster)),
 		unsafe.Pointer(unsafe.SliceData(callPairs)), int32(len(callPairs)), unsafe.Pointer(unsafe.SliceData(body)), int32(len(body)),
 		unsafe.Pointer(unsafe.SliceData(none)), int32(len(none)),
 		uint32(timeout.Milliseconds()), unsafe.Pointer(&outID))
-	return outID, accepted(status)
+	return outID, status
 }
 
 // callBody returns the body of the current answer, in its own memory.

@@ -46,7 +46,7 @@ type plugin struct {
 	waiting   waitingRoom
 	due       []fetch.Call          // to begin
 	calls     map[uint32]fetch.Call // under way, by the host's id
-	refused   []fetch.Call          // that the host would not begin
+	refused   []refusedCall         // that the host would not begin
 	tick      uint32                // milliseconds between ticks; 0: the host has no timer
 	housekept time.Time             // when onTick kept house last
 	untidy    int                   // requests since then, where there are no ticks
@@ -109,6 +109,7 @@ func (p *plugin) compile() bool {
 	for _, warning := range parsed.Warnings() {
 		sdk.LogWarn(warning)
 	}
+	sdk.LogInfo(parsed.Summary())
 	p.clock = parsed.NeedsClock() || !p.ticks()
 	p.debug = logsDebug()
 	p.policy, p.state = parsed, parsed.NewState(host)
@@ -147,6 +148,7 @@ func (p *plugin) workOnTick() {
 func (p *plugin) housekeep(at time.Time) {
 	p.debug = logsDebug()
 	p.metrics.flush()
+	flushLog(p.id)
 	p.waiting.expire(at)
 	if at.Sub(p.swept) >= sweepEvery {
 		p.swept = at

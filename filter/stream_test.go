@@ -272,7 +272,7 @@ func TestRefusedAtStart(t *testing.T) {
 	}
 }
 
-// TestLogs: there is one debug line per refusal, none of them contains a token, and none
+// TestLogs: there is one debug line per request, none of them contains a token, and none
 // is formatted if the log level drops it.
 func TestLogs(t *testing.T) {
 	t.Parallel()
@@ -285,8 +285,11 @@ func TestLogs(t *testing.T) {
 		s.End()
 	}
 	logs := vm.Logs()[before:]
-	if len(logs) != 3 {
-		t.Errorf("%d lines for three refusals: %v", len(logs), logs)
+	if len(logs) != 4 {
+		t.Errorf("%d lines for four requests: %v", len(logs), logs)
+	}
+	if want := "denied: unknown_token: rule default rule: token; token: no provider takes it"; logs[0].Message != want {
+		t.Errorf("got %q, want %q", logs[0].Message, want)
 	}
 	for _, log := range vm.Logs() {
 		if strings.Contains(log.Message, "fake") {

@@ -9,8 +9,6 @@
 package filter
 
 import (
-	"unsafe"
-
 	"bearerauth/filter/internal/sdk"
 	"bearerauth/filter/policy/fetch"
 )
@@ -55,14 +53,7 @@ func findPlugin(id uint32) *plugin {
 	return recent
 }
 
-// panicLine is not allocated when a panic is logged: memory may be exhausted.
-var panicLine [256]byte
-
 // logPanic logs a panic, which is always a defect.
 func logPanic(where, what string) {
-	line := append(panicLine[:0], "internal fault, "...)
-	line = append(line, where...)
-	line = append(line, ": "...)
-	line = append(line, what[:min(len(what), cap(line)-len(line))]...)
-	sdk.LogError(unsafe.String(unsafe.SliceData(line), len(line)))
+	logSeldom(0, levelError, where, "internal fault, ", where, ": ", what)
 }

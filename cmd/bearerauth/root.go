@@ -75,7 +75,7 @@ not run.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w (see %s --help)", err, c.CommandPath())
 	})
-	root.AddCommand(a.check(), a.test(), a.token(), a.init(), a.importCommand(), a.schema(), a.version())
+	root.AddCommand(a.check(), a.test(), a.explain(), a.token(), a.init(), a.importCommand(), a.schema(), a.version())
 	return root
 }
 

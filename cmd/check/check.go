@@ -44,7 +44,7 @@ func Config(c *source.Config, stories []*scenario.Story) []Finding {
 		return []Finding{{File: c.File, Line: c.Err.At.Line, Column: c.Err.At.Column, Config: c.Where, Message: c.Err.Message}}
 	}
 	l := &list{config: c, stories: stories}
-	p, err := policy.ParseWith(c.Text, environment(c))
+	p, err := policy.ParseWith(c.Text, Environment(c))
 	var wrong *config.ConfigError
 	if errors.As(err, &wrong) {
 		for _, problem := range wrong.Problems {
@@ -88,10 +88,10 @@ func (l *list) warn(path, name, message string) {
 	l.add(path, name, message)
 }
 
-// environment gives a configuration the variables that its file gives the VM. Where the
+// Environment gives a configuration the variables that its file gives the VM. Where the
 // file cannot say, each variable exists. The values are such that a secret of any kind is
 // accepted: the real ones are not at hand.
-func environment(c *source.Config) func(string) (string, bool) {
+func Environment(c *source.Config) func(string) (string, bool) {
 	private := map[string]bool{}
 	collect(c.Root, private)
 	return func(name string) (string, bool) {

@@ -131,6 +131,16 @@ func (s *KeySet) Keep(older *KeySet) {
 	}
 }
 
+// IDs returns the kids of the keys.
+func (s *KeySet) IDs() (kids []string) {
+	for _, key := range s.Keys {
+		if key.HasID {
+			kids = append(kids, key.ID)
+		}
+	}
+	return kids
+}
+
 // Holds reports whether exactly this key is in the set.
 func (s *KeySet) Holds(k *Key) bool {
 	if s == nil || k == nil {

@@ -16,6 +16,7 @@ import (
 // next Decide or Quick with the same state.
 func (p *Policy) Decide(s *State, now time.Time, r *request.Request) verdict.Verdict {
 	s.keys.Begin()
+	s.bind, s.opening, s.found = s.bind[:0], nil, s.found[:0]
 	if len(p.propagation.Owned) > 0 && p.onlyAuthorization() {
 		if a := p.quickRequest(s, now, r); a != nil {
 			return a
@@ -41,6 +42,7 @@ func (p *Policy) decide(s *State, now time.Time, r *request.Request) verdict.Ver
 		return p.fallback.refusals.Get(verdict.ReasonNonCanonicalPath, q.format())
 	}
 	j := p.judge(s, view)
+	s.opening = j.opening
 	if view.TooManyReadings() {
 		return p.fallback.refusals.Get(verdict.ReasonNonCanonicalPath, q.format())
 	}

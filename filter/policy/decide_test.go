@@ -21,6 +21,8 @@ type model struct {
 	*modelConfig
 	policy *Policy
 	state  *State
+	// explaining is a state each of whose verdicts is explained.
+	explaining *State
 
 	checked map[*verdict.Deny]bool // ready refusals, by whether they were for gRPC
 }
@@ -42,13 +44,20 @@ func rolled(t testing.TB, d *dice) *model {
 		}
 		m.rules = append(m.rules, d.rule())
 	}
-	m.state = m.policy.NewState(Host{})
+	m.state, m.explaining = m.policy.NewState(Host{}), m.policy.NewState(Host{})
 	return m
 }
 
 // play decides over one request.
 func (m *model) play(t *testing.T, r *request.Request) (reason string, allowed, certain bool) {
-	v := m.policy.Decide(m.state, time.Unix(decideNow, 0), r)
+	now := time.Unix(decideNow, 0)
+	v := m.policy.Decide(m.state, now, r)
+	// A state that explains each of its verdicts has the same verdicts.
+	twin := m.policy.Decide(m.explaining, now, r)
+	if !sameVerdict(v, twin) {
+		t.Fatalf("%+v, and %+v where each verdict is explained", v, twin)
+	}
+	explained(t, m.explaining, now, r, twin, tokenTexts...)
 	if a, ok := v.(*verdict.Allow); ok {
 		allowed = true
 		checkAllow(t, m.modelConfig, r, a)

@@ -15,8 +15,9 @@ type introspectAfter struct {
 // resolveIntrospection finds the servers that introspect_after_verify names, once all
 // providers were read. The token_prefix and issuers of such a server do not matter: the
 // provider that has verified a JWT decides. It also finds the issuers whose JWTs only a
-// server may judge.
-func (p *Policy) resolveIntrospection(all []introspectAfter, problems *config.Problems) {
+// server may judge. Without complete, some
+// provider has problems.
+func (p *Policy) resolveIntrospection(all []introspectAfter, complete bool, problems *config.Problems) {
 	for _, after := range all {
 		found := false
 		for _, server := range p.servers {
@@ -28,12 +29,13 @@ func (p *Policy) resolveIntrospection(all []introspectAfter, problems *config.Pr
 				p.introspectAfter[after.provider] = server
 			}
 		}
-		if !found {
+		if !found && complete {
+			complete = false
 			problems.Add(after.path, "want the name of a provider of type introspection, got "+config.Quote(after.server))
 		}
 	}
 	for _, server := range p.servers {
-		if server.OnlyAfterVerify && !p.introspectsAfter(server) {
+		if complete && server.OnlyAfterVerify && !p.introspectsAfter(server) {
 			problems.Add(server.Path, "want a provider of type jwt that names this provider in introspect_after_verify: otherwise only_after_verify sends no token")
 		}
 		for _, issuer := range server.Issuers {

@@ -111,6 +111,9 @@ func TestDecideAgainstOracle(t *testing.T) {
 			req := request.NewRequest(pairs)
 			v := p.Decide(s, now, &req)
 			reasons[decided(v)]++
+			if r.IntN(2) == 0 {
+				explained(t, s, now, &req, v, token)
+			}
 			got := "no"
 			if a, ok := v.(*verdict.Allow); ok {
 				got = a.Identity.Provider + " " + setHeader(a, "x-sub") + " " + setHeader(a, "x-n")

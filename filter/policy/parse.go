@@ -22,13 +22,17 @@ func Parse(config []byte) (*Policy, error) {
 // ParseWith is Parse with the environment variables of the VM, from which a configuration
 // can take its secrets.
 func ParseWith(text []byte, environment func(name string) (string, bool)) (*Policy, error) {
-	problems := config.Problems{Environment: environment}
+	problems := config.Problems{Environment: environment, Places: placesOf}
 	root := config.ReadDocument(text, &problems)
 	if root == nil {
 		return nil, problems.Err()
 	}
 	p := &Policy{}
 	p.read(&config.Object{Node: root, Problems: &problems})
+	for problems.Again() {
+		p = &Policy{}
+		p.read(&config.Object{Node: root, Problems: &problems})
+	}
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
@@ -45,8 +49,10 @@ func (p *Policy) read(o *config.Object) {
 	p.forwardAuthorization = o.Boolean("forward_authorization", false)
 	p.cacheBytes = o.Integer("token_cache_bytes", 4<<20, 0, 256<<20)
 	p.propagation.Read(o, &p.claims)
-	p.readProviders(o)
-	p.revocations = revocation.Read(o, &p.claims, !p.jwt.Empty(), p.jwt.Takes)
+	complete := p.readProviders(o)
+	p.revocations = revocation.Read(o, &p.claims, !p.jwt.Empty() || !complete, func(issuer string) bool {
+		return p.jwt.Takes(issuer) || !complete
+	})
 	if p.FetchesRevocations() {
 		p.calls = append(p.calls, o.At("revocations.uri"))
 	}
@@ -81,16 +87,20 @@ func readDetails(o *config.Object, details [verdict.NumDetails]string) [verdict.
 	return details
 }
 
-func (p *Policy) readProviders(o *config.Object) {
+// readProviders reports whether all providers are without a problem. Otherwise what
+// refers to them cannot be checked.
+func (p *Policy) readProviders(o *config.Object) (complete bool) {
+	before := len(o.Problems.List)
 	n := o.Get("providers")
 	if n == nil {
 		o.Wrong("providers", "want an object with at least one provider")
-		return
+		return false
+	}
+	if n.Kind != '{' {
+		o.Wrong("providers", `want an object that has each provider under its name, as in {"main": {"type": "jwt"}}, got `+config.KindName(n.Kind))
+		return false
 	}
 	providers := config.AsObject(n, o.Problems)
-	if providers == nil {
-		return
-	}
 	if len(providers.Members) == 0 {
 		providers.Problems.Add(providers.Path, "want at least one provider, got an empty object")
 	}
@@ -110,8 +120,14 @@ func (p *Policy) readProviders(o *config.Object) {
 			continue
 		}
 		provider.MayHoldSecret = true
-		if !provider.Has("type") {
+		if !provider.Has("type") && !provider.Misspelt("type") {
 			provider.Wrong("type", "want one of static, jwt, introspection")
+		}
+		kind := provider.Choose("type", "static", "jwt", "introspection")
+		if kind < 0 {
+			// It is unknown which members this provider may have.
+			p.places = append(p.places, 0)
+			continue
 		}
 		p.places = append(p.places, p.locations.Read(provider, p.propagation.Owned.Contains))
 		for _, member := range []string{"jwks_uri", "discovery", "introspection_uri"} {
@@ -119,7 +135,7 @@ func (p *Policy) readProviders(o *config.Object) {
 				p.calls = append(p.calls, provider.At(member))
 			}
 		}
-		switch provider.Choice("type", "static", "jwt", "introspection") {
+		switch kind {
 		case 1:
 			if server := p.jwt.Read(provider, index, m.Name, &p.claims, &p.sources); server != "" {
 				after = append(after, introspectAfter{index, server, provider.At("introspect_after_verify")})
@@ -130,7 +146,9 @@ func (p *Policy) readProviders(o *config.Object) {
 			p.static.Read(provider, index, m.Name)
 		}
 	}
-	p.resolveIntrospection(after, o.Problems)
+	complete = len(o.Problems.List) == before
+	p.resolveIntrospection(after, complete, o.Problems)
+	return complete
 }
 
 func (p *Policy) provider(name string) int {
@@ -143,8 +161,8 @@ func (p *Policy) provider(name string) int {
 }
 
 func (p *Policy) wantProvider(name string) string {
-	if p.provider(name) < 0 {
-		return "want one of the providers, got " + config.Quote(name)
+	if p.provider(name) < 0 && len(p.providers) > 0 {
+		return "want one of the providers, got " + config.Quote(name) + config.DidYouMean(name, p.providers)
 	}
 	return ""
 }
@@ -192,7 +210,7 @@ func (p *Policy) readRule(o *config.Object, common *reply.RefusalOptions, ready 
 			r.scopes = append(r.scopes, scope)
 		}
 	}
-	r.needsClaims = identity.ReadPredicates(o, &p.claims, &p.propagation.Questions)
+	r.needsClaims, r.needs = identity.ReadPredicates(o, &p.claims, &p.propagation.Questions)
 	r.forwardUnverified = o.Boolean("insecure_forward_unverified_token", false)
 	own := *common
 	if format := reply.BodyFormat(o.Choice("body_format", reply.BodyFormatNames...)); o.Has("body_format") {
@@ -220,21 +238,26 @@ func (p *Policy) readProviderChoice(o *config.Object, r *rule) {
 		r.providers = make([]bool, len(p.providers))
 		r.places = 0
 		for _, name := range names {
-			r.providers[p.provider(name)] = true
-			r.places |= p.places[p.provider(name)]
+			if i := p.provider(name); i >= 0 {
+				r.providers[i] = true
+				r.places |= p.places[i]
+			}
 		}
 	}
 	var seen credential.Places
 	before := len(o.Problems.List)
 	for _, name := range o.Strings("all_of", p.wantProvider) {
 		provider := p.provider(name)
+		if provider < 0 {
+			continue // providers has a problem of its own
+		}
 		if seen&p.places[provider] != 0 {
 			o.Wrong("all_of", "want providers with different token_locations: "+config.Quote(name)+" shares a location with another")
 		}
 		seen |= p.places[provider]
 		r.allOf = append(r.allOf, provider)
 	}
-	if o.Has("all_of") && len(r.allOf) < 2 && len(o.Problems.List) == before {
+	if o.Has("all_of") && len(r.allOf) < 2 && len(o.Problems.List) == before && len(p.providers) > 0 {
 		o.Wrong("all_of", "want at least two providers")
 	}
 	if o.Has("all_of") && o.Has("providers") {
@@ -244,6 +267,9 @@ func (p *Policy) readProviderChoice(o *config.Object, r *rule) {
 
 // checkRule finds members that have no effect beside the others.
 func (p *Policy) checkRule(o *config.Object, r *rule) {
+	if o.Broken("access", "shadow") {
+		return
+	}
 	if !r.access.verifies() {
 		for _, name := range []string{"providers", "all_of", "scopes", "any_scopes", "claims"} {
 			if o.Has(name) {

@@ -59,6 +59,7 @@ func TestQuestionHistories(t *testing.T) {
 				request.MayWait = r.IntN(3) > 0
 				request.KnownMayWait = request.MayWait || r.IntN(2) > 0
 				v := w.policy.Decide(w.state, w.now, &request)
+				explained(t, w.state, w.now, &request, v, token)
 				w.due()
 				b := said[token]
 				switch v := v.(type) {

@@ -39,10 +39,11 @@ type rule struct {
 	allOf                []int             // the request needs a token of each of these providers; nil: one token is enough
 	places               credential.Places // the locations of the tokens
 	shadow               bool
-	scopes               []string       // the scopes that the rule can require, for the challenge
-	needsScopes          identity.Facts // the token needs all of them
-	needsAnyScope        identity.Facts // the token needs one of them, if there is any
-	needsClaims          identity.Facts // the token needs all of them
+	scopes               []string        // the scopes that the rule can require, for the challenge
+	needsScopes          identity.Facts  // the token needs all of them
+	needsAnyScope        identity.Facts  // the token needs one of them, if there is any
+	needsClaims          identity.Facts  // the token needs all of them
+	needs                []identity.Need // the same one by one, to explain a refusal
 	forwardAuthorization bool
 	forwardUnverified    bool
 	refusals             *reply.Refusals

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"bearerauth/filter/policy/request"
 )
 
 // hidden is a value where a secret may be by mistake. It is no name of a member, of a
@@ -46,6 +48,19 @@ func leaked(text string) string {
 		}
 	}
 	return ""
+}
+
+// explainedText explains a few requests by a configuration.
+func explainedText(p *Policy) (text string) {
+	s := p.NewState(Host{})
+	for _, headers := range [][2]string{{"x-a", "b"}, {"authorization", "Bearer fake.fake.fake"}, {"authorization", "Bearer opaque"}} {
+		r := request.NewRequest([][2]string{{":method", "GET"}, {":authority", "a.example"}, {":path", "/x?api_key=fake"}, headers})
+		v := p.Decide(s, testNow, &r)
+		for _, step := range p.Explain(s, testNow, &r, v) {
+			text += step.String() + "\n"
+		}
+	}
+	return text
 }
 
 // TestSecretsAreNotShown: no problem, warning or error shows any part of a value at a
@@ -178,7 +193,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 					refused++
 					text = err.Error()
 				} else {
-					text = strings.Join(p.Warnings(), "\n")
+					text = strings.Join(p.Warnings(), "\n") + p.Summary() + explainedText(p)
 				}
 				if part := leaked(text); part != "" {
 					t.Errorf("%s, %s: %q is shown: %.400s", name, shape, part, text)

@@ -37,6 +37,7 @@ type State struct {
 	walk      request.Walk // its readings
 	allow     verdict.Allow
 	bind      []*rule
+	opening   *rule
 	concerned []int     // rules that the index finds for a reading of the request
 	answers   []answers // by rule
 	round     uint64    // number of the request that the answers are about

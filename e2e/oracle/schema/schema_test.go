@@ -119,6 +119,7 @@ var parserOnly = map[string]string{
 	"query_regex_quote":                            "the syntax of RE2",
 	"query_regex_unbalanced":                       "the syntax of RE2",
 	"query_regex_wrong":                            "the syntax of RE2",
+	"message_provider_name":                        "a rule and the providers are compared",
 	"rule_providers_case":                          "a rule and the providers are compared",
 	"rule_providers_unknown":                       "a rule and the providers are compared",
 	"token_duplicate":                              "tokens are compared by one member",

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"io"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -38,100 +37,6 @@ type Member struct {
 	Value *Node
 }
 
-// Problem is one mistake in a configuration.
-type Problem struct {
-	Path    string // JSON path, "" for the document itself
-	Message string // what was wanted, and perhaps what was found
-}
-
-// ConfigError lists everything that is wrong in a configuration.
-type ConfigError struct{ Problems []Problem }
-
-// Error returns the number of problems, and a line for each.
-func (e *ConfigError) Error() string {
-	var b strings.Builder
-	b.WriteString("configuration: ")
-	b.WriteString(strconv.Itoa(len(e.Problems)))
-	b.WriteString(" problem")
-	if len(e.Problems) != 1 {
-		b.WriteByte('s')
-	}
-	for _, p := range e.Problems {
-		b.WriteString("\n  ")
-		if p.Path != "" {
-			b.WriteString(p.Path)
-			b.WriteString(": ")
-		}
-		b.WriteString(p.Message)
-	}
-	return b.String()
-}
-
-// Problems collects the mistakes while a configuration is read. It also gives access
-// to the environment, in which a configuration can leave its secrets.
-type Problems struct {
-	List        []Problem
-	safePath    string   // within a member whose name may be a secret: the path of the object that has it; see enter
-	Warnings    []string // what does not keep the configuration from coming into force
-	Environment func(name string) (string, bool)
-}
-
-// Add records a mistake at path.
-func (p *Problems) Add(path, message string) {
-	p.List = append(p.List, Problem{path, message})
-}
-
-// addDuplicate shows the name of the member only if it looks like a name of the
-// configuration: any other may be a secret.
-func (p *Problems) addDuplicate(path, name string, count int) {
-	what := "duplicate member"
-	switch {
-	case p.safePath != "":
-		path, what = p.safePath, "duplicate member within a member of it"
-	case IsMemberName(name):
-		path = JoinPath(path, name)
-	default:
-		what = unnamed(what, count-1)
-	}
-	p.Add(path, what+": want each name once")
-}
-
-// enter is called before the value of a member is read. If the name of the member may
-// be a secret, messages about what is in it show the path of the object instead. enter
-// returns the value of safePath to restore afterwards. The names at the top, and of
-// providers, are no secrets.
-func (p *Problems) enter(path, name string, depth int) (before string) {
-	before = p.safePath
-	if p.safePath == "" && depth > 1 && !IsMemberName(name) {
-		p.safePath = path
-	}
-	return before
-}
-
-// IsMemberName reports whether s looks like a name of the configuration: small
-// letters and underscores. A secret hardly ever does.
-func IsMemberName(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c != '_' && (c < 'a' || c > 'z') {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 32
-}
-
-// Warn records something that does not keep the configuration from coming into force.
-func (p *Problems) Warn(path, message string) {
-	p.Warnings = append(p.Warnings, path+": "+message)
-}
-
-// Err returns all mistakes as one *ConfigError, or nil.
-func (p *Problems) Err() error {
-	if len(p.List) == 0 {
-		return nil
-	}
-	return &ConfigError{p.List}
-}
-
 // ReadDocument reads one JSON object with nothing behind it, or a Struct. It returns
 // nil after a problem that leaves nothing to read.
 func ReadDocument(config []byte, p *Problems) *Node {
@@ -151,7 +56,7 @@ func ReadDocument(config []byte, p *Problems) *Node {
 		if _, err = d.ReadToken(); err == io.EOF {
 			err = nil
 		} else if err == nil {
-			err = errors.New("want nothing after the JSON object")
+			err = errors.New(position(config, int(d.InputOffset())) + "want nothing after the JSON object")
 		}
 	}
 	if err != nil {
@@ -159,21 +64,18 @@ func ReadDocument(config []byte, p *Problems) *Node {
 		var inStruct Problems
 		if root, structErr := readStruct(config, "", 0, &inStruct); structErr == nil {
 			p.List = inStruct.List
+			p.finishDocument(root)
 			return root
 		}
-		p.Add("", "not valid JSON: "+syntaxMessage(err))
+		p.Add("", "not valid JSON: "+syntaxMessage(config, err))
 		return nil
 	}
 	if root.Kind != '{' {
 		p.Add("", "want a JSON object, got "+KindName(root.Kind))
 		return nil
 	}
+	p.finishDocument(root)
 	return root
-}
-
-// syntaxMessage leaves out the package name that the tokenizer puts in front.
-func syntaxMessage(err error) string {
-	return strings.TrimPrefix(err.Error(), "jsontext: ")
 }
 
 func readNode(d *jsontext.Decoder, path string, depth int, p *Problems) (*Node, error) {
@@ -250,13 +152,25 @@ func JoinPath(path, name string) string {
 func Quote(s string) string {
 	const most = 64
 	if len(s) > most {
-		end := most
-		for end > 0 && !utf8.RuneStart(s[end]) {
-			end--
-		}
-		return strconv.Quote(s[:end]) + "…"
+		return strconv.Quote(s[:cutAt(s, most)]) + "…"
 	}
 	return strconv.Quote(s)
+}
+
+// Cut shortens a text to this many bytes.
+func Cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return s[:cutAt(s, most)] + "…"
+}
+
+// cutAt returns where a longer text can be cut before a character.
+func cutAt(s string, end int) int {
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return end
 }
 
 // KindName returns the kind of a JSON value for a message, with its article.

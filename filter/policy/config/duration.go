@@ -15,17 +15,34 @@ func (o *Object) Duration(name string, byDefault, least, most time.Duration) tim
 	if n == nil {
 		return byDefault
 	}
-	want := "want a duration from " + formatDuration(least) + " to " + formatDuration(most)
-	if n.Kind != '"' {
-		o.Problems.Add(n.Path, want+", got "+KindName(n.Kind))
+	want := "want a duration from " + formatDuration(least) + " to " + formatDuration(most) + ` such as "`
+	if n.Kind != '"' && n.Kind != '0' {
+		o.Problems.Add(n.Path, want+formatDuration(example(byDefault, least, most))+`", got `+KindName(n.Kind))
 		return byDefault
 	}
 	d, ok := parseDuration(n.Text)
-	if !ok || d < least || d > most {
-		o.Problems.Add(n.Path, want+", got "+Quote(n.Text))
+	if !ok || n.Kind == '0' || d < least || d > most {
+		// A number is probably meant in seconds, or a text without a unit.
+		seconds := example(byDefault, least, most)
+		if s, ok := parseDuration(n.Text + "s"); ok && isNumber(n.Text) && s >= least && s <= most {
+			seconds = s
+		}
+		got := KindName(n.Kind)
+		if n.Kind == '"' {
+			got = Quote(n.Text)
+		}
+		o.Problems.Add(n.Path, want+formatDuration(seconds)+`", got `+got)
 		return byDefault
 	}
 	return d
+}
+
+// example returns a duration that is no bound, if possible.
+func example(byDefault, least, most time.Duration) time.Duration {
+	if byDefault > 0 {
+		return byDefault
+	}
+	return max(least, min(most, 30*time.Second))
 }
 
 var durationUnits = []struct {

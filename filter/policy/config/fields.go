@@ -82,8 +82,11 @@ func WantMethod(s string) string {
 			return "want a method such as GET; methods are case-sensitive"
 		}
 	}
-	if s == "" {
+	switch s {
+	case "":
 		return "want a method such as GET; methods are case-sensitive"
+	case "*":
+		return "want a method such as GET: leave methods out for every method"
 	}
 	if upper := strings.ToUpper(s); s != upper && isStandardMethod(upper) {
 		return "methods are case-sensitive: want " + upper
@@ -136,7 +139,7 @@ func (o *Object) Time(name string) time.Time {
 	}
 	const want = "want a time such as 2030-01-31T00:00:00Z"
 	if n.Kind != '"' {
-		o.Problems.Add(n.Path, want+", got "+KindName(n.Kind))
+		o.Problems.Add(n.Path, want+" as a string, got "+KindName(n.Kind))
 		return time.Time{}
 	}
 	t, err := time.Parse(time.RFC3339, n.Text)

@@ -3,6 +3,8 @@ package config
 import (
 	"strconv"
 	"strings"
+
+	"bearerauth/filter/policy/syntax"
 )
 
 // Object reads the members of one JSON object by name and type, and records mistakes
@@ -21,7 +23,7 @@ type Object struct {
 // value.
 func AsObject(n *Node, p *Problems) *Object {
 	if n.Kind != '{' {
-		p.Add(n.Path, "want an object, got "+KindName(n.Kind))
+		p.mistyped(n, "want an object")
 		return nil
 	}
 	return &Object{Node: n, Problems: p}
@@ -37,10 +39,38 @@ func (o *Object) Object(name string) *Object {
 }
 
 // At returns the path of a member, present or not.
-func (o *Object) At(name string) string { return JoinPath(o.Path, name) }
+func (o *Object) At(name string) string {
+	for i := range o.Members {
+		if o.Members[i].Name == name {
+			return o.Members[i].Value.Path // as it is spelt
+		}
+	}
+	return JoinPath(o.Path, name)
+}
 
-// Wrong records a mistake in the member of that name.
-func (o *Object) Wrong(name, message string) { o.Problems.Add(o.At(name), message) }
+// Wrong records a mistake in the member of that name, unless another mistake in it is
+// known: the value that is compared here is not the one that is meant.
+func (o *Object) Wrong(name, message string) {
+	if !o.Broken(name) {
+		o.Problems.Add(o.At(name), message)
+	}
+}
+
+// Broken reports whether a mistake in one of these members is known. What depends on their
+// values is unknown then. The mistakes of an object are the newest ones.
+func (o *Object) Broken(names ...string) bool {
+	newest := o.Problems.List
+	newest = newest[max(0, len(newest)-1000):]
+	for _, name := range names {
+		at := o.At(name)
+		for i := range newest {
+			if isAt(newest[i].Path, at) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // Get returns the value of a member, nil where it is absent. It marks the name as
 // known to Done.
@@ -66,25 +96,55 @@ func (o *Object) Has(name string) bool {
 
 // Done records a mistake for each member that was not read.
 func (o *Object) Done() {
-members:
-	for i, m := range o.Members {
-		for _, name := range o.Known {
-			if m.Name == name {
-				continue members
-			}
+	for i := range o.Members {
+		if m := &o.Members[i]; !syntax.Contains(o.Known, m.Name) {
+			o.unknown(m, i)
 		}
-		for _, name := range o.Known {
-			if strings.EqualFold(m.Name, name) {
-				o.Problems.Add(m.Value.Path, "unknown member: names are case-sensitive, want "+Quote(name))
-				continue members
-			}
-		}
-		path, what := m.Value.Path, "unknown member"
-		if o.MayHoldSecret && !IsMemberName(m.Name) {
-			path, what = o.Path, unnamed(what, i)
-		}
-		o.Problems.Add(path, what+": want one of "+strings.Join(o.Known, ", "))
 	}
+}
+
+// Misspelt reports whether another member is this one with another spelling. That is
+// recorded.
+func (o *Object) Misspelt(name string) bool {
+	for i := range o.Members {
+		m := &o.Members[i]
+		if _, how := suggest(m.Name, []string{name}); how == like {
+			o.Problems.misspelt(o.Node, m, name, false)
+			return true
+		}
+	}
+	return false
+}
+
+// maxSuggestions bounds the search for names that were meant.
+const maxSuggestions = 100
+
+func (o *Object) unknown(m *Member, index int) {
+	p := o.Problems
+	meant, how := -1, unlike
+	if len(p.List)+len(p.spellings) < maxSuggestions {
+		meant, how = suggest(m.Name, o.Known)
+	}
+	path, what := m.Value.Path, "unknown member"
+	places := ""
+	if p.Places != nil {
+		places = p.Places(m.Name)
+	}
+	switch {
+	case how >= otherWord || how == faintlyLike && places == "":
+		if name := o.Known[meant]; o.Has(name) {
+			p.Add(path, "unknown member: did you mean "+name+"?")
+		} else {
+			p.misspelt(o.Node, m, name, how == otherWord)
+		}
+		return
+	case places != "":
+		p.Add(path, what+": belongs in "+places)
+		return
+	case o.MayHoldSecret && !IsMemberName(m.Name):
+		path, what = o.Path, unnamed(what, index)
+	}
+	p.Add(path, what+": want one of "+strings.Join(o.Known, ", "))
 }
 
 // unnamed identifies a member by its number, since its name may be a secret.
@@ -97,7 +157,7 @@ func (o *Object) Text(name, byDefault string) string {
 		return byDefault
 	}
 	if n.Kind != '"' {
-		o.Problems.Add(n.Path, "want a string, got "+KindName(n.Kind))
+		o.Problems.mistyped(n, "want a string")
 		return byDefault
 	}
 	return n.Text
@@ -117,7 +177,7 @@ func (o *Object) Checked(name, byDefault string, valid func(string) string) stri
 // a problem otherwise.
 func CheckedString(n *Node, p *Problems, byDefault string, valid func(string) string) string {
 	if n.Kind != '"' {
-		p.Add(n.Path, "want a string, got "+KindName(n.Kind))
+		p.mistyped(n, "want a string")
 		return byDefault
 	}
 	if want := valid(n.Text); want != "" {
@@ -134,7 +194,7 @@ func (o *Object) Boolean(name string, byDefault bool) bool {
 		return byDefault
 	}
 	if n.Kind != 't' && n.Kind != 'f' {
-		o.Problems.Add(n.Path, "want true or false, got "+KindName(n.Kind))
+		o.Problems.mistyped(n, "want true or false")
 		return byDefault
 	}
 	return n.Kind == 't'
@@ -154,36 +214,48 @@ func (o *Object) Integer(name string, byDefault, least, most int) int {
 			return int(f)
 		}
 	}
-	got := KindName(n.Kind)
+	want := "want a whole number from " + strconv.Itoa(least) + " to " + strconv.Itoa(most)
 	if n.Kind == '0' {
-		got = n.Text
+		o.Problems.Add(n.Path, want+", got "+n.Text)
+	} else {
+		o.Problems.mistyped(n, want)
 	}
-	o.Problems.Add(n.Path, "want a whole number from "+strconv.Itoa(least)+" to "+strconv.Itoa(most)+", got "+got)
 	return byDefault
 }
 
 // Choice returns the index of a string member in options. The first is the default.
 func (o *Object) Choice(name string, options ...string) int {
+	return max(0, o.Choose(name, options...))
+}
+
+// Choose is Choice without a default: -1 where the member is absent, or wrong so that it
+// is unknown which was meant.
+func (o *Object) Choose(name string, options ...string) int {
 	n := o.Get(name)
 	if n == nil {
-		return 0
+		return -1
 	}
-	if n.Kind == '"' {
-		for i, option := range options {
-			if n.Text == option {
-				return i
-			}
+	want := "want one of " + strings.Join(options, ", ")
+	if n.Kind != '"' {
+		o.Problems.Add(n.Path, want+", got "+KindName(n.Kind))
+		return -1
+	}
+	for i, option := range options {
+		if n.Text == option {
+			return i
 		}
 	}
-	got := KindName(n.Kind)
-	if n.Kind == '"' {
-		got = "another"
-		if !o.MayHoldSecret || IsMemberName(n.Text) {
-			got = Quote(n.Text)
-		}
+	got := "another"
+	meant, how := suggest(n.Text, options)
+	if !o.MayHoldSecret || IsMemberName(n.Text) || how != unlike {
+		got = Quote(n.Text)
 	}
-	o.Problems.Add(n.Path, "want one of "+strings.Join(options, ", ")+", got "+got)
-	return 0
+	want += ", got " + got
+	o.Problems.Add(n.Path, want+DidYouMean(n.Text, options))
+	if how == otherWord {
+		return -1
+	}
+	return meant
 }
 
 // Array returns the items of an array member. An empty array is a mistake, since it
@@ -194,7 +266,7 @@ func (o *Object) Array(name string) []*Node {
 		return nil
 	}
 	if n.Kind != '[' {
-		o.Problems.Add(n.Path, "want an array, got "+KindName(n.Kind))
+		o.Problems.mistyped(n, "want an array")
 		return nil
 	}
 	if len(n.Items) == 0 {

@@ -5,6 +5,7 @@
 package fetch
 
 import (
+	"strings"
 	"time"
 
 	"bearerauth/filter/policy/cache"
@@ -53,6 +54,7 @@ type Call struct {
 // that the body was longer than MaxAnswerBytes and was not read.
 type Answer struct {
 	OK, TooLong bool
+	Failure     string // why there was no response, "" if that is unknown
 	Headers     [][2]string
 	Body        []byte
 }
@@ -66,7 +68,8 @@ type Learned struct {
 	Next          *Call  // a call that must follow, nil if none
 	Settled       bool   // the requests that wait for the errand can be decided again
 	Failure       string // why the answer was not used, "" if it was
-	Log           bool   // log the failure
+	Kept          bool   // what was fetched before stays in force
+	Keys          string // the keys of a set that is new, for the log
 	Misconfigured bool   // the failure is due to the configuration: log an error, not a warning
 	// Warnings are problems of an answer that was used nevertheless.
 	Warnings []string
@@ -127,16 +130,37 @@ func BadAnswer(a Answer) string { return BadAnswerWithin(a, MaxAnswerBytes, "wan
 // BadAnswerWithin returns what is wrong with an answer, or "": no response, a status
 // other than 200, or a body of more than most bytes, for which it returns tooLong.
 func BadAnswerWithin(a Answer, most int, tooLong string) string {
+	if !a.OK && a.Failure != "" {
+		return a.Failure
+	}
 	if !a.OK {
 		return "no answer"
 	}
 	if status := HeaderValue(a.Headers, ":status"); status != "200" {
-		return "want status 200, got " + config.Quote(status)
+		return "want status 200, got " + config.Quote(status) + origin(a, status)
 	}
 	if a.TooLong || len(a.Body) > most {
 		return tooLong
 	}
 	return ""
+}
+
+// origin says whether a refusal is Envoy's, which could not reach the server, and why.
+// Such an answer has one of these texts, and no header that servers and proxies add.
+func origin(a Answer, status string) string {
+	if status != "502" && status != "503" && status != "504" {
+		return ""
+	}
+	body := string(a.Body)
+	for _, text := range []string{"no healthy upstream", "upstream connect error", "upstream request timeout"} {
+		if strings.HasPrefix(body, text) && HeaderValue(a.Headers, "server") == "" && HeaderValue(a.Headers, "date") == "" {
+			if _, reason, found := strings.Cut(body, "reset reason: "); found {
+				text += ", " + config.Quote(reason)
+			}
+			return " by Envoy itself, which does not reach the server: " + text
+		}
+	}
+	return " by Envoy or the server"
 }
 
 // HeaderValue returns the first value of a header, or "". name must be in lower case.

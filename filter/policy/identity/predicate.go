@@ -25,7 +25,7 @@ type predicate struct {
 
 // ReadPredicates reads the member claims of a rule, and returns the facts that a token
 // must have. Problems go to o.
-func ReadPredicates(o *config.Object, t *claims.Table, questions *questions) (mask Facts) {
+func ReadPredicates(o *config.Object, t *claims.Table, questions *questions) (mask Facts, needs []Need) {
 	for _, item := range o.Array("claims") {
 		c := config.AsObject(item, o.Problems)
 		if c == nil {
@@ -34,11 +34,24 @@ func ReadPredicates(o *config.Object, t *claims.Table, questions *questions) (ma
 		before := len(o.Problems.List)
 		asked := readPredicate(c, t)
 		if len(o.Problems.List) == before {
-			mask = mask.With(questions.predicate(&asked))
+			fact := questions.predicate(&asked)
+			mask = mask.With(fact)
+			needs = append(needs, Need{asked.claim, asked.kind, fact})
 		}
 	}
-	return mask
+	return mask, needs
 }
+
+// Need is a predicate of a rule, to say which one a token does not meet. It has no values:
+// they may be secrets.
+type Need struct {
+	Claim int    // index in the claims.Table
+	Kind  string // of the predicate
+	Fact  int
+}
+
+// Has reports whether f has a fact.
+func (f Facts) Has(bit int) bool { return bit/64 < len(f) && f[bit/64]>>(bit%64)&1 == 1 }
 
 func readPredicate(o *config.Object, t *claims.Table) predicate {
 	asked := predicate{claim: t.Read(o)}

@@ -31,7 +31,7 @@ func TestPredicatesAreToldApart(t *testing.T) {
 		var p config.Problems
 		var q questions
 		root := config.ReadDocument([]byte(`{"claims":[{`+c.one+`},{`+c.two+`}]}`), &p)
-		mask := ReadPredicates(&config.Object{Node: root, Problems: &p}, new(claims.Table), &q)
+		mask, _ := ReadPredicates(&config.Object{Node: root, Problems: &p}, new(claims.Table), &q)
 		if err := p.Err(); err != nil || len(mask) != 1 {
 			t.Fatalf("%v: %v", mask, err)
 		}

@@ -50,8 +50,9 @@ func (servers *Servers) Read(o *config.Object, provider int, name string, places
 	if server.TakesJWTs && len(server.Issuers) == 0 {
 		o.Wrong("issuers", "want the issuers of the JWTs to send to the server: JWTs of other issuers are never sent")
 	}
+	server.unclear = o.Broken("only_after_verify", "token_prefix", "token_min_length", "token_max_length", "token_locations")
 	for _, other := range *servers {
-		if !server.OnlyAfterVerify && !other.OnlyAfterVerify && places[other.provider]&places[provider] != 0 && other.shape.overlaps(&server.shape) {
+		if !server.unclear && !other.unclear && !server.OnlyAfterVerify && !other.OnlyAfterVerify && places[other.provider]&places[provider] != 0 && other.shape.overlaps(&server.shape) {
 			o.Wrong("token_prefix", "want a prefix that distinguishes these tokens from those of the provider "+other.Name+" (or other token_locations)")
 		}
 	}
@@ -83,6 +84,9 @@ func readClientAuthentication(o *config.Object) (c clientAuthentication) {
 			}
 			c.key = signer
 		}
+	}
+	if o.Broken("client_authentication") {
+		return c
 	}
 	for _, name := range []string{"client_id", "client_secret", "private_key", "assertion_audience"} {
 		switch {

@@ -22,10 +22,8 @@ type serverState struct {
 	inFlight int      // calls of both queues
 	pending  bool     // questions were queued since due
 
-	newest        newestAnswer
-	client        clientState
-	mistakeLogged time.Time // when a mistake of the configuration was logged last
-	outageLogged  time.Time // when an outage was logged last
+	newest newestAnswer
+	client clientState
 }
 
 // newestAnswer is the result of the newest question. Requests that waited for the
@@ -176,14 +174,6 @@ func (st *serverState) learn(s *State, now time.Time, errand fetch.Errand, answe
 			have.retryAfter = at + retrySeconds
 		}
 		learned.Failure, learned.Misconfigured = failure.why, failure.mistake
-		last := &st.outageLogged
-		if failure.mistake {
-			last = &st.mistakeLogged
-		}
-		// During an outage every request fails: one line a minute is enough.
-		if learned.Log = now.Sub(*last) >= time.Minute; learned.Log {
-			*last = now
-		}
 		return learned
 	}
 	if reason == verdict.ReasonTokenValid && at >= a.window.Expires {

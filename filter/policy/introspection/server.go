@@ -20,6 +20,8 @@ import (
 	"bearerauth/filter/policy/identity"
 	"bearerauth/filter/policy/jwks"
 	"bearerauth/filter/policy/syntax"
+	"bearerauth/filter/policy/trace"
+	"bearerauth/filter/policy/verdict"
 )
 
 // Server is a provider of type "introspection": an authorization server that is asked
@@ -38,6 +40,7 @@ type Server struct {
 	shape           tokenShape
 	Issuers         []string // accepted iss values of answers; none: any, or no iss
 	TakesJWTs       bool     // JWTs of the Issuers are sent to the server, too
+	unclear         bool     // which tokens it judges: the configuration has problems
 	OnlyAfterVerify bool     // the server is asked only about JWTs that another provider has verified
 
 	positiveTTL, negativeTTL time.Duration // how long an answer is fresh
@@ -144,6 +147,26 @@ func (s *State) issuerOf(token string) string {
 		}
 	}
 	return ""
+}
+
+// Provides reports whether the server is the provider with this index.
+func (server *Server) Provides(provider int) bool { return server.provider == provider }
+
+// Cluster returns the Envoy cluster of the server.
+func (server *Server) Cluster() string { return server.endpoint.Cluster }
+
+// Explain reports whether a token of this location is judged by an introspection server,
+// and says by which.
+func (s *State) Explain(steps *trace.Steps, servers Servers, token string, location int, places []credential.Places, reason verdict.Reason) bool {
+	server := servers.For(token, location, places)
+	if server == nil || !server.maySend(s, token) {
+		return false
+	}
+	steps.Add(trace.Provider, server.Name, "takes the token and asks its server")
+	if reason != verdict.ReasonTokenValid {
+		steps.Wrong("", reason.String())
+	}
+	return true
 }
 
 // Introspect judges a token by the server's answer, which it remembers or asks for. key

@@ -94,7 +94,8 @@ func refuseNetworkMembers(o *config.Object) {
 func readAlgorithms(o *config.Object) (set jose.Algorithms) {
 	for _, name := range o.Strings("algorithms", func(s string) string {
 		if _, ok := jose.ParseAlgorithm(s); !ok {
-			return "want one of " + jose.AllAlgorithms.String() + ", got " + config.Quote(s)
+			return "want one of " + jose.AllAlgorithms.String() + ", got " + config.Quote(s) +
+				config.DidYouMean(s, strings.Split(jose.AllAlgorithms.String(), ", "))
 		}
 		return ""
 	}) {
@@ -228,6 +229,7 @@ func (sources *Sources) read(o *config.Object, provider string, issuers []string
 		o.Wrong("discovery", "want only one of jwks_uri and discovery")
 	case o.Has("jwks_uri"):
 		source.keys = uri
+	case o.Broken("issuer", "issuers", "issuer_template", "issuer_template_values"):
 	case !discovery:
 		o.Wrong("discovery", "want true (or jwks_uri instead of discovery)")
 	case len(issuers) != 1:
@@ -242,7 +244,7 @@ func (sources *Sources) read(o *config.Object, provider string, issuers []string
 		e.Cluster = cluster
 		source.discovery = e
 	}
-	if source.clusters != nil && !discovery {
+	if source.clusters != nil && !discovery && !o.Broken("discovery") {
 		o.Wrong("jwks_clusters", "allowed only with discovery")
 	}
 	source.timeout = o.Duration("timeout", 5*time.Second, 10*time.Millisecond, time.Minute)
@@ -251,10 +253,12 @@ func (sources *Sources) read(o *config.Object, provider string, issuers []string
 	source.maxRefresh = o.Duration("max_refresh", 24*time.Hour, time.Second, 7*24*time.Hour)
 	source.maxStale = o.Duration("max_stale", 24*time.Hour, 10*time.Second, 30*24*time.Hour)
 	source.minRefresh = min(source.minRefresh, source.refresh)
-	if source.maxRefresh < source.refresh {
+	if source.maxRefresh < source.refresh && !o.Broken("refresh") {
 		o.Wrong("max_refresh", "want at least refresh")
 	}
-	if source.maxStale < source.maxRefresh && o.Has("max_refresh") || source.maxStale < source.refresh {
+	if o.Broken("refresh", "max_refresh") {
+		// The defaults in their places say nothing.
+	} else if source.maxStale < source.maxRefresh && o.Has("max_refresh") || source.maxStale < source.refresh {
 		o.Wrong("max_stale", "want at least refresh and max_refresh: otherwise keys expire before they are fetched again")
 	}
 	source.maxRefresh = min(source.maxRefresh, source.maxStale)

@@ -25,6 +25,18 @@ func (r *Ring) TakesKey(m *jose.Message) bool {
 	return len(r.KeyIDs) == 0 || m.HasKeyID && syntax.Contains(r.KeyIDs, m.KeyID)
 }
 
+// Describe says where the keys come from. It shows no path: it may have a secret.
+func (r *Ring) Describe() string {
+	if r.Source == nil {
+		return strconv.Itoa(len(r.keys.Keys)) + " keys of the configuration"
+	}
+	from, e := "keys of ", r.Source.keys
+	if r.Source.discovery.Set() {
+		from, e = "discovery at ", r.Source.discovery
+	}
+	return from + e.Scheme + "://" + e.Authority + " by cluster " + config.Quote(e.Cluster)
+}
+
 // tooExpensive describes the kid and algorithm with which a forged token would cost more
 // than jose.MaxCost, because many keys must be tried. It is "" if there is no such token.
 func (r *Ring) tooExpensive(keys *jose.KeySet) string {

@@ -7,12 +7,14 @@ package jwks
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"bearerauth/filter/jose"
 	"bearerauth/filter/policy/config"
 	"bearerauth/filter/policy/fetch"
+	"bearerauth/filter/policy/trace"
 	"bearerauth/filter/policy/verdict"
 )
 
@@ -37,6 +39,9 @@ type Source struct {
 func (source *Source) Errand() *fetch.Errand {
 	return &fetch.Errand{Kind: fetch.ErrandKeys, Index: source.index, Timeout: source.timeout}
 }
+
+// Provider returns the name of the provider that the keys are for.
+func (source *Source) Provider() string { return source.provider }
 
 const (
 	// refetchBurst is the size of the token bucket for fetches of unknown kids. Any
@@ -133,15 +138,17 @@ func (st *sourceState) learn(now time.Time, answer fetch.Answer) fetch.Learned {
 	}
 	set, err := readKeySet(answer)
 	if err != "" {
-		return st.fail(now, "keys: "+err)
+		return st.fail(now, err)
 	}
 	st.inFlight, st.failed, st.backoff = false, false, 0
 	st.learned = st.started
 	set.Keep(st.keys)
+	news := ""
 	if st.keys == nil || !slices.Equal(set.Keys, st.keys.Keys) {
 		// Otherwise the refusals by the present set hold: a forged token that has waited
 		// for this answer is not checked against the same keys again.
 		st.keys = set
+		news = describe(set)
 	}
 	for kid, k := range st.kids {
 		// A kid may be in the set for another algorithm. It counts as missing: a token
@@ -162,7 +169,12 @@ func (st *sourceState) learn(now time.Time, answer fetch.Answer) fetch.Learned {
 	delay := min(freshness(answer.Headers, st.source), st.source.maxStale/4*3)
 	// Fetch ahead of time, and spread the workers.
 	st.next = now.Add(delay - st.jitter.Below(delay/4))
-	return fetch.Learned{For: *st.source.Errand(), Settled: true, Warnings: st.source.warnings(set)}
+	return fetch.Learned{For: *st.source.Errand(), Settled: true, Keys: news, Warnings: st.source.warnings(set)}
+}
+
+// describe returns the number of keys and their kids, which are texts of a server.
+func describe(set *jose.KeySet) string {
+	return strconv.Itoa(len(set.Keys)) + " in force, kid " + trace.Quoted(set.IDs())
 }
 
 // warnings are problems of a key set that the issuer should solve.
@@ -188,7 +200,7 @@ func (st *sourceState) fail(now time.Time, why string) fetch.Learned {
 	}
 	st.backoff = min(max(2*st.backoff, fetch.MinBackoff), most)
 	st.next = now.Add(st.backoff - st.jitter.Below(st.backoff/2))
-	return fetch.Learned{For: *st.source.Errand(), Settled: true, Failure: why, Log: true}
+	return fetch.Learned{For: *st.source.Errand(), Settled: true, Failure: why, Kept: st.keys != nil}
 }
 
 // readKeySet returns a set with at least one usable key, or the problem: no other answer

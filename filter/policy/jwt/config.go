@@ -21,6 +21,7 @@ func (ps *Providers) Read(o *config.Object, index int, name string, table *claim
 	any := o.Boolean("insecure_any_issuer_and_audience", false)
 	named := o.Has("issuer") || o.Has("issuers") || o.Has("issuer_template") || o.Has("audiences")
 	switch {
+	case !named && o.Broken("insecure_any_issuer_and_audience"):
 	case !named && !any:
 		o.Wrong("issuer", "want issuer or audiences: otherwise every token signed with these keys is accepted (insecure_any_issuer_and_audience allows that)")
 	case named && any:

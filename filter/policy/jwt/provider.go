@@ -40,6 +40,16 @@ type Providers struct {
 // Empty reports whether no provider of type "jwt" is configured.
 func (ps *Providers) Empty() bool { return len(ps.list) == 0 }
 
+// DescribeKeys says where the provider with this index has its keys from.
+func (ps *Providers) DescribeKeys(index int) string {
+	for _, p := range ps.list {
+		if p.index == index {
+			return p.Ring.Describe()
+		}
+	}
+	return "unknown"
+}
+
 // Takes reports whether a provider accepts tokens of this issuer.
 func (ps *Providers) Takes(issuer string) bool {
 	return ps.HasIssuer(issuer) || len(ps.anyIssuer) > 0

@@ -37,13 +37,31 @@ const anySegment = "*"
 // parseExactPath parses a path that matches only itself: `/items/` does not match
 // `/items`.
 func parseExactPath(s string) (*pathPattern, error) {
+	if begin, ok := cutWildcard(s); ok {
+		return nil, errors.New("want path_prefix " + config.Quote(begin) + " for what is below it, or a path_template: a path matches only itself")
+	}
 	return parseSegments(s, false)
+}
+
+// cutWildcard cuts the wildcard that other products write at the end of a prefix.
+func cutWildcard(s string) (begin string, ok bool) {
+	begin, ok = strings.CutSuffix(s, "/*")
+	if !ok {
+		begin, ok = strings.CutSuffix(s, "/**")
+	}
+	if begin == "" {
+		begin = "/"
+	}
+	return begin, ok && begin[0] == '/'
 }
 
 // parsePrefixPath parses a prefix of whole segments: `/api` matches `/api` and
 // `/api/x`, never `/apix`; `/api/` requires that slash and does not match `/api`; `/`
 // matches every path.
 func parsePrefixPath(s string) (*pathPattern, error) {
+	if begin, ok := cutWildcard(s); ok {
+		return nil, errors.New("want " + config.Quote(begin) + ": a prefix covers what is below it already")
+	}
 	p, err := parseSegments(s, false)
 	if err != nil {
 		return nil, err
@@ -152,7 +170,7 @@ func parseLiteral(s string) (string, error) {
 			literal = append(literal, '%', digits[c>>4], digits[c&15])
 		case c == '*' || c == '{' || c == '}':
 			// Read literally, a rule that denies `/admin/*` would deny nothing.
-			return "", errors.New("want * and {*} as whole segments of a template, or %2A, %7B, %7D for the characters")
+			return "", errors.New("want * and {*} as whole segments of a path_template, without a name, or %2A, %7B, %7D for the characters")
 		case !request.CanonicalByte[c]:
 			return "", errors.New("want other characters than letters, digits and -._~!$&'()+,=:@ as escapes (a space as %20)")
 		default:

@@ -76,6 +76,7 @@ func ReadCORS(o *config.Object) *CORS {
 	}
 	c.Done()
 	switch {
+	case c.Broken("allowed_origins"):
 	case len(c.Members) == 0:
 		c.Problems.Add(c.Path, "want preflight, allowed_origins or both")
 	case found.anyOrigin && len(found.origins) > 1:

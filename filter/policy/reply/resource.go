@@ -98,6 +98,8 @@ func (rs Resources) metadataURL() string {
 func ReadResources(o *config.Object) (rs Resources, metadata string) {
 	if found := o.Object("protected_resources"); found != nil {
 		rs.read(found)
+	} else if o.Has("protected_resources") {
+		rs = Resources{} // with a problem, so that the names are unknown
 	}
 	return rs, rs.ReadMetadataURL(o, rs.metadataURL())
 }
@@ -167,12 +169,17 @@ func (rs Resources) ReadMetadataURL(o *config.Object, byDefault string) string {
 }
 
 func (rs Resources) wantName(name string) string {
+	if rs != nil && len(rs) == 0 {
+		return ""
+	}
+	var names []string
 	for _, m := range rs {
 		if m.name == name {
 			return ""
 		}
+		names = append(names, m.name)
 	}
-	return "want one of the protected resources, got " + config.Quote(name)
+	return "want one of the protected resources, got " + config.Quote(name) + config.DidYouMean(name, names)
 }
 
 func newResourceReplies(document []byte) resourceReplies {

@@ -41,7 +41,7 @@ func Read(o *config.Object, table *claims.Table, someJWTs bool, takes func(issue
 		if !c.Has("cluster") {
 			c.Wrong("cluster", "want the name of the Envoy cluster of the list")
 		}
-		if r.maxStale < r.refresh {
+		if r.maxStale < r.refresh && !c.Broken("refresh") {
 			c.Wrong("max_stale", "want at least refresh: otherwise the list expires before it is fetched again")
 		}
 	} else {

@@ -15,20 +15,19 @@ import (
 // State is what a worker knows of revocations. It serves one request at a time. A nil
 // State revokes no token.
 type State struct {
-	config        *Revocations
-	key           cache.Key // of the hashes
-	list          denyList  // the entries of the configuration and of the newest good list
-	etag          string    // of that list
-	started       time.Time // when the fetch in flight began
-	sentETag      string    // the If-None-Match of the fetch in flight
-	jitter        *fetch.Jitter
-	confirmed     time.Time // when the newest fetch that confirmed the list began; zero: none did
-	next          time.Time // when to fetch again
-	backoff       time.Duration
-	inFlight      bool
-	requested     bool      // a request waits for a fetch that has not begun
-	failed        bool      // the newest fetch failed
-	failureLogged time.Time // when a failure was logged last
+	config    *Revocations
+	key       cache.Key // of the hashes
+	list      denyList  // the entries of the configuration and of the newest good list
+	etag      string    // of that list
+	started   time.Time // when the fetch in flight began
+	sentETag  string    // the If-None-Match of the fetch in flight
+	jitter    *fetch.Jitter
+	confirmed time.Time // when the newest fetch that confirmed the list began; zero: none did
+	next      time.Time // when to fetch again
+	backoff   time.Duration
+	inFlight  bool
+	requested bool // a request waits for a fetch that has not begun
+	failed    bool // the newest fetch failed
 
 	reader  jose.Reader // of single entries
 	scratch []byte
@@ -113,10 +112,7 @@ func (st *State) Learn(now time.Time, a fetch.Answer) fetch.Learned {
 	learned := fetch.Learned{For: *st.config.errand(), Settled: true}
 	st.inFlight = false
 	if learned.Failure = st.take(a); learned.Failure != "" {
-		// With a short refresh failures are frequent: one line a minute is enough.
-		if learned.Log = !st.failed || now.Sub(st.failureLogged) >= time.Minute; learned.Log {
-			st.failureLogged = now
-		}
+		learned.Kept = st.current(now)
 		st.failed = true
 		most := fetch.MaxBackoffWithoutKeys
 		if st.current(now) {

@@ -19,6 +19,7 @@ import (
 	"bearerauth/filter/policy/config"
 	"bearerauth/filter/policy/identity"
 	"bearerauth/filter/policy/syntax"
+	"bearerauth/filter/policy/trace"
 	"bearerauth/filter/policy/verdict"
 )
 
@@ -118,6 +119,38 @@ func (ts *Tokens) Verify(digest *[sha256.Size]byte, now time.Time) (*identity.Id
 		return nil, verdict.ReasonExpired
 	}
 	return t.identity, verdict.ReasonTokenValid
+}
+
+// Count returns the number of tokens of a provider, -1 if it has none.
+func (ts *Tokens) Count(provider int) int {
+	n := -1
+	for i := range ts.list {
+		if ts.list[i].identity.Index == provider {
+			n = max(n, 0) + 1
+		}
+	}
+	return n
+}
+
+// Explain reports whether the digest is that of a configured token, and says of which
+// provider.
+func (ts *Tokens) Explain(steps *trace.Steps, digest *[sha256.Size]byte, now time.Time, more bool) bool {
+	i := ts.index(digest)
+	if i < 0 {
+		return false
+	}
+	t := &ts.list[i]
+	steps.Add(trace.Provider, t.identity.Provider, "has this token")
+	if !more {
+		return true
+	}
+	switch _, reason := ts.Verify(digest, now); reason {
+	case verdict.ReasonNotYetValid:
+		steps.Wrong("not_before", "valid only in "+t.notBefore.Sub(now).String())
+	case verdict.ReasonExpired:
+		steps.Wrong("expires", "expired "+now.Sub(t.expires).String()+" ago")
+	}
+	return true
 }
 
 // Read reads a provider of type "static" and adds its tokens. provider is its place among
