@@ -113,7 +113,7 @@ func wantFiles(c *cobra.Command, arguments []string) error {
 
 // read reads the files that the arguments name. Files that are neither JSON nor YAML are
 // broken; those of a folder only if they name the filter, since a folder can have
-// templates of other things.
+// templates and configurations of other things.
 func (a *app) read(arguments []string) (files []*source.File, broken []*source.FileError, err error) {
 	for _, argument := range arguments {
 		names, listed := []string{argument}, true
@@ -135,6 +135,9 @@ func (a *app) read(arguments []string) (files []*source.File, broken []*source.F
 			var wrong *source.FileError
 			switch {
 			case err == nil:
+				if !listed {
+					f.Configs = slices.DeleteFunc(f.Configs, func(c *source.Config) bool { return c.Doubtful })
+				}
 				files = append(files, f)
 			case !errors.As(err, &wrong):
 				return nil, nil, err

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,6 +17,7 @@ func (f *File) find() {
 		w.walk(document)
 		if len(w.found) == before && isPlain(document) {
 			w.add(document, "", nil)
+			w.found[before].Doubtful = !hasProviders(document)
 		}
 	}
 	for _, c := range w.found {
@@ -45,6 +47,21 @@ func isPlain(v *Value) bool {
 		}
 	}
 	return len(v.Members) > 0
+}
+
+// hasProviders reports whether a document has providers, perhaps under a misspelt name.
+func hasProviders(v *Value) bool {
+	if v.Get("providers") != nil {
+		return true
+	}
+	for _, m := range v.Members {
+		for _, provider := range m.Value.Members {
+			if slices.Contains([]string{"static", "jwt", "introspection"}, strings.ToLower(provider.Value.Get("type").Str())) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 type finder struct {
