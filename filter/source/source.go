@@ -36,7 +36,17 @@ type Config struct {
 	Variables    []string
 	HasVariables bool
 
+	// FailsOpen is set if the host lets requests pass when the filter cannot start or fails.
+	FailsOpen *FailsOpen
+
 	members map[string]Position
+}
+
+// FailsOpen is the place of a host's setting by which requests pass without the filter,
+// and the setting that refuses them.
+type FailsOpen struct {
+	At      Position
+	Instead string
 }
 
 // Position returns the place of a member by its JSON path. Where there is no such

@@ -2,6 +2,7 @@ package source
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -167,6 +168,38 @@ func TestFind(t *testing.T) {
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s\nhas %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestForms: a host takes a configuration in one form only, as a string or as an object.
+func TestForms(t *testing.T) {
+	t.Parallel()
+	const text, object = `'{"providers": {}}'`, `{providers: {}}`
+	for document, want := range map[string]string{
+		"vm_config: {}\nname: bearerauth\nconfiguration: {\"@type\": a.StringValue, value: " + text + "}":   "",
+		"vm_config: {}\nname: bearerauth\nconfiguration: {\"@type\": a.Struct, value: " + object + "}":      "",
+		"kind: WasmPlugin\nmetadata: {name: a}\nspec: {pluginConfig: " + object + "}":                       "",
+		"kind: EnvoyExtensionPolicy\nspec: {wasm: [{config: " + object + "}]}":                              "",
+		"vm_config: {}\nname: bearerauth\nconfiguration: {\"@type\": a.StringValue, value: " + object + "}": `3:16: want a string in "value"`,
+		"vm_config: {}\nname: bearerauth\nconfiguration: {\"@type\": a.StringValue}":                        `3:16: want a string in "value"`,
+		"vm_config: {}\nname: bearerauth\nconfiguration: {\"@type\": a.Struct, value: " + text + "}":        "3:43: want an object, got a string",
+		"vm_config: {}\nname: bearerauth\nconfiguration: {\"@type\": a.StringVal, value: " + text + "}":     "3:16: want \"@type\": type.googleapis.com/google.protobuf.StringValue, got \"a.StringVal\"",
+		"kind: WasmPlugin\nmetadata: {name: a}\nspec: {pluginConfig: " + text + "}":                         "3:22: want an object, got a string",
+		"kind: TrafficExtension\nspec: {wasm: {pluginConfig: " + text + "}}":                                "2:29: want an object, got a string",
+		"kind: EnvoyExtensionPolicy\nspec: {wasm: [{config: " + text + "}]}":                                "2:24: want an object, got a string",
+	} {
+		f := parse(t, "a.yaml", document)
+		if len(f.Configs) != 1 {
+			t.Errorf("%s\n%d configurations, want one", document, len(f.Configs))
+			continue
+		}
+		got := ""
+		if err := f.Configs[0].Err; err != nil {
+			got = fmt.Sprintf("%d:%d: %s", err.At.Line, err.At.Column, err.Message)
+		}
+		if !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%s\ngot  %s\nwant %s", document, got, want)
 		}
 	}
 }
