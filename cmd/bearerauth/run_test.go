@@ -108,3 +108,13 @@ func TestDecode(t *testing.T) {
 		}
 	}
 }
+
+// TestImportOfNothing: a file without a filter jwt_authn is named.
+func TestImportOfNothing(t *testing.T) {
+	t.Parallel()
+	for _, input := range []string{"static_resources: {}\n", "kind: Service\n", "", "- a\n", "a: 1\n---\nb: 1\n"} {
+		if c := call(t, input, "import", "jwt-authn", "-"); c.status != 2 || !strings.Contains(c.errs, "<stdin>: want a filter jwt_authn") {
+			t.Errorf("%q: %+v", input, c)
+		}
+	}
+}
