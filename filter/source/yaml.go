@@ -47,6 +47,17 @@ func firstBad(lines [][]byte, err error) Position {
 	return Position{good + 1, 1 + len(line) - len(bytes.TrimLeft(line, " \t"))}
 }
 
+// wantYAML says what to look for. The message of package yaml is about its parser.
+func wantYAML(message string) string {
+	switch {
+	case strings.Contains(message, "tab character"):
+		return "want spaces, got a tab at the beginning of the line"
+	case message == "did not find expected key", message == "mapping values are not allowed in this context":
+		return message + ": does the line begin in the same column as its neighbours?"
+	}
+	return message
+}
+
 // readYAML reads the documents of a YAML text.
 func readYAML(text []byte) (documents []*Value, err error) {
 	d := yaml.NewDecoder(bytes.NewReader(text))
@@ -61,8 +72,7 @@ func readYAML(text []byte) (documents []*Value, err error) {
 			if at, is := template(text); is {
 				return nil, &SyntaxError{lines(text)(at), "not valid YAML: " + renderFirst}
 			}
-			message := yamlLine.ReplaceAllString(err.Error(), "")
-			return nil, &SyntaxError{firstBad(r.lines, err), "not valid YAML: " + message}
+			return nil, &SyntaxError{firstBad(r.lines, err), "not valid YAML: " + wantYAML(yamlLine.ReplaceAllString(err.Error(), ""))}
 		}
 		v, err := r.value(&n)
 		if err != nil {
