@@ -179,8 +179,26 @@ func TestFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if c := call(t, "", "check", dir); c.status != 0 {
+	for name, text := range map[string]string{"compose.yaml": "services: {web: {image: x}}\n", "values.yaml": "replicaCount: 1\n", "tsconfig.json": `{"compilerOptions": {}}`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c := call(t, "", "check", dir); c.status != 0 || !strings.HasPrefix(c.out, "1 configuration: 0 problems") {
 		t.Errorf("%+v", c)
+	}
+	if c := call(t, "", "check", filepath.Join(dir, "values.yaml")); c.status != 1 {
+		t.Errorf("a file of another program by its name: %+v", c)
+	}
+	misspelt := filepath.Join(dir, "misspelt.yaml")
+	if err := os.WriteFile(misspelt, []byte("provider: {a: {type: static}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c := call(t, "", "check", dir); c.status != 1 || !strings.Contains(c.out, "misspelt.yaml:1:1: ") {
+		t.Errorf("a configuration whose providers are misspelt: %+v", c)
+	}
+	if err := os.Remove(misspelt); err != nil {
+		t.Fatal(err)
 	}
 	if c := call(t, "", "check", dir, filepath.Join(dir, "b.yaml")); c.status != 1 || !strings.Contains(c.out, "b.yaml:1:") {
 		t.Errorf("a broken file by its name: %+v", c)

@@ -89,7 +89,7 @@ func (a *app) showImported(result *importer.Result) error {
 	} else {
 		fmt.Fprintln(a.out, string(bytes.TrimSpace(result.Config)))
 		for _, l := range result.Left {
-			fmt.Fprintln(a.err, a.yellow("different:"), l)
+			fmt.Fprintln(a.err, a.errColour.yellow("different:"), l)
 		}
 	}
 	if len(result.Left) > 0 {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,10 +38,23 @@ func filterIn(files []*source.File) ([]byte, error) {
 		return found[0].JSON(), nil
 	case len(found) > 1:
 		return nil, fmt.Errorf("want one filter jwt_authn, got those at %s: put each into a file of its own", strings.Join(places, ", "))
-	case len(files) == 1 && len(files[0].Documents) == 1:
+	case len(files) == 1 && len(files[0].Documents) == 1 && isMessage(files[0].Documents[0]):
 		return files[0].Documents[0].JSON(), nil
 	}
-	return nil, errors.New("want one file with a filter jwt_authn")
+	return nil, fmt.Errorf("%s: want a filter jwt_authn (%s), found none", namesOf(files), jwtAuthn)
+}
+
+func namesOf(files []*source.File) string {
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// isMessage reports whether a document may be the message of jwt_authn alone.
+func isMessage(v *source.Value) bool {
+	return slices.ContainsFunc([]string{"providers", "rules", "requirement_map", "requirementMap"}, func(name string) bool { return v.Get(name) != nil })
 }
 
 // collectFilters finds entries of http_filters, or messages with their type, and the
@@ -95,7 +107,7 @@ func resourcesIn(kinds ...string) func([]*source.File) ([]byte, error) {
 			}
 		}
 		if len(documents) == 0 {
-			return nil, fmt.Errorf("want resources of the kinds %s, found none", strings.Join(kinds, ", "))
+			return nil, fmt.Errorf("%s: want resources of the kinds %s, found none", namesOf(files), strings.Join(kinds, ", "))
 		}
 		return bytes.Join(documents, []byte("\n---\n")), nil
 	}

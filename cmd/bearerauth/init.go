@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -33,7 +32,7 @@ Hosts: ` + strings.Join(preset.Hosts, ", ") + `.`,
   bearerauth init --provider keycloak --host envoy --issuer https://login.example/realms/shop --audience shop-api`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if isTerminalInput(a.in) {
+			if isTerminal(a.in) {
 				if err := a.ask(&provider, o); err != nil {
 					return err
 				}
@@ -55,15 +54,6 @@ Hosts: ` + strings.Join(preset.Hosts, ", ") + `.`,
 		}
 	}
 	return c
-}
-
-func isTerminalInput(r io.Reader) bool {
-	f, ok := r.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // ask asks for what the flags leave open.

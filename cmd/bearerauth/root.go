@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,29 +30,52 @@ var errFound = errors.New("found something")
 
 // app is what all commands share.
 type app struct {
-	in       io.Reader
-	out, err io.Writer
-	json     bool
-	colour   bool
+	in        io.Reader
+	out, err  io.Writer
+	json      bool
+	colour           // of out
+	errColour colour // of err, which can be another file
 }
 
 // run runs the command and returns its exit status.
 func run(arguments []string, in io.Reader, out, errs io.Writer) int {
-	a := &app{in: in, out: out, err: errs, colour: isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	written := &writer{to: out}
+	a := &app{in: in, out: written, err: errs, colour: hasColour(out), errColour: hasColour(errs)}
 	root := a.root()
 	root.SetArgs(arguments)
 	root.SetIn(in)
-	root.SetOut(out)
+	root.SetOut(written)
 	root.SetErr(errs)
-	switch err := root.Execute(); {
+	err := root.Execute()
+	if written.err != nil {
+		err = written.err
+	}
+	switch {
 	case err == nil:
 		return exitFine
 	case errors.Is(err, errFound):
 		return exitFound
-	default:
-		fmt.Fprintln(errs, a.red("bearerauth:"), err)
-		return exitError
 	}
+	fmt.Fprintln(errs, a.errColour.red("bearerauth:"), err)
+	// Before an unknown command or flag, the flags may not have been read.
+	if a.json || slices.Contains(arguments, "--json") {
+		_ = a.writeJSON(map[string]string{"error": err.Error()}) // the status says it, too
+	}
+	return exitError
+}
+
+// writer remembers that a write failed: a report that is cut off must not look complete.
+type writer struct {
+	to  io.Writer
+	err error
+}
+
+func (w *writer) Write(text []byte) (int, error) {
+	n, err := w.to.Write(text)
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	return n, err
 }
 
 func (a *app) root() *cobra.Command {
@@ -89,7 +113,7 @@ func wantFiles(c *cobra.Command, arguments []string) error {
 
 // read reads the files that the arguments name. Files that are neither JSON nor YAML are
 // broken; those of a folder only if they name the filter, since a folder can have
-// templates of other things.
+// templates and configurations of other things.
 func (a *app) read(arguments []string) (files []*source.File, broken []*source.FileError, err error) {
 	for _, argument := range arguments {
 		names, listed := []string{argument}, true
@@ -111,6 +135,9 @@ func (a *app) read(arguments []string) (files []*source.File, broken []*source.F
 			var wrong *source.FileError
 			switch {
 			case err == nil:
+				if !listed {
+					f.Configs = slices.DeleteFunc(f.Configs, func(c *source.Config) bool { return c.Doubtful })
+				}
 				files = append(files, f)
 			case !errors.As(err, &wrong):
 				return nil, nil, err
@@ -137,25 +164,38 @@ func (a *app) writeJSON(value any) error {
 	return e.Encode(value)
 }
 
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+// isTerminal reports whether an input or output is a terminal. The null device is a
+// character device, too.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	if !ok {
 		return false
 	}
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
 }
 
-func (a *app) paint(code, text string) string {
-	if !a.colour {
+func hasColour(w io.Writer) colour {
+	return colour(isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
+}
+
+// colour says whether a text may have colour.
+type colour bool
+
+func (c colour) paint(code, text string) string {
+	if !c {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-func (a *app) red(text string) string    { return a.paint("31", text) }
-func (a *app) green(text string) string  { return a.paint("32", text) }
-func (a *app) yellow(text string) string { return a.paint("33", text) }
+func (c colour) red(text string) string    { return c.paint("31", text) }
+func (c colour) green(text string) string  { return c.paint("32", text) }
+func (c colour) yellow(text string) string { return c.paint("33", text) }
 
 // count writes a number with its noun.
 func count(n int, noun string) string {

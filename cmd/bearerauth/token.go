@@ -12,6 +12,8 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +25,6 @@ func (a *app) token() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "token",
 		Short: "Make and look into tokens",
-		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return fmt.Errorf("want new, hash or decode (see %s --help)", c.CommandPath())
 		},
@@ -52,11 +53,12 @@ func (a *app) tokenNew() *cobra.Command {
 The token is printed once and kept nowhere. The entry has the digest only.`,
 		Example: `  bearerauth token new --subject acme --scope orders:read --expires 2160h`,
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			if want := checkEntry(&e, prefix); want != "" {
 				return errors.New(want)
 			}
-			if lifetime < 0 {
+			// A lifetime of 0 may be the mistake of a script: it must not mean for ever.
+			if c.Flags().Changed("expires") && lifetime < time.Second {
 				return errors.New("--expires: want a duration from now, such as 2160h")
 			}
 			if lifetime > 0 {
@@ -118,7 +120,7 @@ func (a *app) tokenHash() *cobra.Command {
 		Long: `Print the SHA-256 of the token that is read from standard input: the "sha256" of a static
 token. The token is no argument, because other users of the machine can see arguments.`,
 		Example: `  printf %s "$TOKEN" | bearerauth token hash`,
-		Args:    cobra.NoArgs,
+		Args:    noToken,
 		RunE: func(*cobra.Command, []string) error {
 			token, err := a.readToken()
 			if err != nil {
@@ -136,9 +138,18 @@ token. The token is no argument, because other users of the machine can see argu
 	}
 }
 
+// noToken refuses a token as an argument, and does not repeat it.
+func noToken(_ *cobra.Command, arguments []string) error {
+	if len(arguments) > 0 {
+		return errors.New("want no argument, and the token on standard input: other users of the machine can see arguments")
+	}
+	return nil
+}
+
 // readToken reads a token from standard input, without the scheme and the line's end.
 func (a *app) readToken() (string, error) {
-	text, err := io.ReadAll(io.LimitReader(a.in, syntax.MaxTokenBytes+1024))
+	const most = syntax.MaxTokenBytes + 1024 // with the scheme and spaces
+	text, err := io.ReadAll(io.LimitReader(a.in, most))
 	if err != nil {
 		return "", err
 	}
@@ -148,6 +159,9 @@ func (a *app) readToken() (string, error) {
 	}
 	if token == "" {
 		return "", errors.New("want a token on standard input, got nothing (was the variable empty?)")
+	}
+	if len(text) == most || len(token) > syntax.MaxTokenBytes {
+		return "", fmt.Errorf("want a token of at most %d bytes: the filter reads no longer one", syntax.MaxTokenBytes)
 	}
 	return token, nil
 }
@@ -159,7 +173,7 @@ func (a *app) tokenDecode() *cobra.Command {
 		Long: `Show the header and the claims of the JWT that is read from standard input. Nothing is
 verified: what is shown may be forged.`,
 		Example: `  printf %s "$TOKEN" | bearerauth token decode`,
-		Args:    cobra.NoArgs,
+		Args:    noToken,
 		RunE: func(*cobra.Command, []string) error {
 			token, err := a.readToken()
 			if err != nil {
@@ -184,8 +198,8 @@ func (a *app) showDecoded(token string) error {
 		if err != nil {
 			return fmt.Errorf("this is no JWT: its %s is no base64url without padding", name)
 		}
-		if !json.Valid(raw) {
-			return fmt.Errorf("this is no JWT: its %s is no JSON", name)
+		if !json.Valid(raw) || !bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{")) {
+			return fmt.Errorf("this is no JWT: its %s is no JSON object", name)
 		}
 		decoded[i] = raw
 	}
@@ -198,29 +212,55 @@ func (a *app) showDecoded(token string) error {
 		if err := json.Indent(&text, decoded[i], "", "  "); err != nil {
 			return err
 		}
-		fmt.Fprintf(a.out, "%s: %s\n", name, text.String())
+		fmt.Fprintf(a.out, "%s: %s\n", name, visible(text.String()))
 	}
 	a.showTimes(decoded[1])
 	return nil
 }
 
+// visible escapes, as JSON does, the characters that a terminal obeys and that change the
+// order of a text: a forged token must not write on the terminal.
+func visible(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r == '\n' || !unicode.IsControl(r) && !unicode.Is(unicode.Cf, r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
 // showTimes writes the times of a token beside the time now.
 func (a *app) showTimes(claims []byte) {
+	const year10000 = 253402300800
 	var times map[string]any
 	if json.Unmarshal(claims, &times) != nil {
 		return
 	}
 	for _, name := range []string{"iat", "nbf", "exp"} {
 		seconds, ok := times[name].(float64)
-		if !ok {
+		if !ok || seconds <= -year10000 || seconds >= year10000 {
 			continue
 		}
 		at := time.Unix(int64(seconds), 0).UTC()
-		distance := time.Until(at).Round(time.Second)
-		when := "in " + distance.String()
-		if distance < 0 {
-			when = (-distance).String() + " ago"
+		when := "in " + distance(at.Unix()-time.Now().Unix())
+		if at.Before(time.Now()) {
+			when = distance(time.Now().Unix()-at.Unix()) + " ago"
 		}
 		fmt.Fprintf(a.out, "%s: %s, %s\n", name, at.Format(time.RFC3339), when)
 	}
+}
+
+// distance is a number of seconds as a person reads it.
+func distance(seconds int64) string {
+	if days := seconds / (24 * 60 * 60); days > 1 {
+		return count(int(days), "day")
+	}
+	return (time.Duration(seconds) * time.Second).String()
 }

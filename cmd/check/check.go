@@ -44,6 +44,10 @@ func Config(c *source.Config, stories []*scenario.Story) []Finding {
 		return []Finding{{File: c.File, Line: c.Err.At.Line, Column: c.Err.At.Column, Config: c.Where, Message: c.Err.Message}}
 	}
 	l := &list{config: c, stories: stories}
+	if c.FailsOpen != nil && !l.accepted("", "fails-open") {
+		at := c.FailsOpen.At
+		l.found = append(l.found, Finding{c.File, at.Line, at.Column, c.Where, "", "fails-open", "while the filter cannot start, or after it failed, every request passes without a check: want " + c.FailsOpen.Instead})
+	}
 	p, err := policy.ParseWith(c.Text, Environment(c))
 	var wrong *config.ConfigError
 	if errors.As(err, &wrong) {
@@ -78,14 +82,20 @@ func (l *list) problem(path, message string) { l.add(path, "", message) }
 
 // warn adds a warning, unless a policy test accepts it.
 func (l *list) warn(path, name, message string) {
+	if !l.accepted(path, name) {
+		l.add(path, name, message)
+	}
+}
+
+func (l *list) accepted(path, name string) bool {
 	for _, story := range l.stories {
 		for _, ignored := range story.Ignored {
 			if ignored.Warning == name && (ignored.Path == "" || ignored.Path == path) {
-				return
+				return true
 			}
 		}
 	}
-	l.add(path, name, message)
+	return false
 }
 
 // Environment gives a configuration the variables that its file gives the VM. Where the

@@ -64,6 +64,13 @@ func TestWarnings(t *testing.T) {
 			[]string{strings.Replace(static, "scopes:", `expires: "2020-01-31T00:00:00Z", scopes:`, 1)},
 			[]string{strings.Replace(static, "scopes:", `expires: "2999-01-31T00:00:00Z", scopes:`, 1)},
 		},
+		"fails-open": {
+			[]string{
+				strings.Replace(plugin, "failure_policy: FAIL_RELOAD", "failure_policy: FAIL_OPEN", 1), strings.Replace(plugin, "failure_policy: FAIL_RELOAD", "failOpen: true", 1),
+				istio + ", failStrategy: FAIL_OPEN}", gateway + ", failOpen: true}]}",
+			},
+			[]string{plugin, istio + "}", istio + ", failStrategy: FAIL_CLOSE}", gateway + "}]}", gateway + ", failOpen: false}]}"},
+		},
 		"introspection-without-shape": {
 			[]string{introspection("timeout: 1s"), introspection("only_after_verify: false")},
 			[]string{introspection("token_prefix: a_"), introspection("token_regex: a+"), introspection("token_min_length: 20")},
@@ -121,6 +128,14 @@ providers:
 		}
 	}
 }
+
+// The configuration inside the manifests of hosts.
+const (
+	inline  = `{providers: {apps: {type: static, tokens: [{sha256: "912c06ab360d801c4dd8cd47f0cf8bc5f138becbd2bec82994b9c67b2cd1de61"}]}}}`
+	plugin  = "failure_policy: FAIL_RELOAD\nvm_config: {}\nconfiguration: {\"@type\": type.googleapis.com/google.protobuf.Struct, value: " + inline + "}\n"
+	istio   = "kind: WasmPlugin\nmetadata: {name: bearerauth}\nspec: {pluginConfig: " + inline
+	gateway = "kind: EnvoyExtensionPolicy\nmetadata: {name: bearerauth}\nspec: {wasm: [{config: " + inline
+)
 
 // about is a policy test of a configuration, with more members.
 func about(t *testing.T, config, more string) *scenario.Story {

@@ -18,6 +18,7 @@ var Warnings = []struct{ Name, About string }{
 	{"cluster-without-tls", "keys, answers about tokens or revocations come over a cluster without TLS or without a check of the certificate, or from an http address"},
 	{"dotted-claim", "a claim's name has a dot: it is one name and no path into objects"},
 	{"expired-token", "a static token has expired"},
+	{"fails-open", "the host lets every request pass if the filter cannot start or fails"},
 	{"introspection-without-shape", "any text that a client sends becomes a question to the authorization server"},
 	{"issuer-without-audiences", "a provider accepts the issuer's tokens for any service"},
 	{"key-not-used", "a key of a JWK Set is ignored"},

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -11,8 +12,8 @@ import (
 func (r *reader) readRequest(o *config.Object) {
 	q := Request{At: r.document.Position(o.Path)}
 	q.Method = o.Text("method", "GET")
-	q.Authority = r.fill(o.Text("authority", "test.example"))
-	q.Path = r.fill(o.Text("path", "/"))
+	q.Authority = r.fill(config.JoinPath(o.Path, "authority"), o.Text("authority", "test.example"))
+	q.Path = r.fill(config.JoinPath(o.Path, "path"), o.Text("path", "/"))
 	q.After = r.duration(o, "after", 0)
 	q.NotInEnvoy = o.Text("not_in_envoy", "")
 	if route := o.Object("route"); route != nil {
@@ -74,7 +75,7 @@ func (r *reader) readHeaders(o *config.Object) (pairs [][2]string) {
 		if value.Kind != '"' && value.Kind != '0' {
 			r.problems.Add(value.Path, "want a string, got "+config.KindName(value.Kind))
 		}
-		pairs = append(pairs, [2]string{strings.ToLower(name), r.fill(value.Text)})
+		pairs = append(pairs, [2]string{strings.ToLower(name), r.fill(value.Path, value.Text)})
 	}
 	switch n.Kind {
 	case '{':
@@ -113,10 +114,11 @@ func (r *reader) readExpect(request *config.Object, e *Expect) {
 		e.Status = whole.Integer("expect", 0, 100, 599)
 		return
 	}
-	o := config.AsObject(n, r.problems)
-	if o == nil {
+	if n.Kind != '{' {
+		r.problems.Add(n.Path, "want a status such as 401, or an object such as {status: 401, reason: missing}, got "+config.KindName(n.Kind))
 		return
 	}
+	o := config.AsObject(n, r.problems)
 	e.Status = o.Integer("status", 0, 100, 599)
 	e.Reason = o.Checked("reason", "", wantReason)
 	e.Challenge = optional(o, "challenge")
@@ -184,7 +186,7 @@ func (r *reader) wantedHeaders(o *config.Object, name string) map[string]*string
 		case 'n':
 			wanted[m.Name] = nil
 		case '"', '0':
-			text := r.fill(m.Value.Text)
+			text := r.fill(m.Value.Path, m.Value.Text)
 			wanted[m.Name] = &text
 		default:
 			r.problems.Add(m.Value.Path, "want a string, or null for no such header, got "+config.KindName(m.Value.Kind))
@@ -193,13 +195,18 @@ func (r *reader) wantedHeaders(o *config.Object, name string) map[string]*string
 	return wanted
 }
 
-// fill puts the tokens of the story in the place of ${name}.
-func (r *reader) fill(s string) string {
-	if !strings.Contains(s, "${") {
-		return s
-	}
-	for name, text := range r.tokens {
-		s = strings.ReplaceAll(s, "${"+name+"}", text)
-	}
-	return s
+// reference is ${name}. Other texts in such braces, as those of attacks, are no names.
+var reference = regexp.MustCompile(`\$\{([\w.-]+)\}`)
+
+// fill puts the tokens of the story in the place of ${name}. A name that is none would be
+// refused as a token, for a reason that the story does not mean.
+func (r *reader) fill(path, s string) string {
+	return reference.ReplaceAllStringFunc(s, func(found string) string {
+		name := reference.FindStringSubmatch(found)[1]
+		text, ok := r.tokens[name]
+		if !ok {
+			r.problems.Add(path, "want one of tokens in ${…}, got "+config.Quote(name))
+		}
+		return text
+	})
 }

@@ -79,6 +79,28 @@ requests:
 	}
 }
 
+// TestReferences: a misspelt token in a path or a header is an error, not another text.
+func TestReferences(t *testing.T) {
+	t.Parallel()
+	for request, want := range map[string]string{
+		`{path: "/?t=${alcie}", expect: 401}`:                              "requests[0].path: want one of tokens in ${…}, got \"alcie\"",
+		`{authority: "${alcie}", expect: 401}`:                             "requests[0].authority: want one of tokens",
+		`{headers: {cookie: "a=${alice}; b=${alcie}"}, expect: 401}`:       "requests[0].headers.cookie: want one of tokens",
+		`{token: alice, expect: {status: 200, upstream: {x: "${alcie}"}}}`: "requests[0].expect.upstream.x: want one of tokens",
+		`{path: "/${jndi:ldap://a}${}{$}$", expect: 401}`:                  "",
+		`{expect: "401"}`: "requests[0].expect: want a status such as 401, or an object",
+		`{expect: [401]}`: "requests[0].expect: want a status such as 401, or an object",
+	} {
+		s, err := Parse("a_test.yaml", []byte(jwt+"tokens: {alice: {provider: people}}\nrequests: ["+request+"]\n"))
+		switch {
+		case want == "" && (err != nil || s.Requests[0].Path != "/${jndi:ldap://a}${}{$}$"):
+			t.Errorf("%s: %v", request, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: %v, want %s", request, err, want)
+		}
+	}
+}
+
 // TestAnswers: the servers publish the keys of the test and know its tokens.
 func TestAnswers(t *testing.T) {
 	t.Parallel()

@@ -1,8 +1,11 @@
 package source
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+
+	"bearerauth/filter/policy/config"
 )
 
 // find fills Configs.
@@ -16,6 +19,7 @@ func (f *File) find() {
 		w.walk(document)
 		if len(w.found) == before && isPlain(document) {
 			w.add(document, "", nil)
+			w.found[before].Doubtful = !hasProviders(document)
 		}
 	}
 	for _, c := range w.found {
@@ -45,6 +49,21 @@ func isPlain(v *Value) bool {
 		}
 	}
 	return len(v.Members) > 0
+}
+
+// hasProviders reports whether a document has providers, perhaps under a misspelt name.
+func hasProviders(v *Value) bool {
+	if v.Get("providers") != nil {
+		return true
+	}
+	for _, m := range v.Members {
+		for _, provider := range m.Value.Members {
+			if slices.Contains([]string{"static", "jwt", "introspection"}, strings.ToLower(provider.Value.Get("type").Str())) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 type finder struct {
@@ -120,9 +139,38 @@ func (w *finder) envoy(plugin *Value) {
 		w.fail(plugin.At, where, `want the filter's configuration in "configuration"`)
 	case kind == "":
 		w.fail(value.At, where, `want "@type": type.googleapis.com/google.protobuf.StringValue in the configuration, and the filter's JSON in its "value"`)
-	default:
+	case strings.HasSuffix(kind, ".StringValue"):
+		if inner == nil || inner.Kind != '"' {
+			w.fail(value.At, where, `want a string in "value", which is the filter's JSON: Envoy takes an object only with the type google.protobuf.Struct`)
+			break
+		}
 		w.add(inner, where, variables)
+	case strings.HasSuffix(kind, ".Struct"):
+		w.object(inner, where, "the value of a Struct", variables)
+	default:
+		w.fail(value.At, where, `want "@type": type.googleapis.com/google.protobuf.StringValue, got `+config.Quote(kind))
 	}
+	failOpen := plugin.either("fail_open", "failOpen")
+	if policy := plugin.either("failure_policy", "failurePolicy"); policy.Str() == "FAIL_OPEN" {
+		w.failsOpen(policy, "failure_policy: FAIL_RELOAD")
+	} else if failOpen != nil && failOpen.Kind == 't' {
+		w.failsOpen(failOpen, "failure_policy: FAIL_RELOAD")
+	}
+}
+
+// failsOpen notes where the last configuration that was found says that requests pass
+// without the filter.
+func (w *finder) failsOpen(at *Value, instead string) {
+	w.found[len(w.found)-1].FailsOpen = &FailsOpen{at.At, instead}
+}
+
+// object adds a configuration that cannot be a string.
+func (w *finder) object(v *Value, where, what string, variables *[]string) {
+	if v != nil && v.Kind == '"' {
+		w.fail(v.At, where, "want an object, got a string: "+what+" is the filter's configuration itself, not its JSON in a string")
+		return
+	}
+	w.add(v, where, variables)
 }
 
 // istio reads what WasmPlugin and TrafficExtension have in common.
@@ -139,9 +187,12 @@ func (w *finder) istio(object, plugin *Value) {
 	where := object.Get("kind").Str() + " " + firstOf([]string{object.Get("metadata", "name").Str(), names[0]})
 	if value == nil {
 		w.fail(object.At, where, "want the filter's configuration in pluginConfig")
-		return
+	} else {
+		w.object(value, where, "pluginConfig", variables)
 	}
-	w.add(value, where, variables)
+	if strategy := plugin.Get("failStrategy"); strategy.Str() == "FAIL_OPEN" {
+		w.failsOpen(strategy, "failStrategy: FAIL_RELOAD or FAIL_CLOSE")
+	}
 }
 
 // gateway reads an EnvoyExtensionPolicy of Envoy Gateway.
@@ -162,25 +213,28 @@ func (w *finder) gateway(object *Value) {
 		where := "EnvoyExtensionPolicy " + object.Get("metadata", "name").Str() + ", spec.wasm[" + strconv.Itoa(i) + "]"
 		if value == nil {
 			w.fail(plugin.At, where, "want the filter's configuration in config")
-			continue
+		} else {
+			w.object(value, where, "config", variables)
 		}
-		w.add(value, where, variables)
+		if open := plugin.Get("failOpen"); open != nil && open.Kind == 't' {
+			w.failsOpen(open, "failOpen: false")
+		}
 	}
 }
 
 // isOurs reports whether a plugin is this filter: one of its names says so, or its
 // configuration has providers.
-func isOurs(names []string, config *Value) bool {
+func isOurs(names []string, value *Value) bool {
 	for _, name := range names {
 		if strings.Contains(strings.ToLower(name), "bearerauth") {
 			return true
 		}
 	}
-	if config != nil && config.Kind == '"' {
-		inner, err := readJSON([]byte(config.Text), config.inner)
+	if value != nil && value.Kind == '"' {
+		inner, err := readJSON([]byte(value.Text), value.inner)
 		return err == nil && inner.Get("providers") != nil
 	}
-	return config.Get("providers") != nil
+	return value.Get("providers") != nil
 }
 
 func firstOf(names []string) string {

@@ -40,7 +40,29 @@ func readJSON(text []byte, where func(offset int) Position) (*Value, error) {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, &SyntaxError{where(len(text)), "not valid JSON: the text ends too early"}
 	}
-	return nil, &SyntaxError{where(offset), "not valid JSON: " + strings.TrimPrefix(err.Error(), "jsontext: ")}
+	if at, is := template(text); is {
+		return nil, &SyntaxError{where(at), "not valid JSON: " + renderFirst}
+	}
+	return nil, &SyntaxError{where(offset), "not valid JSON: " + wantJSON(text[min(offset, len(text)):], err)}
+}
+
+// wantJSON says what to do about the text at which JSON ends. The decoder says only which
+// character it did not want.
+func wantJSON(rest []byte, err error) string {
+	first := byte(0)
+	if len(rest) > 0 {
+		first = rest[0]
+	}
+	next := bytes.TrimLeft(rest[min(1, len(rest)):], " \t\r\n")
+	switch {
+	case first == ',' && len(next) > 0 && (next[0] == '}' || next[0] == ']'):
+		return "want no comma before " + string(next[:1])
+	case first == '/' || first == '#':
+		return "want no comments, which JSON does not have (a configuration in YAML can have them)"
+	case first == '\'':
+		return "want double quotes"
+	}
+	return strings.TrimPrefix(err.Error(), "jsontext: ")
 }
 
 type jsonReader struct {

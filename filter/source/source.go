@@ -24,6 +24,9 @@ type Config struct {
 	At    Position
 	Root  *Value // of Text, nil with Err
 
+	// Doubtful reports that the document may as well be that of another program: it has no
+	// "providers", and nothing else in it looks like a provider.
+	Doubtful bool
 	// Err is the reason why there is no Text to parse, with its place.
 	Err *SyntaxError
 	// Clusters are those of Envoy in the same file, nil if the file cannot know them all.
@@ -33,7 +36,17 @@ type Config struct {
 	Variables    []string
 	HasVariables bool
 
+	// FailsOpen is set if the host lets requests pass when the filter cannot start or fails.
+	FailsOpen *FailsOpen
+
 	members map[string]Position
+}
+
+// FailsOpen is the place of a host's setting by which requests pass without the filter,
+// and the setting that refuses them.
+type FailsOpen struct {
+	At      Position
+	Instead string
 }
 
 // Position returns the place of a member by its JSON path. Where there is no such
@@ -82,6 +95,9 @@ func Read(name string) (*File, error) {
 // begins with a brace may be YAML.
 func Parse(name string, text []byte) (*File, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	if err := wantText(text); err != nil {
+		return nil, located(name, err)
+	}
 	f := &File{Name: name}
 	if isJSON(name, text) {
 		v, err := readJSON(text, lines(text))
@@ -132,7 +148,8 @@ func (e *FileError) Error() string {
 func (e *FileError) Unwrap() error { return e.Syntax }
 
 // Files returns the files that a path names: the file itself, or the JSON and YAML files
-// below a folder in the order of their names. It leaves out hidden folders and node_modules.
+// below a folder in the order of their names. It leaves out hidden folders and node_modules,
+// folders behind a symbolic link, which can be a loop, and links to nothing.
 func Files(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -142,14 +159,21 @@ func Files(path string) ([]string, error) {
 		return []string{path}, nil
 	}
 	var files []string
-	err = filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
+	// WalkDir follows a link only if the path ends in a separator.
+	err = filepath.WalkDir(path+string(filepath.Separator), func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && name != path && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules"):
+		case entry.IsDir() && filepath.Clean(name) != filepath.Clean(path) && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules"):
 			return filepath.SkipDir
 		case !entry.IsDir() && slices.Contains([]string{".json", ".yaml", ".yml"}, filepath.Ext(name)):
-			files = append(files, name)
+			info, err := os.Stat(name)
+			switch {
+			case err == nil && info.Mode().IsRegular():
+				files = append(files, filepath.Clean(name))
+			case err != nil && !errors.Is(err, fs.ErrNotExist):
+				return err
+			}
 		}
 		return nil
 	})

@@ -2,6 +2,7 @@ package source
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -87,14 +88,25 @@ func TestSyntaxErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		file, text, want string
 	}{
-		"JSON, a comma":       {"a.json", "{\n  \"a\": 1,\n}", "a.json:2:9: not valid JSON: "},
-		"JSON, cut off":       {"a.json", "{\n  \"a\": [1", "a.json:2:10: not valid JSON: the text ends too early"},
-		"JSON, two values":    {"a.json", "{}\n {}", "a.json:2:2: not valid JSON: want nothing after the first value"},
-		"YAML, indentation":   {"a.yaml", "a:\n  b: 1\n c: 2\n", "a.yaml:3:2: not valid YAML: "},
-		"YAML, a tab":         {"a.yaml", "a: 1\n\tb: 2\n", "a.yaml:2:2: not valid YAML: "},
-		"YAML, anchor":        {"a.yaml", "a: 1\nb: *x\n", "a.yaml:2:1: not valid YAML: unknown anchor"},
-		"YAML, an odd name":   {"a.yaml", "a: 1\n? [x]\n: 2\n", "a.yaml:2:3: want a string as the name of a member"},
-		"YAML, second of two": {"a.yaml", "a: 1\n---\nb: [\n", "a.yaml:3:1: not valid YAML: "},
+		"JSON, a comma":           {"a.json", "{\n  \"a\": 1,\n}", "a.json:2:9: not valid JSON: "},
+		"JSON, cut off":           {"a.json", "{\n  \"a\": [1", "a.json:2:10: not valid JSON: the text ends too early"},
+		"JSON, two values":        {"a.json", "{}\n {}", "a.json:2:2: not valid JSON: want nothing after the first value"},
+		"YAML, indentation":       {"a.yaml", "a:\n  b: 1\n c: 2\n", "a.yaml:3:2: not valid YAML: did not find expected key: does the line begin in the same column"},
+		"YAML, a tab":             {"a.yaml", "a: 1\n\tb: 2\n", "a.yaml:2:2: not valid YAML: want spaces, got a tab"},
+		"YAML, anchor":            {"a.yaml", "a: 1\nb: *x\n", "a.yaml:2:1: not valid YAML: unknown anchor"},
+		"YAML, an odd name":       {"a.yaml", "a: 1\n? [x]\n: 2\n", "a.yaml:2:3: want a string as the name of a member"},
+		"JSON, a comma in a list": {"a.json", "[1,\n2 ,\n ]", "a.json:2:3: not valid JSON: want no comma before ]"},
+		"JSON, a comment":         {"a.json", "{\n  // x\n  \"a\": 1}", "a.json:2:3: not valid JSON: want no comments"},
+		"JSON, single quotes":     {"a.json", "{'a': 1}", "a.json:1:2: not valid JSON: want double quotes"},
+		"JSON, a template":        {"a.json", "{\"a\": 1,\n \"b\": {{ .Values.b }}}", "a.json:2:7: not valid JSON: this is a template"},
+		"YAML, a template":        {"a.yaml", "a: 1\nb: {{ .Values.b }}\n", "a.yaml:2:4: not valid YAML: this is a template"},
+		"YAML, a condition":       {"a.yaml", "{{- if .Values.a }}\na: 1\n{{- end }}\n", "a.yaml:1:1: not valid YAML: this is a template"},
+		"YAML, a Jinja condition": {"a.yaml", "{% if a %}\na: 1\n{% endif %}\n", "a.yaml:1:1: not valid YAML: this is a template"},
+		"UTF-16":                  {"a.json", "\xff\xfe{\x00}\x00", "a.json:1:1: want a text in UTF-8, got the byte 0xff"},
+		"a module":                {"a.yaml", "\x00asm\x01\x00\x00\x00\xff", "a.yaml:1:1: want a text in UTF-8, got the byte 0x00"},
+		"Latin-1":                 {"a.yaml", "a: b\nc: \xfc\x00\n", "a.yaml:2:4: want a text in UTF-8, got the byte 0xfc"},
+		"YAML, a long text":       {"a.yaml", strings.Repeat("a: b\n", 2500) + "c: d: e\n" + strings.Repeat("f: g\n", 500), "a.yaml:2501:1: not valid YAML: "},
+		"YAML, second of two":     {"a.yaml", "a: 1\n---\nb: [\n", "a.yaml:3:1: not valid YAML: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -160,6 +172,38 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// TestForms: a host takes a configuration in one form only, as a string or as an object.
+func TestForms(t *testing.T) {
+	t.Parallel()
+	const text, object = `'{"providers": {}}'`, `{providers: {}}`
+	for document, want := range map[string]string{
+		"vm_config: {}\nname: bearerauth\nconfiguration: {\"@type\": a.StringValue, value: " + text + "}":   "",
+		"vm_config: {}\nname: bearerauth\nconfiguration: {\"@type\": a.Struct, value: " + object + "}":      "",
+		"kind: WasmPlugin\nmetadata: {name: a}\nspec: {pluginConfig: " + object + "}":                       "",
+		"kind: EnvoyExtensionPolicy\nspec: {wasm: [{config: " + object + "}]}":                              "",
+		"vm_config: {}\nname: bearerauth\nconfiguration: {\"@type\": a.StringValue, value: " + object + "}": `3:16: want a string in "value"`,
+		"vm_config: {}\nname: bearerauth\nconfiguration: {\"@type\": a.StringValue}":                        `3:16: want a string in "value"`,
+		"vm_config: {}\nname: bearerauth\nconfiguration: {\"@type\": a.Struct, value: " + text + "}":        "3:43: want an object, got a string",
+		"vm_config: {}\nname: bearerauth\nconfiguration: {\"@type\": a.StringVal, value: " + text + "}":     "3:16: want \"@type\": type.googleapis.com/google.protobuf.StringValue, got \"a.StringVal\"",
+		"kind: WasmPlugin\nmetadata: {name: a}\nspec: {pluginConfig: " + text + "}":                         "3:22: want an object, got a string",
+		"kind: TrafficExtension\nspec: {wasm: {pluginConfig: " + text + "}}":                                "2:29: want an object, got a string",
+		"kind: EnvoyExtensionPolicy\nspec: {wasm: [{config: " + text + "}]}":                                "2:24: want an object, got a string",
+	} {
+		f := parse(t, "a.yaml", document)
+		if len(f.Configs) != 1 {
+			t.Errorf("%s\n%d configurations, want one", document, len(f.Configs))
+			continue
+		}
+		got := ""
+		if err := f.Configs[0].Err; err != nil {
+			got = fmt.Sprintf("%d:%d: %s", err.At.Line, err.At.Column, err.Message)
+		}
+		if !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%s\ngot  %s\nwant %s", document, got, want)
+		}
+	}
+}
+
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -181,6 +225,22 @@ func TestFiles(t *testing.T) {
 	}
 	if want := []string{filepath.FromSlash("a/c.json"), filepath.FromSlash("a/d.yml"), "b.yaml"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+	for link, to := range map[string]string{"a/loop": "..", "nothing.yaml": "absent.yaml", "folder.yaml": "a", "file.yaml": "b.yaml", "here": "a"} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, want := range map[string]int{dir: 4, filepath.Join(dir, "here"): 2, dir + "/": 4, filepath.Join(dir, "a", "loop"): 4} {
+		if got, err := Files(path); err != nil || len(got) != want {
+			t.Errorf("%s with links: %q, %v, want %d files", path, got, err, want)
+		}
+	}
+	if err := os.Symlink("self.yaml", filepath.Join(dir, "self.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Files(dir); err == nil {
+		t.Errorf("%q, want an error for what cannot be read", got)
 	}
 	if _, err := Files(filepath.Join(dir, "absent")); err == nil {
 		t.Error("want an error for what does not exist")

@@ -14,14 +14,22 @@ import (
 // maxAliased bounds the values that aliases repeat: a small YAML text can mean billions.
 const maxAliased = 100_000
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
 // firstBad returns where a text that is no YAML stops to be it. The line in the errors of
-// package yaml is often that of the mapping or list around the mistake.
-func firstBad(lines [][]byte) Position {
-	const most = 2000 // lines, for the time that this takes
+// package yaml is often that of the mapping or list around the mistake. In a long text it
+// has to do, because the search takes the square of the length.
+func firstBad(lines [][]byte, err error) Position {
+	const most = 2000
+	if len(lines) > most {
+		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil && m[1] != "" {
+			line, _ := strconv.Atoi(m[1])
+			return Position{max(1, min(line, len(lines))), 1}
+		}
+		return Position{1, 1}
+	}
 	good := 0
-	for n := 1; n <= min(len(lines), most); n++ {
+	for n := 1; n <= len(lines); n++ {
 		var node yaml.Node
 		d := yaml.NewDecoder(bytes.NewReader(bytes.Join(lines[:n], []byte("\n"))))
 		err := d.Decode(&node)
@@ -39,6 +47,17 @@ func firstBad(lines [][]byte) Position {
 	return Position{good + 1, 1 + len(line) - len(bytes.TrimLeft(line, " \t"))}
 }
 
+// wantYAML says what to look for. The message of package yaml is about its parser.
+func wantYAML(message string) string {
+	switch {
+	case strings.Contains(message, "tab character"):
+		return "want spaces, got a tab at the beginning of the line"
+	case message == "did not find expected key", message == "mapping values are not allowed in this context":
+		return message + ": does the line begin in the same column as its neighbours?"
+	}
+	return message
+}
+
 // readYAML reads the documents of a YAML text.
 func readYAML(text []byte) (documents []*Value, err error) {
 	d := yaml.NewDecoder(bytes.NewReader(text))
@@ -50,11 +69,17 @@ func readYAML(text []byte) (documents []*Value, err error) {
 			return documents, nil
 		}
 		if err != nil {
-			message := yamlLine.ReplaceAllString(err.Error(), "")
-			return nil, &SyntaxError{firstBad(r.lines), "not valid YAML: " + message}
+			if at, is := template(text); is {
+				return nil, &SyntaxError{lines(text)(at), "not valid YAML: " + renderFirst}
+			}
+			return nil, &SyntaxError{firstBad(r.lines, err), "not valid YAML: " + wantYAML(yamlLine.ReplaceAllString(err.Error(), ""))}
 		}
 		v, err := r.value(&n)
 		if err != nil {
+			// To YAML, {{ x }} is a mapping with a mapping as the name of its member.
+			if at, is := template(text); is {
+				return nil, &SyntaxError{lines(text)(at), "not valid YAML: " + renderFirst}
+			}
 			return nil, err
 		}
 		documents = append(documents, v)
