@@ -29,7 +29,7 @@ type Module struct {
 
 // Compile takes the time (seconds) that StartVM saves.
 func Compile(ctx context.Context, wasm []byte) (*Module, error) {
-	return CompileWithin(ctx, wasm, 1<<16)
+	return CompileWithin(ctx, wasm, 1<<14)
 }
 
 // CompileWithin is Compile for VMs whose memory ends at a number of pages of 64 KiB.

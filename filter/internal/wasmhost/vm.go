@@ -13,6 +13,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 )
 
 // Options are what a module can see from its first instruction on.
@@ -118,7 +119,7 @@ func (m *Module) StartVM(tb testing.TB, options Options) *VM {
 		counts:  map[string]int{},
 		shared:  options.SharedData,
 	}
-	vm.ctx = context.WithValue(context.Background(), vmKey{}, vm)
+	vm.ctx = experimental.WithMemoryAllocator(context.WithValue(context.Background(), vmKey{}, vm), mapped())
 
 	// An anonymous instance without start functions: names must be unique in a
 	// runtime, and _initialize has to run under this VM's restrictions.
