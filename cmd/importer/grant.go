@@ -7,9 +7,7 @@ import (
 	"strings"
 )
 
-// grant is a rule that allows no more than its input, for any rules before or after it. So
-// grants need no order among themselves: if two match, the first decides, and its refusal
-// is final.
+// grant is a rule that allows no more than its input, for any rules before or after it.
 type grant struct {
 	path   string // in the input
 	match  match
@@ -17,6 +15,7 @@ type grant struct {
 	claims []predicate
 	scopes []string // all of them
 	any    []string // scopes, one of them
+	anyOf  []alternative
 }
 
 // addGrants writes rules down whose matches are exact, or narrower.
@@ -34,7 +33,7 @@ func (r *reader) addGrants(list []grant) {
 			continue
 		}
 		out := r.forwarding(g.need.rule(g.match), g.need)
-		out.Claims, out.Scopes, out.AnyScopes = g.claims, g.scopes, g.any
+		out.Claims, out.Scopes, out.AnyScopes, out.AnyOf = g.claims, g.scopes, g.any, g.anyOf
 		r.config.Rules = append(r.config.Rules, out)
 	}
 }
@@ -110,8 +109,6 @@ func plain(list []string) bool {
 // scalarClaim asks for a claim that is one of some values, with wildcards.
 func scalarClaim(ref claimRef, values []string) predicate {
 	switch {
-	case slices.Contains(values, "*"):
-		return predicate{Claim: ref, Exists: true}
 	case !plain(values):
 		return predicate{Claim: ref, Matches: anyRegex(values)}
 	case len(values) == 1:
@@ -139,23 +136,17 @@ func headerCondition(name string, values []string) condition {
 	return c
 }
 
-// severalForms says that a claim of this name is an array in most issuers' tokens.
-func severalForms(ref claimRef) bool {
-	last := ref[len(ref)-1]
-	return strings.HasSuffix(last, "s") || last == "aud" || last == "amr" || last == "scp"
-}
-
-// memberClaim asks for an array with a value in it, of which it can only name one.
-func (r *reader) memberClaim(path string, ref claimRef, values []string) (predicate, bool) {
-	name := strings.Join(ref, ".")
-	switch {
-	case slices.Contains(values, "*"):
-		return predicate{Claim: ref, Exists: true}, true
-	case readPattern(values[0]).kind != '=':
-		return predicate{}, false
-	case len(values) > 1:
-		r.leave(path, fmt.Sprintf("only %q counts in %s: no rule can require one of several members of an array", values[0], name), "scope_claims and any_scopes, if no other claim uses these values as scopes")
+// eitherForm asks for a claim that is one of some values, or an array with one of them in
+// it: each predicate is an alternative. A member of an array can only be compared as a
+// whole, which is reported.
+func (r *reader) eitherForm(path string, ref claimRef, values []string) []predicate {
+	list := []predicate{scalarClaim(ref, values)}
+	for _, value := range values {
+		if plain([]string{value}) {
+			list = append(list, predicate{Claim: ref, Contains: value})
+		} else {
+			r.leave(path, fmt.Sprintf("%q matches no members of an array in %s: they are compared as a whole", value, strings.Join(ref, ".")), `"contains" with each value`)
+		}
 	}
-	r.leave(path, name+" must be an array that contains this value", `"equal" instead of "contains", if it is a string`)
-	return predicate{Claim: ref, Contains: values[0]}, true
+	return list
 }
