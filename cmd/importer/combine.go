@@ -49,6 +49,11 @@ const maxMeetings = 100
 func (r *reader) combine(clauses []clause) {
 	c := combination{reader: r}
 	own := r.ownHeaders()
+	for len(clauses) > 0 && clauses[0].need.access == denied && !clauses[0].needsToken {
+		// Nothing precedes this denial, so that its rule can come first.
+		r.addGrants([]grant{clauses[0].grant})
+		clauses = clauses[1:]
+	}
 	for _, one := range clauses {
 		if err := probe(own, &one.match); err != nil {
 			if one.need.access != denied && !one.needsToken {
@@ -210,15 +215,18 @@ func (c *combination) report(i int) {
 			}
 			continue
 		}
-		if !c.mixed(rule, &s.region) {
-			continue
-		}
 		if s.need.access == denied {
-			if slices.ContainsFunc(c.statements[k:], func(later statement) bool {
-				return later.need.access != denied && later.region.includes(&rule.region)
+			if c.mixed(rule, &s.region) && slices.ContainsFunc(c.statements[k:], func(later statement) bool {
+				return later.need.access != denied && !later.region.apart(&rule.region)
 			}) {
 				c.leave(s.path, "denies more "+where+": no match separates them", remedy)
 			}
+			if s.region.includes(&rule.region) || c.mixed(rule, &s.region) {
+				return // nothing behind it counts
+			}
+			continue
+		}
+		if !c.mixed(rule, &s.region) {
 			continue
 		}
 		laterRule := slices.ContainsFunc(c.rules[i+1:], func(later combined) bool { return later.region.same(&s.region) })
@@ -245,69 +253,4 @@ func (g *grant) within(other *grant) bool {
 // text is equal for grants that ask for the same.
 func (g *grant) text() string {
 	return fmt.Sprintf("%v %q %q %q", g.need, g.claims, g.scopes, g.any)
-}
-
-// maxAlternatives is how many a rule can have.
-const maxAlternatives = 16
-
-// addCombined writes a rule down whose grants are alternatives.
-func (r *reader) addCombined(rule *combined) {
-	list := rule.grants
-	switch {
-	case len(list) == 0:
-		r.addGrants([]grant{{path: rule.path, match: rule.region.match}})
-		return
-	case slices.ContainsFunc(list, func(g grant) bool { return g.need.access == optional }):
-		r.addGrants(r.optionalGrant(grant{path: rule.path, match: rule.region.match}))
-		return
-	case len(list) == 1:
-		list[0].match = rule.region.match
-		r.addGrants(list)
-		return
-	}
-	out := list[0] // what all alternatives ask for, the rule asks for itself
-	out.path, out.match, out.need = rule.path, rule.region.match, requirement{access: token, all: list[0].need.all}
-	if slices.ContainsFunc(list, func(g grant) bool { return !slices.Equal(g.any, out.any) }) {
-		out.any = nil
-	}
-	for _, g := range list[1:] {
-		out.claims = without(out.claims, without(out.claims, g.claims))
-		out.scopes = withoutStrings(out.scopes, withoutStrings(out.scopes, g.scopes))
-	}
-	var providers []string
-	named := true // each alternative names its providers
-	for _, g := range list {
-		providers = append(providers, g.need.any...)
-		named = named && len(g.need.any) > 0
-	}
-	if named {
-		out.need.any = anyOf(providers...).any
-	}
-	for _, g := range list {
-		switch {
-		case !slices.Equal(g.need.all, out.need.all):
-			r.leave(g.path, "left out for requests of "+rule.path+": the alternatives of a rule need the same tokens", "a match of its own")
-			continue
-		case len(out.anyOf) == maxAlternatives:
-			r.leave(g.path, fmt.Sprintf("left out for requests of %s: a rule has %d alternatives", rule.path, maxAlternatives), "fewer rules, or scopes in place of claims")
-			continue
-		}
-		a := alternative{Providers: g.need.any, Claims: without(g.claims, out.claims), Scopes: withoutStrings(g.scopes, out.scopes)}
-		if out.any == nil {
-			a.AnyScopes = g.any
-		}
-		if slices.Equal(a.Providers, out.need.any) {
-			a.Providers = nil
-		}
-		out.anyOf = append(out.anyOf, a)
-	}
-	r.addGrants([]grant{out})
-}
-
-func without(list, other []predicate) []predicate {
-	return slices.DeleteFunc(slices.Clone(list), func(p predicate) bool { return slices.ContainsFunc(other, p.same) })
-}
-
-func withoutStrings(list, other []string) []string {
-	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(other, s) })
 }

@@ -29,6 +29,9 @@ func (r *reader) addGrants(list []grant) {
 			continue
 		}
 		if slices.ContainsFunc(r.config.Rules, func(have rule) bool { return have.matches().covers(&g.match) }) {
+			if g.need.access == denied {
+				continue
+			}
 			r.leave(g.path, "left out: an earlier rule matches the same requests, and the first match decides", "one rule for both, or matches that separate the requests")
 			continue
 		}

@@ -62,11 +62,11 @@ func (p *istioPolicies) write() {
 			p.leave("AuthorizationPolicy", "a request that no policy refuses passes without a token, so the last rule has access optional", "delete that rule to require a valid token for every request")
 		}
 	}
-	list := tokens
-	for _, g := range append(allowed, last) {
+	var list []clause
+	for _, g := range allowed {
 		list = append(list, clause{grant: g})
 	}
-	p.combine(list)
+	p.combine(append(append(list, tokens...), clause{grant: last}))
 }
 
 func (p *istioPolicies) anyToken() requirement { return requirement{access: token} }
