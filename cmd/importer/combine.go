@@ -163,9 +163,9 @@ func (c *combination) decide(rule *combined) {
 		}
 	}
 	for i := range all {
-		if needsToken && all[i].need.access == optional {
-			rule.openings = true
-			all[i].need = requirement{access: token}
+		if needsToken {
+			rule.openings = rule.openings || all[i].need.access == optional
+			all[i] = all[i].ofPrincipal()
 		}
 	}
 	for i := range all {
@@ -198,6 +198,17 @@ func (c *combination) redundant(i int) bool {
 		}
 	}
 	return false
+}
+
+// ofPrincipal is g for tokens with a subject only: without one there is no principal.
+func (g grant) ofPrincipal() grant {
+	if g.need.access == optional {
+		g.need = requirement{access: token}
+	}
+	if slices.ContainsFunc(g.claims, func(p predicate) bool { return slices.Equal(p.Claim, claimRef{"sub"}) }) {
+		return g
+	}
+	return g.claimed(patternClaim(claimRef{"sub"}, []pattern{{kind: '*'}}))
 }
 
 // report lists what a rule does not have of the input, because no match separates its

@@ -75,12 +75,24 @@ func readPattern(s string) pattern {
 	switch {
 	case s == "*":
 		return pattern{'*', ""}
-	case strings.HasSuffix(s, "*"):
-		return pattern{'^', s[:len(s)-1]}
 	case strings.HasPrefix(s, "*"):
 		return pattern{'$', s[1:]}
+	case strings.HasSuffix(s, "*"):
+		return pattern{'^', s[:len(s)-1]}
 	}
 	return pattern{'=', s}
+}
+
+func (p pattern) has(s string) bool {
+	switch p.kind {
+	case '*':
+		return s != ""
+	case '$':
+		return strings.HasSuffix(s, p.text)
+	case '^':
+		return strings.HasPrefix(s, p.text)
+	}
+	return s == p.text
 }
 
 // regex matches the whole of a value.
@@ -91,7 +103,7 @@ func (p pattern) regex() string {
 	case '$':
 		return `(?s:.*)` + regexp.QuoteMeta(p.text)
 	case '*':
-		return `(?s:.+)`
+		return `.+`
 	}
 	return regexp.QuoteMeta(p.text)
 }
@@ -111,9 +123,24 @@ func plain(list []string) bool {
 
 // scalarClaim asks for a claim that is one of some values, with wildcards.
 func scalarClaim(ref claimRef, values []string) predicate {
+	var list []pattern
+	for _, value := range values {
+		list = append(list, readPattern(value))
+	}
+	return patternClaim(ref, list)
+}
+
+func patternClaim(ref claimRef, list []pattern) predicate {
+	var values, expressions []string
+	for _, p := range list {
+		expressions = append(expressions, p.regex())
+		if p.kind == '=' && p.text != "" {
+			values = append(values, p.text)
+		}
+	}
 	switch {
-	case !plain(values):
-		return predicate{Claim: ref, Matches: anyRegex(values)}
+	case len(values) < len(list):
+		return predicate{Claim: ref, Matches: strings.Join(expressions, "|")}
 	case len(values) == 1:
 		return predicate{Claim: ref, Equal: values[0]}
 	}

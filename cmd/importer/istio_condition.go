@@ -38,58 +38,73 @@ func (p *istioPolicies) source(list []grant, s *security.Source, path string) []
 // principals reads ISSUER/SUBJECT with wildcards: an alternative for each group of
 // providers, and their subjects.
 func (p *istioPolicies) principals(list []grant, values []string, path string) []grant {
-	type group struct{ providers, subjects []string }
-	var everyone []string // providers whose subjects do not matter
+	type group struct {
+		providers []string
+		subjects  []pattern
+	}
+	everyone := group{subjects: []pattern{{kind: '*'}}} // whose subjects do not matter
 	var groups []group
 	for _, value := range values {
 		providers, subject, ok := p.principal(value)
 		if !ok {
-			p.leave(path, "no token satisfies "+value+": no provider has such an issuer, or no rule can express this", "a rule by hand")
+			p.leave(path, "no token satisfies "+value+": no provider has such an issuer, or there is no such subject", "a rule by hand")
 			continue
 		}
 		i := slices.IndexFunc(groups, func(have group) bool { return slices.Equal(have.providers, providers) })
 		switch {
-		case subject == "":
-			everyone = append(everyone, providers...)
+		case subject.kind == '*':
+			everyone.providers = append(everyone.providers, providers...)
 		case i < 0:
-			groups = append(groups, group{providers, []string{subject}})
+			groups = append(groups, group{providers, []pattern{subject}})
 		default:
 			groups[i].subjects = append(groups[i].subjects, subject)
 		}
 	}
+	if len(everyone.providers) > 0 {
+		groups = append([]group{everyone}, groups...)
+	}
 	return each(list, func(g grant) (all []grant) {
-		if one := g; len(everyone) > 0 && p.restrict(&one, everyone) {
-			all = append(all, one)
-		}
 		for _, group := range groups {
 			if one := g; p.restrict(&one, group.providers) {
-				all = append(all, one.claimed(scalarClaim(claimRef{"sub"}, group.subjects)))
+				all = append(all, one.claimed(patternClaim(claimRef{"sub"}, group.subjects)))
 			}
 		}
 		return all
 	})
 }
 
-// principal is the providers that a principal can be of, and what its subject is.
-func (p *istioPolicies) principal(value string) (providers []string, subject string, ok bool) {
-	pattern := readPattern(value)
-	if pattern.kind == '$' && strings.Contains(pattern.text, "/") {
-		return nil, "", false
+// principal is the providers that a principal can be of, and what its subject is. Istio
+// cuts at the last slash, and a wildcard belongs to the part that it is in.
+func (p *istioPolicies) principal(value string) (providers []string, subject pattern, ok bool) {
+	issuer := pattern{'=', value}
+	if i := strings.LastIndexByte(value, '/'); i >= 0 {
+		issuer.text, subject = value[:i], pattern{'=', value[i+1:]}
+		switch {
+		case issuer.text == "*":
+			issuer.kind = '*'
+		case strings.HasPrefix(value, "*"):
+			issuer = pattern{'$', issuer.text[1:]}
+		case subject.text == "*" || strings.HasSuffix(subject.text, "*"):
+			subject = readPattern(subject.text)
+			if subject.kind == '$' {
+				return nil, subject, false
+			}
+		}
+	} else {
+		whole := readPattern(value)
+		switch whole.kind {
+		case '*', '$':
+			issuer, subject = pattern{kind: '*'}, whole
+		case '^':
+			issuer, subject = whole, pattern{kind: '*'}
+		}
+	}
+	if subject.kind != '*' && subject.text == "" {
+		return nil, subject, false
 	}
 	for _, name := range sortedKeys(p.config.Providers) {
-		issuer := p.config.Providers[name].Issuer
-		rest, under := strings.CutPrefix(pattern.text, issuer+"/")
-		switch {
-		case pattern.kind == '*', pattern.kind == '^' && strings.HasPrefix(issuer+"/", pattern.text):
-			if subject == "" {
-				providers = append(providers, name)
-			}
-		case pattern.kind == '$':
-			providers, subject = append(providers, name), value
-		case under && pattern.kind == '^':
-			providers, subject = append(providers, name), rest+"*"
-		case under && rest != "" && rest != "*" && !strings.HasPrefix(rest, "*"):
-			providers, subject = append(providers, name), rest
+		if issuer.has(p.config.Providers[name].Issuer) {
+			providers = append(providers, name)
 		}
 	}
 	return providers, subject, len(providers) > 0

@@ -29,16 +29,16 @@ var gatewayOperations = []part{
 var gatewayPrincipals = []part{
 	{``, func(*query) bool { return true }},
 	{`"headers": [{"name": "x-h", "values": ["1"]}]`, func(q *query) bool { return q.header == "1" }},
-	{`"jwt": {"provider": "a"}`, func(q *query) bool { return q.principal() == "a" }},
-	{`"jwt": {"provider": "b"}`, func(q *query) bool { return q.principal() == "b" }},
-	{`"jwt": {"provider": "a", "scopes": ["read"]}`, func(q *query) bool { return q.principal() == "a" && q.is("reader", "writer") }},
-	{`"jwt": {"provider": "a", "scopes": ["read", "write"]}`, func(q *query) bool { return q.principal() == "a" && q.is("writer") }},
-	{`"jwt": {"provider": "b", "claims": [{"name": "tier", "values": ["gold"]}]}`, func(q *query) bool { return q.principal() == "b" && q.is("admin", "boss") }},
+	{`"jwt": {"provider": "a"}`, func(q *query) bool { return q.issuer() == "a" }},
+	{`"jwt": {"provider": "b"}`, func(q *query) bool { return q.issuer() == "b" }},
+	{`"jwt": {"provider": "a", "scopes": ["read"]}`, func(q *query) bool { return q.issuer() == "a" && q.is("reader", "writer", "robot") }},
+	{`"jwt": {"provider": "a", "scopes": ["read", "write"]}`, func(q *query) bool { return q.issuer() == "a" && q.is("writer") }},
+	{`"jwt": {"provider": "b", "claims": [{"name": "tier", "values": ["gold"]}]}`, func(q *query) bool { return q.issuer() == "b" && q.is("admin", "boss", "robot") }},
 	{`"jwt": {"provider": "a", "claims": [{"name": "groups", "valueType": "StringArray", "values": ["admin", "staff"]}]}`, func(q *query) bool {
-		return q.principal() == "a" && q.is("admin", "writer")
+		return q.issuer() == "a" && q.is("admin", "writer")
 	}},
 	{`"jwt": {"provider": "a", "scopes": ["admin"], "claims": [{"name": "tier", "values": ["gold", "silver"]}, {"name": "groups", "valueType": "StringArray", "values": ["admin"]}]}`, func(q *query) bool {
-		return q.principal() == "a" && q.is("admin")
+		return q.issuer() == "a" && q.is("admin")
 	}},
 }
 

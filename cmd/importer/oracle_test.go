@@ -32,6 +32,7 @@ var people = map[string]testkey.Members{
 	"reader": {"sub": "alice", "scope": "read"},
 	"writer": {"sub": "bob", "scope": "read write", "tier": "silver", "groups": []string{"staff"}},
 	"admin":  {"sub": "carol", "scope": "admin", "tier": "gold", "groups": []string{"staff", "admin"}},
+	"robot":  {"sub": nil, "tier": "gold", "scope": "read"}, // without a subject it is no principal
 	"boss":   {"sub": "alice", "tier": "gold", "groups": "admin"},
 }
 
@@ -235,14 +236,22 @@ var istioOperations = []part{
 	{`{"hosts": ["*.example"]}`, func(q *query) bool { return strings.HasSuffix(strings.ToLower(q.host), ".example") }},
 }
 
-// principal is the issuer whose token a request has, where nothing is bad.
-func (q *query) principal() string {
+// issuer is the issuer whose token a request has, where nothing is bad.
+func (q *query) issuer() string {
 	for name := range issuers {
 		if q.has[name] == 'g' {
 			return name
 		}
 	}
 	return ""
+}
+
+// principal is the issuer of a token that has a subject.
+func (q *query) principal() string {
+	if people[q.who]["sub"] == nil {
+		return ""
+	}
+	return q.issuer()
 }
 
 var istioSources = []part{
@@ -256,7 +265,7 @@ var istioSources = []part{
 	{`"from": [{"source": {"notRequestPrincipals": ["https://a.example/*"]}}]`, func(q *query) bool { return q.principal() != "a" }},
 	{`"when": [{"key": "request.headers[x-h]", "values": ["1"]}]`, func(q *query) bool { return q.header == "1" }},
 	{`"when": [{"key": "request.headers[x-h]", "notValues": ["1"]}]`, func(q *query) bool { return q.header != "1" }},
-	{`"when": [{"key": "request.auth.claims[iss]", "values": ["https://b.example"]}]`, func(q *query) bool { return q.principal() == "b" }},
+	{`"when": [{"key": "request.auth.claims[iss]", "values": ["https://b.example"]}]`, func(q *query) bool { return q.issuer() == "b" }},
 	{`"from": [{"source": {"requestPrincipals": ["https://a.example/alice", "https://b.example/*"]}}]`, func(q *query) bool {
 		return q.principal() == "b" || q.principal() == "a" && q.is("reader", "boss")
 	}},
@@ -265,8 +274,11 @@ var istioSources = []part{
 	}},
 	{`"when": [{"key": "request.auth.claims[groups]", "values": ["admin"]}]`, func(q *query) bool { return q.is("admin", "boss") }},
 	{`"when": [{"key": "request.auth.claims[groups]", "values": ["admin", "staff"]}]`, func(q *query) bool { return q.is("admin", "boss", "writer") }},
-	{`"when": [{"key": "request.auth.claims[tier]", "values": ["gold"]}]`, func(q *query) bool { return q.is("admin", "boss") }},
-	{`"when": [{"key": "request.auth.claims[scope]", "values": ["read", "write"]}]`, func(q *query) bool { return q.is("reader", "writer") }},
+	{`"when": [{"key": "request.auth.claims[tier]", "values": ["gold"]}]`, func(q *query) bool { return q.is("admin", "boss", "robot") }},
+	{`"when": [{"key": "request.auth.claims[scope]", "values": ["read", "write"]}]`, func(q *query) bool { return q.is("reader", "writer", "robot") }},
+	{`"from": [{"source": {"requestPrincipals": ["*/carol", "https://b.exam*", "*ample/guest"]}}]`, func(q *query) bool { return q.principal() != "" && q.is("admin", "guest") }},
+	{`"from": [{"source": {"requestPrincipals": ["*l"]}}]`, func(q *query) bool { return q.principal() != "" && q.is("admin") }},
+	{`"when": [{"key": "request.auth.claims[tier]", "values": ["*"]}]`, func(q *query) bool { return q.is("admin", "boss", "robot", "writer") }},
 	{`"from": [{"source": {"requestPrincipals": ["https://a.example/*"]}}], "when": [{"key": "request.auth.claims[scope]", "values": ["admin"]}]`, func(q *query) bool {
 		return q.principal() == "a" && q.is("admin")
 	}},
@@ -277,7 +289,7 @@ var istioSources = []part{
 
 // is reports whether a request has a good token of one of these people.
 func (q *query) is(people ...string) bool {
-	return q.principal() != "" && slices.Contains(people, q.who)
+	return q.issuer() != "" && slices.Contains(people, q.who)
 }
 
 // TestRandomPoliciesNeverLooser: Istio's policies, of either action.
