@@ -212,6 +212,9 @@ func (p *istioPolicies) claim(g grant, ref claimRef, values []string, path strin
 		return []grant{g} // every provider asks for that already
 	case name == "scope" && plain(values) && len(g.any) == 0:
 		g.any = values
+		for _, provider := range p.config.Providers {
+			provider.ScopeClaims = []scopeClaim{{claimRef{"scope"}, "string_or_array"}}
+		}
 		return []grant{g}
 	case slices.Contains(p.spaced, name):
 		forms = p.eitherForm(path, ref, values)

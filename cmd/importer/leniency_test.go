@@ -36,16 +36,16 @@ rules:
 		t.Fatal(err)
 	}
 	for from, to := range map[string]string{
-		"cache_duration: 300s":              "cache_duration: {seconds: 300}",
-		"cache_duration":                    "cacheDuration",
-		"timeout: 1.5s":                     "timeout: {seconds: 1, nanos: 500000000}",
-		"max_lifetime: 3600s":               `max_lifetime: {seconds: "3600"}`,
-		"audiences: [api]":                  "audiences: api",
-		`[{name: x-a, value_prefix: "A "}]`: `{name: x-a, valuePrefix: "A "}`,
-		"forward: true":                     `forward: "true"`,
-		"clock_skew_seconds: 30":            `clockSkewSeconds: "30"`,
-		"num_retries: 2":                    "num_retries: {value: 2}",
-		"case_sensitive: false":             "case_sensitive: {value: false}",
+		"cache_duration: 300s":                             "cache_duration: {seconds: 300}",
+		"cache_duration":                                   "cacheDuration",
+		"timeout: 1.5s":                                    "timeout: {seconds: 1, nanos: 500000000}",
+		"max_lifetime: 3600s":                              `max_lifetime: {seconds: "3600"}`,
+		"audiences: [api]":                                 "audiences: api",
+		`[{name: x-a, value_prefix: "A "}]`:                `{name: x-a, valuePrefix: "A "}`,
+		"forward: true":                                    `forward: "true"`,
+		"clock_skew_seconds: 30":                           `clockSkewSeconds: "30"`,
+		"num_retries: 2":                                   "num_retries: {value: 2}",
+		"case_sensitive: false":                            "case_sensitive: {value: false}",
 		"headers: [{name: x-h, string_match: {exact: h}}]": "headers: {name: x-h, string_match: {exact: h}}",
 		"- match: {prefix: /a":                             "  match: {prefix: /a",
 	} {
