@@ -32,7 +32,7 @@ apiKeyAuth:
 authorization:
   defaultAction: Allow
   rules:
-  - {action: Deny, operation: {methods: [DELETE]}, principal: {headers: [{name: x-h, values: [a, b]}]}}
+  - {action: Deny, operation: {methods: [GET]}, principal: {headers: [{name: x-h, values: [a, b]}]}}
   - action: Allow
     operation: {methods: [GET], path: {type: Exact, value: /a}}
     principal: {headers: [{name: x-g, values: [c]}], jwt: {provider: corp, scopes: [read], claims: [{name: a.b, valueType: String, values: [v, w]}]}}

@@ -3,6 +3,7 @@ package importer
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 )
 
 // config is the part of the filter's configuration that can come out of an
@@ -89,15 +90,24 @@ type staticToken struct {
 }
 
 type rule struct {
-	Name                 string      `json:"name,omitempty"`
-	Match                *match      `json:"match,omitempty"`
-	Access               string      `json:"access,omitempty"`
-	Providers            []string    `json:"providers,omitempty"`
-	AllOf                []string    `json:"all_of,omitempty"`
-	Scopes               []string    `json:"scopes,omitempty"`
-	AnyScopes            []string    `json:"any_scopes,omitempty"`
-	Claims               []predicate `json:"claims,omitempty"`
-	ForwardAuthorization *bool       `json:"forward_authorization,omitempty"`
+	Name                 string        `json:"name,omitempty"`
+	Match                *match        `json:"match,omitempty"`
+	Access               string        `json:"access,omitempty"`
+	Providers            []string      `json:"providers,omitempty"`
+	AllOf                []string      `json:"all_of,omitempty"`
+	Scopes               []string      `json:"scopes,omitempty"`
+	AnyScopes            []string      `json:"any_scopes,omitempty"`
+	Claims               []predicate   `json:"claims,omitempty"`
+	AnyOf                []alternative `json:"any_of,omitempty"`
+	ForwardAuthorization *bool         `json:"forward_authorization,omitempty"`
+}
+
+// alternative is something that a token can satisfy as a whole.
+type alternative struct {
+	Providers []string    `json:"providers,omitempty"`
+	Scopes    []string    `json:"scopes,omitempty"`
+	AnyScopes []string    `json:"any_scopes,omitempty"`
+	Claims    []predicate `json:"claims,omitempty"`
 }
 
 // predicate asks something of one claim; one member beside the claim is set.
@@ -107,7 +117,11 @@ type predicate struct {
 	OneOf    []string `json:"one_of,omitempty"`
 	Contains string   `json:"contains,omitempty"`
 	Matches  string   `json:"matches,omitempty"`
-	Exists   bool     `json:"exists,omitempty"`
+}
+
+func (p *predicate) same(other predicate) bool {
+	return slices.Equal(p.Claim, other.Claim) && p.Equal == other.Equal && slices.Equal(p.OneOf, other.OneOf) &&
+		p.Contains == other.Contains && p.Matches == other.Matches
 }
 
 func encode(v any) ([]byte, error) {

@@ -8,8 +8,6 @@ import (
 	"io"
 	"strings"
 
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 	"sigs.k8s.io/yaml"
 )
 
@@ -135,18 +133,6 @@ func strict(text []byte, v any) error {
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("want one JSON value")
-	}
-	return nil
-}
-
-// strictProto refuses members and values that the message does not have.
-func strictProto(text []byte, m proto.Message) error {
-	if len(text) == 0 {
-		return nil
-	}
-	if err := protojson.Unmarshal(text, m); err != nil {
-		// protojson varies its spaces, so that programs do not rely on its texts.
-		return errors.New(strings.ReplaceAll(err.Error(), "\u00a0", " "))
 	}
 	return nil
 }

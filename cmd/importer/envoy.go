@@ -28,7 +28,7 @@ func Envoy(document []byte) (Result, error) {
 		return Result{}, err
 	}
 	var message jwtauthn.JwtAuthentication
-	if err := strictProto(text, &message); err != nil {
+	if err := envoyProto(text, &message); err != nil {
 		return Result{}, fmt.Errorf("want envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication: %w", err)
 	}
 	if err := message.ValidateAll(); err != nil {

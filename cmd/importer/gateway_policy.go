@@ -33,15 +33,14 @@ func (a *gatewayAuthorization) check(path string) error {
 }
 
 // authorize writes the rules of a policy. The first match decides in Envoy Gateway, too.
-// But there a request that fails a rule's principal continues with the next rule; here it
-// is refused.
+// But there a request that fails a rule's principal continues with the next rule.
 func (g *gateway) authorize(a *gatewayAuthorization, base requirement) {
 	if a == nil {
-		g.addGrants(g.granted(grant{path: g.path, need: base}))
+		g.combine([]clause{{grant: grant{path: g.path, need: base}}})
 		return
 	}
 	path := g.path + ".authorization"
-	var list []grant
+	var list []clause
 	for i := range a.Rules {
 		rule := &a.Rules[i]
 		at := fmt.Sprintf("%s.rules[%d]", path, i)
@@ -49,26 +48,18 @@ func (g *gateway) authorize(a *gatewayAuthorization, base requirement) {
 			at += " (" + rule.Name + ")"
 		}
 		if rule.Action == "Deny" {
-			list = append(list, g.denyRule(rule, at))
+			list = append(list, clause{grant: g.denyRule(rule, at)})
 			continue
 		}
-		if one, ok := g.allowRule(rule, at, base); ok {
-			list = append(list, g.granted(one)...)
+		for _, one := range g.allowRule(rule, at, base) {
+			list = append(list, clause{grant: one})
 		}
 	}
 	last := grant{path: path + ".defaultAction"}
 	if a.DefaultAction == "Allow" {
 		last.need = base
 	}
-	g.addGrants(append(list, g.granted(last)...))
-}
-
-// granted is a grant, behind what an optional one takes.
-func (g *gateway) granted(one grant) []grant {
-	if one.need.access == optional {
-		return g.optionalGrant(one)
-	}
-	return []grant{one}
+	g.combine(append(list, clause{grant: last}))
 }
 
 // denyRule denies all requests that its operation and headers match.
@@ -83,7 +74,8 @@ func (g *gateway) denyRule(rule *gatewayRule, path string) grant {
 	return grant{path: path, match: m}
 }
 
-func (g *gateway) allowRule(rule *gatewayRule, path string, base requirement) (grant, bool) {
+// allowRule is a grant for each alternative of a rule, none if no rule can express it.
+func (g *gateway) allowRule(rule *gatewayRule, path string, base requirement) []grant {
 	one := grant{path: path, need: base, match: g.operation(rule, false)}
 	p := &rule.Principal
 	for _, field := range []struct {
@@ -94,26 +86,26 @@ func (g *gateway) allowRule(rule *gatewayRule, path string, base requirement) (g
 	} {
 		if field.set {
 			g.leave(path+"."+field.name, "the rule is left out: no rule can express this", "a SecurityPolicy of its own for this condition, and the rule by hand")
-			return one, false
+			return nil
 		}
 	}
 	for _, h := range p.Headers {
 		one.match.Headers = append(one.match.Headers, exactHeader(h.Name, h.Values))
 	}
 	if p.JWT == nil {
-		return one, true
+		return []grant{one}
 	}
 	n := g.natives[p.JWT.Provider]
 	if n == nil || len(n.names) == 0 {
 		g.leave(path+".principal.jwt.provider", "the rule is left out: there is no such provider", "see the providers")
-		return one, false
+		return nil
 	}
 	one.need = anyOf(n.names...)
 	if g.keys != "" {
 		one.need = g.withKey(n.names, path)
 	}
 	if one.need.access == denied {
-		return one, true
+		return nil
 	}
 	one.scopes = p.JWT.Scopes
 	if len(one.scopes) > 0 {
@@ -121,25 +113,30 @@ func (g *gateway) allowRule(rule *gatewayRule, path string, base requirement) (g
 			{claimRef{"scope"}, "string_or_array"}, {claimRef{"scp"}, "string_or_array"},
 		}
 	}
+	list := []grant{one}
 	for i, c := range p.JWT.Claims {
 		ref := claimRef(strings.Split(c.Name, "."))
 		if len(ref) > 8 || len(c.Values) == 0 {
 			g.leave(fmt.Sprintf("%s.principal.jwt.claims[%d]", path, i), "the rule is left out: a claim's path has at most 8 parts", "a rule by hand")
-			return one, false
+			return nil
 		}
-		switch {
-		case c.ValueType == "StringArray":
-			if len(c.Values) > 1 {
-				g.leave(fmt.Sprintf("%s.principal.jwt.claims[%d].values", path, i), fmt.Sprintf("only %q counts: no rule can require one of several members of an array", c.Values[0]), "scope_claims and any_scopes, if no other claim uses these values as scopes")
+		if c.ValueType == "StringArray" {
+			list = each(list, func(one grant) (all []grant) {
+				for _, value := range c.Values {
+					all = append(all, one.claimed(predicate{Claim: ref, Contains: value}))
+				}
+				return all
+			})
+			continue
+		}
+		list = each(list, func(one grant) []grant {
+			if len(c.Values) == 1 {
+				return []grant{one.claimed(predicate{Claim: ref, Equal: c.Values[0]})}
 			}
-			one.claims = append(one.claims, predicate{Claim: ref, Contains: c.Values[0]})
-		case len(c.Values) == 1:
-			one.claims = append(one.claims, predicate{Claim: ref, Equal: c.Values[0]})
-		default:
-			one.claims = append(one.claims, predicate{Claim: ref, OneOf: c.Values})
-		}
+			return []grant{one.claimed(predicate{Claim: ref, OneOf: c.Values})}
+		})
 	}
-	return one, true
+	return list
 }
 
 // operation is the match of a rule. A prefix may end within a segment for Envoy

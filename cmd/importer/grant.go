@@ -7,9 +7,7 @@ import (
 	"strings"
 )
 
-// grant is a rule that allows no more than its input, for any rules before or after it. So
-// grants need no order among themselves: if two match, the first decides, and its refusal
-// is final.
+// grant is a rule that allows no more than its input, for any rules before or after it.
 type grant struct {
 	path   string // in the input
 	match  match
@@ -17,6 +15,7 @@ type grant struct {
 	claims []predicate
 	scopes []string // all of them
 	any    []string // scopes, one of them
+	anyOf  []alternative
 }
 
 // addGrants writes rules down whose matches are exact, or narrower.
@@ -30,11 +29,14 @@ func (r *reader) addGrants(list []grant) {
 			continue
 		}
 		if slices.ContainsFunc(r.config.Rules, func(have rule) bool { return have.matches().covers(&g.match) }) {
+			if g.need.access == denied {
+				continue
+			}
 			r.leave(g.path, "left out: an earlier rule matches the same requests, and the first match decides", "one rule for both, or matches that separate the requests")
 			continue
 		}
 		out := r.forwarding(g.need.rule(g.match), g.need)
-		out.Claims, out.Scopes, out.AnyScopes = g.claims, g.scopes, g.any
+		out.Claims, out.Scopes, out.AnyScopes, out.AnyOf = g.claims, g.scopes, g.any, g.anyOf
 		r.config.Rules = append(r.config.Rules, out)
 	}
 }
@@ -73,12 +75,24 @@ func readPattern(s string) pattern {
 	switch {
 	case s == "*":
 		return pattern{'*', ""}
-	case strings.HasSuffix(s, "*"):
-		return pattern{'^', s[:len(s)-1]}
 	case strings.HasPrefix(s, "*"):
 		return pattern{'$', s[1:]}
+	case strings.HasSuffix(s, "*"):
+		return pattern{'^', s[:len(s)-1]}
 	}
 	return pattern{'=', s}
+}
+
+func (p pattern) has(s string) bool {
+	switch p.kind {
+	case '*':
+		return s != ""
+	case '$':
+		return strings.HasSuffix(s, p.text)
+	case '^':
+		return strings.HasPrefix(s, p.text)
+	}
+	return s == p.text
 }
 
 // regex matches the whole of a value.
@@ -89,7 +103,7 @@ func (p pattern) regex() string {
 	case '$':
 		return `(?s:.*)` + regexp.QuoteMeta(p.text)
 	case '*':
-		return `(?s:.+)`
+		return `.+`
 	}
 	return regexp.QuoteMeta(p.text)
 }
@@ -109,11 +123,24 @@ func plain(list []string) bool {
 
 // scalarClaim asks for a claim that is one of some values, with wildcards.
 func scalarClaim(ref claimRef, values []string) predicate {
+	var list []pattern
+	for _, value := range values {
+		list = append(list, readPattern(value))
+	}
+	return patternClaim(ref, list)
+}
+
+func patternClaim(ref claimRef, list []pattern) predicate {
+	var values, expressions []string
+	for _, p := range list {
+		expressions = append(expressions, p.regex())
+		if p.kind == '=' && p.text != "" {
+			values = append(values, p.text)
+		}
+	}
 	switch {
-	case slices.Contains(values, "*"):
-		return predicate{Claim: ref, Exists: true}
-	case !plain(values):
-		return predicate{Claim: ref, Matches: anyRegex(values)}
+	case len(values) < len(list):
+		return predicate{Claim: ref, Matches: strings.Join(expressions, "|")}
 	case len(values) == 1:
 		return predicate{Claim: ref, Equal: values[0]}
 	}
@@ -139,23 +166,17 @@ func headerCondition(name string, values []string) condition {
 	return c
 }
 
-// severalForms says that a claim of this name is an array in most issuers' tokens.
-func severalForms(ref claimRef) bool {
-	last := ref[len(ref)-1]
-	return strings.HasSuffix(last, "s") || last == "aud" || last == "amr" || last == "scp"
-}
-
-// memberClaim asks for an array with a value in it, of which it can only name one.
-func (r *reader) memberClaim(path string, ref claimRef, values []string) (predicate, bool) {
-	name := strings.Join(ref, ".")
-	switch {
-	case slices.Contains(values, "*"):
-		return predicate{Claim: ref, Exists: true}, true
-	case readPattern(values[0]).kind != '=':
-		return predicate{}, false
-	case len(values) > 1:
-		r.leave(path, fmt.Sprintf("only %q counts in %s: no rule can require one of several members of an array", values[0], name), "scope_claims and any_scopes, if no other claim uses these values as scopes")
+// eitherForm asks for a claim that is one of some values, or an array with one of them in
+// it: each predicate is an alternative. A member of an array can only be compared as a
+// whole, which is reported.
+func (r *reader) eitherForm(path string, ref claimRef, values []string) []predicate {
+	list := []predicate{scalarClaim(ref, values)}
+	for _, value := range values {
+		if plain([]string{value}) {
+			list = append(list, predicate{Claim: ref, Contains: value})
+		} else {
+			r.leave(path, fmt.Sprintf("%q matches no members of an array in %s: they are compared as a whole", value, strings.Join(ref, ".")), `"contains" with each value`)
+		}
 	}
-	r.leave(path, name+" must be an array that contains this value", `"equal" instead of "contains", if it is a string`)
-	return predicate{Claim: ref, Contains: values[0]}, true
+	return list
 }

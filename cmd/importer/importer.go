@@ -5,6 +5,9 @@
 // its replacement allows fewer requests, never more: a condition that cannot be expressed
 // turns its rule into a rule that denies, and a provider that cannot be carried over
 // removes the rules that need it.
+//
+// In jwt_authn the first rule that matches decides, as in the filter (addRules). In Istio
+// and Envoy Gateway rules are alternatives, and denials win (combine).
 package importer
 
 import (

@@ -8,93 +8,118 @@ import (
 	security "istio.io/api/security/v1"
 )
 
-// source reads the principals that a rule allows. It returns false if no rule can express
-// them.
-func (p *istioPolicies) source(g *grant, s *security.Source, path string) bool {
-	if unknown := p.leftover(s, path, "request_principals", nil); len(unknown) > 0 {
-		p.leave(path+"."+camel(unknown[0]), "the rule is left out: the filter checks tokens, not peers or addresses, and has no negation", "a rule by hand, and this condition in a policy of its own")
-		return false
+// each makes several grants of each grant, as alternatives.
+func each(list []grant, alternatives func(grant) []grant) (all []grant) {
+	for _, g := range list {
+		all = append(all, alternatives(g)...)
 	}
-	if len(s.GetRequestPrincipals()) == 0 {
-		return true
-	}
-	return p.principals(g, s.RequestPrincipals, path+".requestPrincipals")
+	return all
 }
 
-// principals reads ISSUER/SUBJECT with wildcards. A rule can ask for providers
-// and for subjects, but for the same subjects of all of them.
-func (p *istioPolicies) principals(g *grant, values []string, path string) bool {
-	type alternative struct {
-		providers []string
-		subjects  []string // nil: all
+// claimed is g with one more claim.
+func (g grant) claimed(p predicate) grant {
+	g.claims = append(slices.Clip(g.claims), p)
+	return g
+}
+
+// source reads the principals that a rule allows. The result is empty if no rule can
+// express them.
+func (p *istioPolicies) source(list []grant, s *security.Source, path string) []grant {
+	if unknown := p.leftover(s, path, "request_principals", nil); len(unknown) > 0 {
+		p.leave(path+"."+camel(unknown[0]), "the rule is left out: the filter checks tokens, not peers or addresses, and has no negation", "a rule by hand, and this condition in a policy of its own")
+		return nil
 	}
-	var list []alternative
+	if len(s.GetRequestPrincipals()) == 0 {
+		return list
+	}
+	return p.principals(list, s.RequestPrincipals, path+".requestPrincipals")
+}
+
+// principals reads ISSUER/SUBJECT with wildcards: an alternative for each group of
+// providers, and their subjects.
+func (p *istioPolicies) principals(list []grant, values []string, path string) []grant {
+	type group struct {
+		providers []string
+		subjects  []pattern
+	}
+	everyone := group{subjects: []pattern{{kind: '*'}}} // whose subjects do not matter
+	var groups []group
 	for _, value := range values {
 		providers, subject, ok := p.principal(value)
 		if !ok {
-			p.leave(path, "no token satisfies "+value+": no provider has such an issuer, or no rule can express this", "a rule by hand")
+			p.leave(path, "no token satisfies "+value+": no provider has such an issuer, or there is no such subject", "a rule by hand")
 			continue
 		}
-		a := alternative{providers: providers}
-		if subject != "" {
-			a.subjects = []string{subject}
+		i := slices.IndexFunc(groups, func(have group) bool { return slices.Equal(have.providers, providers) })
+		switch {
+		case subject.kind == '*':
+			everyone.providers = append(everyone.providers, providers...)
+		case i < 0:
+			groups = append(groups, group{providers, []pattern{subject}})
+		default:
+			groups[i].subjects = append(groups[i].subjects, subject)
 		}
-		i := slices.IndexFunc(list, func(have alternative) bool {
-			return (have.subjects == nil) == (a.subjects == nil) && (a.subjects == nil || slices.Equal(have.providers, a.providers))
-		})
-		if i < 0 {
-			list = append(list, a)
-			continue
+	}
+	if len(everyone.providers) > 0 {
+		groups = append([]group{everyone}, groups...)
+	}
+	return each(list, func(g grant) (all []grant) {
+		for _, group := range groups {
+			if one := g; p.restrict(&one, group.providers) {
+				all = append(all, one.claimed(patternClaim(claimRef{"sub"}, group.subjects)))
+			}
 		}
-		list[i].providers = anyOf(append(slices.Clone(list[i].providers), providers...)...).any
-		list[i].subjects = append(list[i].subjects, a.subjects...)
-	}
-	if len(list) == 0 {
-		return false
-	}
-	if len(list) > 1 {
-		p.leave(path, "only the principals with the prefix of the first: a rule has the same subjects for all providers", "rules with matches that separate the requests")
-	}
-	p.restrict(g, list[0].providers)
-	if list[0].subjects != nil {
-		g.claims = append(slices.Clip(g.claims), scalarClaim(claimRef{"sub"}, list[0].subjects))
-	}
-	return g.need.access != denied
+		return all
+	})
 }
 
-// principal is the providers that a principal can be of, and what its subject is.
-func (p *istioPolicies) principal(value string) (providers []string, subject string, ok bool) {
-	pattern := readPattern(value)
-	if pattern.kind == '$' && strings.Contains(pattern.text, "/") {
-		return nil, "", false
+// principal is the providers that a principal can be of, and what its subject is. Istio
+// cuts at the last slash, and a wildcard belongs to the part that it is in.
+func (p *istioPolicies) principal(value string) (providers []string, subject pattern, ok bool) {
+	issuer := pattern{'=', value}
+	if i := strings.LastIndexByte(value, '/'); i >= 0 {
+		issuer.text, subject = value[:i], pattern{'=', value[i+1:]}
+		switch {
+		case issuer.text == "*":
+			issuer.kind = '*'
+		case strings.HasPrefix(value, "*"):
+			issuer = pattern{'$', issuer.text[1:]}
+		case subject.text == "*" || strings.HasSuffix(subject.text, "*"):
+			subject = readPattern(subject.text)
+			if subject.kind == '$' {
+				return nil, subject, false
+			}
+		}
+	} else {
+		whole := readPattern(value)
+		switch whole.kind {
+		case '*', '$':
+			issuer, subject = pattern{kind: '*'}, whole
+		case '^':
+			issuer, subject = whole, pattern{kind: '*'}
+		}
+	}
+	if subject.kind != '*' && subject.text == "" {
+		return nil, subject, false
 	}
 	for _, name := range sortedKeys(p.config.Providers) {
-		issuer := p.config.Providers[name].Issuer
-		rest, under := strings.CutPrefix(pattern.text, issuer+"/")
-		switch {
-		case pattern.kind == '*', pattern.kind == '^' && strings.HasPrefix(issuer+"/", pattern.text):
-			if subject == "" {
-				providers = append(providers, name)
-			}
-		case pattern.kind == '$':
-			providers, subject = append(providers, name), value
-		case under && pattern.kind == '^':
-			providers, subject = append(providers, name), rest+"*"
-		case under && rest != "" && rest != "*" && !strings.HasPrefix(rest, "*"):
-			providers, subject = append(providers, name), rest
+		if issuer.has(p.config.Providers[name].Issuer) {
+			providers = append(providers, name)
 		}
 	}
 	return providers, subject, len(providers) > 0
 }
 
-// restrict makes a grant ask for a token of one of some providers.
-func (p *istioPolicies) restrict(g *grant, providers []string) {
+// restrict makes a grant ask for a token of one of some providers. False: no token can
+// satisfy it.
+func (p *istioPolicies) restrict(g *grant, providers []string) bool {
 	if g.need.access == token && len(g.need.any) > 0 {
 		providers = slices.DeleteFunc(slices.Clone(providers), func(name string) bool { return !slices.Contains(g.need.any, name) })
 	}
 	g.need = anyOf(providers...)
 	switch {
 	case g.need.access == denied:
+		return false
 	case len(g.need.any) == len(p.config.Providers):
 		g.need.any = nil
 	case p.scattered():
@@ -106,9 +131,10 @@ func (p *istioPolicies) restrict(g *grant, providers []string) {
 				issuers = append(issuers, issuer)
 			}
 		}
-		g.claims = append(slices.Clip(g.claims), scalarClaim(claimRef{"iss"}, issuers))
+		*g = g.claimed(scalarClaim(claimRef{"iss"}, issuers))
 		g.need.any = nil
 	}
+	return true
 }
 
 // scattered says that not all providers look for tokens in the same places.
@@ -127,41 +153,49 @@ func (p *istioPolicies) scattered() bool {
 
 var claimKey = regexp.MustCompile(`^request\.auth\.claims((?:\[[^][]+\])+)$`)
 
-// when reads a condition. False: no rule can ask for it.
-func (p *istioPolicies) when(g *grant, c *security.Condition, path string) bool {
+// when reads a condition. The result is empty if no rule can ask for it.
+func (p *istioPolicies) when(list []grant, c *security.Condition, path string) []grant {
 	if unknown := p.leftover(c, path, "key values", nil); len(unknown) > 0 || len(c.Values) == 0 {
 		p.leave(path, "the rule is left out: no rule can express a negation", "a rule by hand")
-		return false
+		return nil
 	}
 	if name, ok := strings.CutPrefix(c.Key, "request.headers["); ok {
 		header := headerCondition(strings.TrimSuffix(name, "]"), c.Values)
-		g.match.Headers = append(slices.Clip(g.match.Headers), header)
-		return true
+		return each(list, func(g grant) []grant {
+			g.match.Headers = append(slices.Clip(g.match.Headers), header)
+			return []grant{g}
+		})
 	}
 	var ref claimRef
 	switch c.Key {
 	case "request.auth.principal":
-		return p.principals(g, c.Values, path)
+		return p.principals(list, c.Values, path)
 	case "request.auth.audiences":
 		ref = claimRef{"aud"}
 	case "request.auth.presenter":
-		ref = claimRef{"azp"}
+		return each(list, func(g grant) []grant {
+			if g.need.access == optional {
+				g.need = p.anyToken()
+			}
+			return []grant{g.claimed(scalarClaim(claimRef{"azp"}, c.Values))}
+		})
 	default:
 		found := claimKey.FindStringSubmatch(c.Key)
 		if found == nil {
 			p.leave(path, "the rule is left out: no rule can match "+c.Key, "a rule by hand, and this condition in a policy of its own")
-			return false
+			return nil
 		}
 		ref = strings.Split(strings.Trim(found[1], "[]"), "][")
 	}
-	return p.claim(g, ref, c.Values, path)
+	return each(list, func(g grant) []grant { return p.claim(g, ref, c.Values, path) })
 }
 
-func (p *istioPolicies) claim(g *grant, ref claimRef, values []string, path string) bool {
+func (p *istioPolicies) claim(g grant, ref claimRef, values []string, path string) (all []grant) {
 	name := strings.Join(ref, ".")
 	if g.need.access == optional {
 		g.need = p.anyToken() // without one there are no claims
 	}
+	var forms []predicate
 	switch {
 	case name == "iss" && plain(values):
 		var providers []string
@@ -170,28 +204,28 @@ func (p *istioPolicies) claim(g *grant, ref claimRef, values []string, path stri
 				providers = append(providers, provider)
 			}
 		}
-		p.restrict(g, providers)
-		return g.need.access != denied
+		if p.restrict(&g, providers) {
+			all = append(all, g)
+		}
+		return all
 	case name == "aud" && plain(values) && p.audiencesWithin(values):
-		return true // every provider asks for that already
+		return []grant{g} // every provider asks for that already
 	case name == "scope" && plain(values) && len(g.any) == 0:
 		g.any = values
-		return true
-	case slices.Contains(p.spaced, name):
-		g.claims = append(slices.Clip(g.claims), spacedClaim(ref, values))
-		return true
-	case severalForms(ref):
-		predicate, ok := p.memberClaim(path, ref, values)
-		if !ok {
-			p.leave(path, "the rule is left out: no rule can match members of an array in this way", "a rule by hand")
-			return false
+		for _, provider := range p.config.Providers {
+			provider.ScopeClaims = []scopeClaim{{claimRef{"scope"}, "string_or_array"}}
 		}
-		g.claims = append(slices.Clip(g.claims), predicate)
-		return true
+		return []grant{g}
+	case slices.Contains(p.spaced, name):
+		forms = p.eitherForm(path, ref, values)
+		forms[0] = spacedClaim(ref, values)
+	default:
+		forms = p.eitherForm(path, ref, values)
 	}
-	p.leave(path, name+" must be a string", `"contains" instead of "equal", if it is an array`)
-	g.claims = append(slices.Clip(g.claims), scalarClaim(ref, values))
-	return true
+	for _, form := range forms {
+		all = append(all, g.claimed(form))
+	}
+	return all
 }
 
 func (p *istioPolicies) audiencesWithin(values []string) bool {

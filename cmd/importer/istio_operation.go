@@ -40,6 +40,11 @@ func (p *istioPolicies) operation(o *security.Operation, path string, wide bool)
 		switch {
 		case whole:
 			base.Hosts = list
+			if wide && slices.ContainsFunc(list, func(host string) bool {
+				return !slices.Contains(hosts, host) || !slices.Contains(hosts, host+":*")
+			}) {
+				p.leave(path+".hosts", "the rule applies to every port: the filter ignores the port of a host", `"host:*" together with "host", if the port may be any`)
+			}
 		case wide:
 			lost("hosts", "no rule can match some of them")
 		case len(list) > 0:

@@ -21,16 +21,9 @@ type istioPolicy struct {
 	*security.AuthorizationPolicy
 }
 
-// tokenRule is what a policy means that denies requests without a principal.
-type tokenRule struct {
-	path   string
-	match  match
-	except []match // nil unless all exceptions can be expressed
-}
-
 func (p *istioPolicies) write() {
 	var denials, allowed []grant
-	var tokens []tokenRule
+	var tokens []clause
 	allows := false
 	for _, policy := range p.policies {
 		path := policy.path + " spec"
@@ -62,59 +55,24 @@ func (p *istioPolicies) write() {
 		}
 	}
 	p.addGrants(denials)
-	if allows {
-		p.writeAllowed(allowed, tokens)
-	} else {
-		p.writeTokens(tokens)
-	}
-}
-
-// writeAllowed: where some request needs a principal, all that are allowed do.
-func (p *istioPolicies) writeAllowed(allowed []grant, tokens []tokenRule) {
-	var list []grant
-	for _, g := range allowed {
-		switch {
-		case g.need.access != optional:
-			list = append(list, g)
-		case len(tokens) > 0:
-			p.leave(g.path, "needs a valid token: "+tokens[0].path+" requires one for some requests", "access optional, for requests outside of it")
-			g.need = p.anyToken()
-			list = append(list, g)
-		default:
-			list = append(list, p.optionalGrant(g)...)
+	last := grant{path: "action ALLOW"}
+	if !allows {
+		last = grant{path: "AuthorizationPolicy", need: requirement{access: optional}}
+		if !slices.ContainsFunc(tokens, func(t clause) bool { return t.match.empty() }) {
+			p.leave("AuthorizationPolicy", "a request that no policy refuses passes without a token, so the last rule has access optional", "delete that rule to require a valid token for every request")
 		}
 	}
-	p.addGrants(append(list, grant{path: "action ALLOW"}))
+	var list []clause
+	for _, g := range allowed {
+		list = append(list, clause{grant: g})
+	}
+	p.combine(append(append(list, tokens...), clause{grant: last}))
 }
 
 func (p *istioPolicies) anyToken() requirement { return requirement{access: token} }
 
-func (p *istioPolicies) writeTokens(tokens []tokenRule) {
-	if len(tokens) == 1 && tokens[0].except != nil {
-		for _, m := range tokens[0].except {
-			p.addGrants(p.optionalGrant(grant{path: tokens[0].path, match: m}))
-		}
-		if tokens[0].match.empty() {
-			return // what no rule matches needs a token anyway
-		}
-		p.addGrants([]grant{{path: tokens[0].path, match: tokens[0].match, need: p.anyToken()}})
-	} else {
-		for _, t := range tokens {
-			if t.except != nil {
-				p.leave(t.path, "a token is required for its exceptions, too: another policy may require one there", "rules with access optional before it, for requests that need no token")
-			}
-			if t.match.empty() {
-				return
-			}
-			p.addGrants([]grant{{path: t.path, match: t.match, need: p.anyToken()}})
-		}
-	}
-	p.leave("AuthorizationPolicy", "a request that no policy refuses passes without a token, so the last rule has access optional", "delete that rule to require a valid token for every request")
-	p.addGrants(p.optionalGrant(grant{path: "AuthorizationPolicy"}))
-}
-
 // needsToken reads a rule that denies requests without any principal.
-func (p *istioPolicies) needsToken(rule *security.Rule, path string) ([]tokenRule, bool) {
+func (p *istioPolicies) needsToken(rule *security.Rule, path string) ([]clause, bool) {
 	if len(rule.When) > 0 || len(rule.From) != 1 {
 		return nil, false
 	}
@@ -123,9 +81,9 @@ func (p *istioPolicies) needsToken(rule *security.Rule, path string) ([]tokenRul
 		return nil, false
 	}
 	if len(rule.To) == 0 {
-		return []tokenRule{{path: path}}, true
+		return []clause{{grant: grant{path: path}, needsToken: true}}, true
 	}
-	var list []tokenRule
+	var list []clause
 	for i, to := range rule.To {
 		at := fmt.Sprintf("%s.to[%d].operation", path, i)
 		matches := p.operation(to.Operation, at, true)
@@ -137,7 +95,7 @@ func (p *istioPolicies) needsToken(rule *security.Rule, path string) ([]tokenRul
 			p.leave(at, "a token is required for its exceptions, too", "rules with access optional before it")
 		}
 		for _, m := range matches {
-			list = append(list, tokenRule{path, m, except})
+			list = append(list, clause{grant{path: path, match: m}, true, except})
 		}
 	}
 	return list, true
@@ -181,24 +139,15 @@ func (p *istioPolicies) deny(rule *security.Rule, path string) (list []grant) {
 // allow reads a rule that allows: a grant for each source and operation that can be
 // expressed.
 func (p *istioPolicies) allow(rule *security.Rule, path string) (list []grant) {
-	base := grant{path: path, need: requirement{access: optional}}
-	ok := true
+	base := []grant{{path: path, need: requirement{access: optional}}}
 	for i, c := range rule.When {
-		if !p.when(&base, c, fmt.Sprintf("%s.when[%d]", path, i)) {
-			ok = false
-		}
+		base = p.when(base, c, fmt.Sprintf("%s.when[%d]", path, i))
 	}
-	if !ok {
-		return nil
-	}
-	sources := []grant{base}
+	sources := base
 	if len(rule.From) > 0 {
 		sources = nil
 		for i, from := range rule.From {
-			g := base
-			if p.source(&g, from.Source, fmt.Sprintf("%s.from[%d].source", path, i)) {
-				sources = append(sources, g)
-			}
+			sources = append(sources, p.source(base, from.Source, fmt.Sprintf("%s.from[%d].source", path, i))...)
 		}
 	}
 	for _, g := range sources {

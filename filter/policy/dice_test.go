@@ -84,20 +84,21 @@ func (d *dice) rule() modelRule {
 		r.query = condition("q")
 	}
 	if r.access == "token" || r.access == "optional" {
-		r.providers, r.scopes = d.some("ops", "apps"), d.some("read", "admin")
-		if d.roll(3) == 1 {
-			r.anyScopes = [][]string{{"read"}, {"write", "admin"}, {"rea", "READ"}}[d.roll(3)]
+		alternatives := max(d.roll(6)-2, 0)
+		if alternatives == 0 || d.roll(3) == 0 {
+			r.demand(d)
 		}
-		for range max(d.roll(4)-1, 0) {
-			r.claims = append(r.claims, []modelPredicate{
-				{"equal", []any{"gold"}},
-				{"one_of", []any{"gold", 7, true}},
-				{"matches", []any{"g.*|lead"}},
-				{"exists", []any{true}},
-				{"contains", []any{"gold"}},
-				{"one_of", []any{true, "Gold"}},
-				{"matches", []any{"gol"}},
-			}[d.roll(7)])
+		for range alternatives {
+			alternative := modelRule{}
+			alternative.demand(d)
+			if len(r.providers) > 0 && len(alternative.providers) > 0 {
+				alternative.providers = r.providers[:1] // one of the rule's own
+			}
+			everyToken := len(alternative.providers) == 0 || len(alternative.providers) == 2 || len(r.providers) == 1
+			if len(alternative.scopes)+len(alternative.anyScopes)+len(alternative.claims) == 0 && everyToken {
+				alternative.scopes = []string{"admin"}
+			}
+			r.anyOf = append(r.anyOf, alternative)
 		}
 	}
 	if forward := d.roll(4); forward < 2 && r.access != "deny" {
@@ -106,6 +107,25 @@ func (d *dice) rule() modelRule {
 	}
 	r.unverified = d.roll(4) == 1 && (r.access == "anonymous" || r.access == "insecure_presence_only")
 	return r
+}
+
+// demand is what a rule, or an alternative of it, asks of a token.
+func (r *modelRule) demand(d *dice) {
+	r.providers, r.scopes = d.some("ops", "apps"), d.some("read", "admin")
+	if d.roll(3) == 1 {
+		r.anyScopes = [][]string{{"read"}, {"write", "admin"}, {"rea", "READ"}}[d.roll(3)]
+	}
+	for range max(d.roll(4)-1, 0) {
+		r.claims = append(r.claims, []modelPredicate{
+			{"equal", []any{"gold"}},
+			{"one_of", []any{"gold", 7, true}},
+			{"matches", []any{"g.*|lead"}},
+			{"exists", []any{true}},
+			{"contains", []any{"gold"}},
+			{"one_of", []any{true, "Gold"}},
+			{"matches", []any{"gol"}},
+		}[d.roll(7)])
+	}
 }
 
 // json writes the configuration, without the rules that were refused.
@@ -168,7 +188,8 @@ func (r *modelRule) json(set func(map[string]any, string, any, bool)) map[string
 	set(match, "hosts", r.hosts, r.hosts != nil)
 	set(match, "headers", conditions(r.headers), r.headers != nil)
 	set(match, "query", conditions(r.query), r.query != nil)
-	o := map[string]any{"access": r.access}
+	o := map[string]any{}
+	set(o, "access", r.access, r.access != "")
 	set(o, "match", match, len(match) > 0)
 	set(o, "providers", r.providers, r.providers != nil)
 	set(o, "scopes", r.scopes, r.scopes != nil)
@@ -182,6 +203,11 @@ func (r *modelRule) json(set func(map[string]any, string, any, bool)) map[string
 		claims = append(claims, map[string]any{"claim": "tier", p.Kind: value})
 	}
 	set(o, "claims", claims, claims != nil)
+	var alternatives []any
+	for i := range r.anyOf {
+		alternatives = append(alternatives, r.anyOf[i].json(set))
+	}
+	set(o, "any_of", alternatives, alternatives != nil)
 	set(o, "forward_authorization", r.forward, r.forward != nil)
 	set(o, "insecure_forward_unverified_token", true, r.unverified)
 	return o

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -158,26 +159,36 @@ func (p *Policy) explainToken(steps *trace.Steps, s *State, f *found, now time.T
 // explainNeeds says what a valid token lacks for a rule.
 func (p *Policy) explainNeeds(steps *trace.Steps, r *rule, id *identity.Identity) {
 	name := p.labelOf(r)
-	if !r.accepts(id.Index) {
-		steps.Fail(trace.Rule, name, "does not accept tokens of the provider "+id.Provider)
-	}
-	any := len(r.needsAnyScope) == 0 || id.Facts.Any(r.needsAnyScope)
-	for _, scope := range r.scopes {
-		fact := p.propagation.Questions.Scope(scope)
-		switch {
-		case id.Facts.Has(fact):
-		case r.needsScopes.Has(fact):
-			steps.Fail(trace.Rule, name, "needs the scope "+scope+", which the token lacks")
-		case !any:
-			steps.Fail(trace.Rule, name, "needs the scope "+scope+" or another of any_scopes, and the token has none")
-		}
-	}
-	for _, need := range r.needs {
-		if !id.Facts.Has(need.Fact) {
-			steps.Fail(trace.Rule, name, "needs the claim "+p.claims.Name(need.Claim)+" ("+need.Kind+"), which does not hold")
+	p.explainDemand(steps, name, "", &r.demand, id)
+	if len(r.anyOf) > 0 && judgeAnyOf(r.anyOf, id) != verdict.ReasonTokenValid {
+		for i := range r.anyOf {
+			p.explainDemand(steps, name, "any_of["+strconv.Itoa(i)+"] ", &r.anyOf[i], id)
 		}
 	}
 	if id.LacksClaim {
 		steps.Wrong("", `lacks a claim of claim_headers with missing "deny"`)
+	}
+}
+
+// explainDemand says what a valid token lacks for a demand; where is its place in the rule.
+func (p *Policy) explainDemand(steps *trace.Steps, rule, where string, d *demand, id *identity.Identity) {
+	if !d.accepts(id.Index) {
+		steps.Fail(trace.Rule, rule, where+"does not accept tokens of the provider "+id.Provider)
+	}
+	any := len(d.anyScope) == 0 || id.Facts.Any(d.anyScope)
+	for _, scope := range d.scopeNames {
+		fact := p.propagation.Questions.Scope(scope)
+		switch {
+		case id.Facts.Has(fact):
+		case d.scopes.Has(fact):
+			steps.Fail(trace.Rule, rule, where+"needs the scope "+scope+", which the token lacks")
+		case !any:
+			steps.Fail(trace.Rule, rule, where+"needs the scope "+scope+" or another of any_scopes, and the token has none")
+		}
+	}
+	for _, need := range d.needs {
+		if !id.Facts.Has(need.Fact) {
+			steps.Fail(trace.Rule, rule, where+"needs the claim "+p.claims.Name(need.Claim)+" ("+need.Kind+"), which does not hold")
+		}
 	}
 }

@@ -7,7 +7,7 @@ import "strings"
 var memberPlaces = []struct{ place, names string }{
 	{"the top level", " realm non_canonical_paths revocations cors subject_filter_state token_cache_bytes subject_header token_header" +
 		" provider_header client_id_header payload_header payload_padding claim_headers protected_resources rules "},
-	{"rules[]", " match access any_scopes insecure_forward_unverified_token all_of shadow "},
+	{"rules[]", " match access any_scopes any_of insecure_forward_unverified_token all_of shadow "},
 	{"the top level or rules[]", " body_format details refusal_headers forward_authorization protected_resource resource_metadata "},
 	{"rules[].match", " path path_prefix path_template path_regex methods hosts headers query route_names route_metadata "},
 	{"a provider of type jwt", " issuer_template issuer_template_values insecure_any_issuer_and_audience insecure_allow_no_expiry" +

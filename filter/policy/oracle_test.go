@@ -41,6 +41,7 @@ type modelRule struct {
 	scopes         []string
 	anyScopes      []string
 	claims         []modelPredicate
+	anyOf          []modelRule // only what they ask of a token
 	forward        *bool
 	unverified     bool
 	dead           bool // refused as unreachable, so no world may reach it
@@ -200,26 +201,46 @@ func (c *modelConfig) says(r *modelRule, kind, text string, now time.Time) (stat
 		return 401, "not_yet_valid", nil
 	case token.expires != 0 && now.Unix() >= token.expires:
 		return 401, "expired", nil
-	case len(r.providers) > 0 && !slices.Contains(r.providers, token.provider):
-		return 403, "other_provider", token
 	}
-	for _, scope := range r.scopes {
-		if !slices.Contains(token.scopes, scope) {
-			return 403, "insufficient_scope", token
+	if reason = r.lacks(token); reason != "" {
+		return 403, reason, token
+	}
+	if len(r.anyOf) > 0 {
+		var all []string
+		for i := range r.anyOf {
+			all = append(all, r.anyOf[i].lacks(token))
 		}
-	}
-	if len(r.anyScopes) > 0 && !slices.ContainsFunc(r.anyScopes, func(s string) bool { return slices.Contains(token.scopes, s) }) {
-		return 403, "insufficient_scope", token
-	}
-	for _, p := range r.claims {
-		if !p.holds(token.tier) {
-			return 403, "insufficient_claims", token
+		for _, reason := range []string{"insufficient_scope", "insufficient_claims", "other_provider"} {
+			if slices.Contains(all, reason) && !slices.Contains(all, "") {
+				return 403, reason, token
+			}
 		}
 	}
 	if c.claimHeader != "" && c.claimMissing == "deny" && token.tier == "" {
 		return 403, "insufficient_claims", token
 	}
 	return 200, "token_valid", token
+}
+
+// lacks is why a good token does not do, "" where it does.
+func (r *modelRule) lacks(token *modelToken) string {
+	if len(r.providers) > 0 && !slices.Contains(r.providers, token.provider) {
+		return "other_provider"
+	}
+	for _, scope := range r.scopes {
+		if !slices.Contains(token.scopes, scope) {
+			return "insufficient_scope"
+		}
+	}
+	if len(r.anyScopes) > 0 && !slices.ContainsFunc(r.anyScopes, func(s string) bool { return slices.Contains(token.scopes, s) }) {
+		return "insufficient_scope"
+	}
+	for _, p := range r.claims {
+		if !p.holds(token.tier) {
+			return "insufficient_claims"
+		}
+	}
+	return ""
 }
 
 // holds says what a predicate makes of an attribute, "" where there is none.

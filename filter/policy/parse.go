@@ -5,11 +5,9 @@ import (
 
 	"bearerauth/filter/policy/config"
 	"bearerauth/filter/policy/credential"
-	"bearerauth/filter/policy/identity"
 	"bearerauth/filter/policy/match"
 	"bearerauth/filter/policy/reply"
 	"bearerauth/filter/policy/revocation"
-	"bearerauth/filter/policy/syntax"
 	"bearerauth/filter/policy/verdict"
 )
 
@@ -200,17 +198,8 @@ func (p *Policy) readRule(o *config.Object, common *reply.RefusalOptions, ready 
 	r.forwardAuthorization = o.Boolean("forward_authorization", p.forwardAuthorization)
 	p.readProviderChoice(o, r)
 	r.shadow = o.Boolean("shadow", false)
-	r.scopes = o.Strings("scopes", config.WantScope)
-	for _, scope := range r.scopes {
-		r.needsScopes = r.needsScopes.With(p.propagation.Questions.Scope(scope))
-	}
-	for _, scope := range o.Strings("any_scopes", config.WantScope) {
-		r.needsAnyScope = r.needsAnyScope.With(p.propagation.Questions.Scope(scope))
-		if !syntax.Contains(r.scopes, scope) {
-			r.scopes = append(r.scopes, scope)
-		}
-	}
-	r.needsClaims, r.needs = identity.ReadPredicates(o, &p.claims, &p.propagation.Questions)
+	r.challenge = p.readDemand(o, &r.demand)
+	p.readAnyOf(o, r)
 	r.forwardUnverified = o.Boolean("insecure_forward_unverified_token", false)
 	own := *common
 	if format := reply.BodyFormat(o.Choice("body_format", reply.BodyFormatNames...)); o.Has("body_format") {
@@ -218,7 +207,7 @@ func (p *Policy) readRule(o *config.Object, common *reply.RefusalOptions, ready 
 	}
 	own.Details = readDetails(o, common.Details)
 	own.Headers = reply.ReadRefusalHeaders(o, common.Headers)
-	own.Scopes = r.scopes
+	own.Scopes = r.challenge
 	own.Metadata = p.resources.ReadMetadataURL(o, common.Metadata)
 	p.negotiates = p.negotiates || own.Format == reply.BodyNegotiate
 	o.Done()
@@ -233,17 +222,7 @@ func (p *Policy) readRule(o *config.Object, common *reply.RefusalOptions, ready 
 // readProviderChoice reads the providers whose tokens a rule accepts, and so the places
 // of these tokens.
 func (p *Policy) readProviderChoice(o *config.Object, r *rule) {
-	r.places = credential.Everywhere
-	if names := o.Strings("providers", p.wantProvider); o.Has("providers") {
-		r.providers = make([]bool, len(p.providers))
-		r.places = 0
-		for _, name := range names {
-			if i := p.provider(name); i >= 0 {
-				r.providers[i] = true
-				r.places |= p.places[i]
-			}
-		}
-	}
+	r.demand.providers, r.places = p.readAccepted(o, p.wantProvider)
 	var seen credential.Places
 	before := len(o.Problems.List)
 	for _, name := range o.Strings("all_of", p.wantProvider) {
@@ -271,7 +250,7 @@ func (p *Policy) checkRule(o *config.Object, r *rule) {
 		return
 	}
 	if !r.access.verifies() {
-		for _, name := range []string{"providers", "all_of", "scopes", "any_scopes", "claims"} {
+		for _, name := range []string{"providers", "all_of", "scopes", "any_scopes", "claims", "any_of"} {
 			if o.Has(name) {
 				o.Wrong(name, `not allowed in a rule with access `+config.Quote(accessNames[r.access])+": no token is verified")
 			}

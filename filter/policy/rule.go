@@ -35,15 +35,12 @@ type rule struct {
 	path                 string // in the configuration
 	match                match.Match
 	access               access
-	providers            []bool            // by provider index; nil: any
+	demand               demand
+	anyOf                []demand          // the token has to satisfy one of these, if there is any
 	allOf                []int             // the request needs a token of each of these providers; nil: one token is enough
 	places               credential.Places // the locations of the tokens
 	shadow               bool
-	scopes               []string        // the scopes that the rule can require, for the challenge
-	needsScopes          identity.Facts  // the token needs all of them
-	needsAnyScope        identity.Facts  // the token needs one of them, if there is any
-	needsClaims          identity.Facts  // the token needs all of them
-	needs                []identity.Need // the same one by one, to explain a refusal
+	challenge            []string // the scopes that the challenge names
 	forwardAuthorization bool
 	forwardUnverified    bool
 	refusals             *reply.Refusals
@@ -67,19 +64,15 @@ func (r *rule) label() string {
 	return r.path
 }
 
-func (r *rule) accepts(provider int) bool {
-	return r.providers == nil || r.providers[provider]
-}
+func (r *rule) accepts(provider int) bool { return r.demand.accepts(provider) }
 
 // judge reports whether a verified token satisfies the rule, and if not the reason.
 func (r *rule) judge(id *identity.Identity) verdict.Reason {
-	switch {
-	case !id.Facts.All(r.needsScopes), len(r.needsAnyScope) > 0 && !id.Facts.Any(r.needsAnyScope):
-		return verdict.ReasonInsufficientScope
-	case !id.Facts.All(r.needsClaims):
-		return verdict.ReasonInsufficientClaims
+	reason := r.demand.judge(id)
+	if reason == verdict.ReasonTokenValid && len(r.anyOf) > 0 {
+		return judgeAnyOf(r.anyOf, id)
 	}
-	return verdict.ReasonTokenValid
+	return reason
 }
 
 // insufficient refuses a valid token. The refusal has its identity, for the access

@@ -87,6 +87,7 @@ func TestMembers(t *testing.T) {
 		"metadata_condition":     {`{"rules":[{"match":{"route_metadata":[{"unknown":0}]}}]}`, "rules[0].match.route_metadata[0].unknown"},
 		"token":                  {`{"providers":{"a":{"type":"static","tokens":[{"unknown":0}]}}}`, "providers.a.tokens[0].unknown"},
 		"rule":                   {`{"rules":[{"unknown":0}]}`, "rules[0].unknown"},
+		"alternative":            {`{"rules":[{"any_of":[{"unknown":0}]}]}`, "rules[0].any_of[0].unknown"},
 		"protected_resource":     {`{"protected_resources":{"a":{"unknown":0}}}`, "protected_resources.a.unknown"},
 		"match":                  {`{"rules":[{"match":{"unknown":0}}]}`, "rules[0].match.unknown"},
 		"header_condition":       {`{"rules":[{"match":{"headers":[{"unknown":0}]}}]}`, "rules[0].match.headers[0].unknown"},

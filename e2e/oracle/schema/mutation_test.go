@@ -19,6 +19,8 @@ import (
 // parserOnlyMessages begin what only the parser can find wrong, in JSON that
 // readers read alike. Each has to come up.
 var parserOnlyMessages = []string{
+	"want one of the rule's own providers, got ",
+	"want scopes, any_scopes, claims, or not all providers of the rule: ",
 	"duplicate token: ",
 	"can never apply: ",
 	"want another header: ",
@@ -208,6 +210,7 @@ var members = map[string][]any{
 	"client_id":                         {"added", ""},
 	"any_scopes":                        {[]any{"a"}, []any{"a", "a"}},
 	"claims":                            {[]any{map[string]any{"claim": "a", "exists": true}}},
+	"any_of":                            {[]any{map[string]any{"scopes": []any{"a"}}}, []any{map[string]any{}}},
 	"one_of":                            {[]any{"a", 1.0, true}, []any{"a", "a"}, []any{nil}},
 	"contains":                          {"a", 7.0, ""},
 	"matches":                           {"a.*", "("},
