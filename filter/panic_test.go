@@ -215,13 +215,14 @@ func TestPanics(t *testing.T) {
 					if late && at.Name == "proxy_send_local_response" {
 						continue // the module must believe that there is no reply
 					}
-					s := play(t, name, key, at, late)
-					if !panicked(s) {
-						continue // the log, metrics and the configuration go through the SDK
-					}
-					where := fmt.Sprintf("panic at %s %d (carried out: %v) in %s", at.Name, at.N, late, at.Callback)
-					seen[at.Callback]++
-					checkPlay(t, where, s, plain, at)
+					// A subtest gives its VM back when it ends.
+					t.Run(fmt.Sprintf("%s %d in %s, carried out %v", at.Name, at.N, at.Callback, late), func(t *testing.T) {
+						s := play(t, name, key, at, late)
+						if panicked(s) { // the SDK makes some calls
+							seen[at.Callback]++
+							checkPlay(t, s, plain, at)
+						}
+					})
 				}
 			}
 			t.Logf("panics by callback: %v", seen)
@@ -241,21 +242,21 @@ func panicked(s *story) bool {
 	})
 }
 
-func wantSameUpstream(t *testing.T, where string, got, want *wasmhost.Stream) {
+func wantSameUpstream(t *testing.T, got, want *wasmhost.Stream) {
 	t.Helper()
 	if got.Upstream() == nil {
 		return
 	}
 	if a, b := fmt.Sprint(*got.Upstream()), fmt.Sprint(*want.Upstream()); a != b {
-		t.Errorf("%s: upstream got %s, want %s", where, a, b)
+		t.Errorf("upstream got %s, want %s", a, b)
 	}
 }
 
 // checkPlay compares a play with a panic with one without.
-func checkPlay(t *testing.T, where string, s, plain *story, at wasmhost.HostCall) {
+func checkPlay(t *testing.T, s, plain *story, at wasmhost.HostCall) {
 	t.Helper()
 	if err := s.vm.Trapped(); err != nil {
-		t.Fatalf("%s: the VM ended: %v", where, err)
+		t.Fatalf("the VM ended: %v", err)
 	}
 	if !s.started {
 		return
@@ -264,7 +265,7 @@ func checkPlay(t *testing.T, where string, s, plain *story, at wasmhost.HostCall
 	for n, stream := range s.streams {
 		got, want := outcome(stream), outcome(plain.streams[n])
 		if got == want {
-			wantSameUpstream(t, where, stream, plain.streams[n])
+			wantSameUpstream(t, stream, plain.streams[n])
 			continue
 		}
 		if strings.HasPrefix(got, "500 ") {
@@ -274,13 +275,13 @@ func checkPlay(t *testing.T, where string, s, plain *story, at wasmhost.HostCall
 		allowed := at.Callback == "proxy_on_request_trailers"
 		if !strings.HasPrefix(got, "500 ") && !strings.HasPrefix(got, "503 ") ||
 			stream.Upstream() != nil && (!allowed || len(stream.Upstream().Trailers) > 0) {
-			t.Errorf("%s: request %d: %s, want %s, 500 or 503", where, n, got, want)
+			t.Errorf("request %d: %s, want %s, 500 or 503", n, got, want)
 		}
 	}
 	if failed > 1 {
-		t.Errorf("%s: %d requests have 500, want one", where, failed)
+		t.Errorf("%d requests have 500, want one", failed)
 	}
 	if got := outcome(s.control); got != "continued" {
-		t.Errorf("%s: a request after the story: %s, want it upstream", where, got)
+		t.Errorf("a request after the story: %s, want it upstream", got)
 	}
 }
