@@ -77,8 +77,8 @@ $(CACHE)/faults.wasm: $(SOURCES)
 	$(GO) run ./build/exports $(CACHE)/raw-faults.wasm $@
 
 # All of e2e but the oracles, which need no Envoy: make unit runs them. No Go is in e2e/mcp,
-# and e2e/hosts has targets of its own.
-IN_ENVOY := . $(patsubst e2e/%/,./%/...,$(filter-out e2e/mcp/ e2e/oracle/ e2e/hosts/,$(wildcard e2e/*/)))
+# and e2e/hosts and e2e/controlplanes have targets of their own.
+IN_ENVOY := . $(patsubst e2e/%/,./%/...,$(filter-out e2e/mcp/ e2e/oracle/ e2e/hosts/ e2e/controlplanes/,$(wildcard e2e/*/)))
 
 ## e2e: the tests in a real Envoy
 # Without an Envoy its tests are skipped, without Node.js those of MCP and of a
@@ -106,6 +106,12 @@ matrix:
 e2e-keycloak: $(MODULE)
 	@$(GO) run -C e2e ./whichenvoy
 	$(GO) test -C e2e -tags keycloak -count=1 -timeout 20m -v -run '^TestKeycloak$$' .
+
+## e2e-control-planes: the importer against what Istio makes of the same policies (compiles for minutes)
+.PHONY: e2e-control-planes
+e2e-control-planes: $(MODULE)
+	@$(GO) run -C e2e ./whichenvoy
+	$(GO) test -C e2e/controlplanes -count=1 -timeout 20m -v .
 
 # TestCosts prints its figures, so go test runs directly.
 HOSTS_TEST := $(GO) test -C e2e -tags hosts -count=1 -timeout 20m -v

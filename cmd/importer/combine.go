@@ -60,7 +60,7 @@ func (r *reader) combine(clauses []clause) {
 				r.leave(one.path, "left out: the filter has no such match ("+lastLine(err)+")", "a rule written by hand")
 				continue
 			}
-			one.match = one.match.widened(own) // what it cannot ask for, it refuses as well
+			one.match = r.refusing(own, one.path, one.match)
 		}
 		s := statement{clause: one, region: regionOf(one.match)}
 		c.add(s.region, one.path)

@@ -107,7 +107,7 @@ func (g *gateway) allowRule(rule *gatewayRule, path string, base requirement) []
 	if one.need.access == denied {
 		return nil
 	}
-	one.scopes = p.JWT.Scopes
+	one.scopes = distinct(p.JWT.Scopes)
 	if len(one.scopes) > 0 {
 		g.config.Providers[n.names[0]].ScopeClaims = []scopeClaim{
 			{claimRef{"scope"}, "string_or_array"}, {claimRef{"scp"}, "string_or_array"},
@@ -133,7 +133,7 @@ func (g *gateway) allowRule(rule *gatewayRule, path string, base requirement) []
 			if len(c.Values) == 1 {
 				return []grant{one.claimed(predicate{Claim: ref, Equal: c.Values[0]})}
 			}
-			return []grant{one.claimed(predicate{Claim: ref, OneOf: c.Values})}
+			return []grant{one.claimed(predicate{Claim: ref, OneOf: distinct(c.Values)})}
 		})
 	}
 	return list
@@ -142,7 +142,7 @@ func (g *gateway) allowRule(rule *gatewayRule, path string, base requirement) []
 // operation is the match of a rule. A prefix may end within a segment for Envoy
 // Gateway: a rule that denies takes it so, one that allows does not.
 func (g *gateway) operation(rule *gatewayRule, wide bool) match {
-	m := match{Methods: rule.Operation.Methods}
+	m := match{Methods: distinct(rule.Operation.Methods)}
 	path := rule.Operation.Path
 	switch {
 	case path == nil:

@@ -23,7 +23,7 @@ func (r *reader) addGrants(list []grant) {
 	own := r.ownHeaders()
 	for _, g := range list {
 		if g.need.access == denied {
-			g.match = g.match.widened(own) // what it cannot ask for, it denies as well
+			g.match = r.refusing(own, g.path, g.match)
 		} else if err := probe(own, &g.match); err != nil {
 			r.leave(g.path, "left out: the filter has no such match ("+lastLine(err)+")", "a rule written by hand")
 			continue
@@ -39,6 +39,17 @@ func (r *reader) addGrants(list []grant) {
 		out.Claims, out.Scopes, out.AnyScopes, out.AnyOf = g.claims, g.scopes, g.any, g.anyOf
 		r.config.Rules = append(r.config.Rules, out)
 	}
+}
+
+// refusing is the match of a rule that refuses: what the filter cannot ask for, it refuses
+// as well.
+func (r *reader) refusing(own []string, path string, m match) match {
+	err := probe(own, &m)
+	if err == nil {
+		return m
+	}
+	r.leave(path, "refuses more requests: the filter has no such match ("+lastLine(err)+")", "a rule written by hand")
+	return m.widened(own)
 }
 
 func (r *rule) matches() *match {
@@ -144,7 +155,7 @@ func patternClaim(ref claimRef, list []pattern) predicate {
 	case len(values) == 1:
 		return predicate{Claim: ref, Equal: values[0]}
 	}
-	return predicate{Claim: ref, OneOf: values}
+	return predicate{Claim: ref, OneOf: distinct(values)}
 }
 
 // spacedClaim asks for a word of a claim that is a list of words.

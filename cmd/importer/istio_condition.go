@@ -211,7 +211,7 @@ func (p *istioPolicies) claim(g grant, ref claimRef, values []string, path strin
 	case name == "aud" && plain(values) && p.audiencesWithin(values):
 		return []grant{g} // every provider asks for that already
 	case name == "scope" && plain(values) && len(g.any) == 0:
-		g.any = values
+		g.any = distinct(values)
 		for _, provider := range p.config.Providers {
 			provider.ScopeClaims = []scopeClaim{{claimRef{"scope"}, "string_or_array"}}
 		}

@@ -30,7 +30,7 @@ func (p *istioPolicies) operation(o *security.Operation, path string, wide bool)
 	base := match{}
 	if methods := o.GetMethods(); len(methods) > 0 && !slices.Contains(methods, "*") {
 		if plain(methods) {
-			base.Methods = methods
+			base.Methods = distinct(methods)
 		} else if !lost("methods", "methods are compared as a whole") {
 			return nil
 		}
@@ -62,6 +62,16 @@ func (p *istioPolicies) operation(o *security.Operation, path string, wide bool)
 		list = append(list, base.with(istioPath(s, wide)))
 	}
 	return list
+}
+
+// distinct is a list without repetitions, which the filter refuses.
+func distinct(list []string) (out []string) {
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func camel(field string) string {
