@@ -31,7 +31,8 @@ what the original refuses, but for the differences in docs/migrating.md.`,
 		{"istio", "RequestAuthentication and AuthorizationPolicy of one workload", resourcesIn("RequestAuthentication", "AuthorizationPolicy"), importer.Istio},
 		{"envoy-gateway", "a SecurityPolicy with its Secrets and ConfigMaps", resourcesIn("SecurityPolicy", "Secret", "ConfigMap"), importer.Gateway},
 	} {
-		c.AddCommand(&cobra.Command{
+		var diff bool
+		sub := &cobra.Command{
 			Use:   kind.name + " FILE…",
 			Short: "Translate " + kind.about,
 			Long:  "Translate " + kind.about + ". Several files count as documents of one.",
@@ -52,9 +53,17 @@ what the original refuses, but for the differences in docs/migrating.md.`,
 				if err != nil {
 					return err
 				}
+				if diff && !a.json {
+					if err := writeDiff(a.out, text, result.Config); err != nil {
+						return err
+					}
+					return a.showLeft(&result)
+				}
 				return a.showImported(&result)
 			},
-		})
+		}
+		sub.Flags().BoolVar(&diff, "diff", false, "show the original and the result beside each other, instead of the result")
+		c.AddCommand(sub)
 	}
 	return c
 }
@@ -88,9 +97,18 @@ func (a *app) showImported(result *importer.Result) error {
 		}
 	} else {
 		fmt.Fprintln(a.out, string(bytes.TrimSpace(result.Config)))
-		for _, l := range result.Left {
-			fmt.Fprintln(a.err, a.errColour.yellow("different:"), l)
-		}
+		return a.showLeft(result)
+	}
+	if len(result.Left) > 0 {
+		return errFound
+	}
+	return nil
+}
+
+// showLeft lists what the result decides otherwise than the original.
+func (a *app) showLeft(result *importer.Result) error {
+	for _, l := range result.Left {
+		fmt.Fprintln(a.err, a.errColour.yellow("different:"), l)
 	}
 	if len(result.Left) > 0 {
 		return errFound
