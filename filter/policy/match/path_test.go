@@ -95,6 +95,8 @@ var pathAttacks = []struct {
 	// URL parsers see a host behind any number of slashes.
 	{"///x/admin", false, true},
 	{"////x/admin", false, true},
+	{"//\tx/..%252fadmin/../public", false, true}, // Windows has a share for the root, and decodes behind it
+	{"//x/..%2fadmin/../public", false, true},
 	{"/////x/admin", false, true},
 	{`/\/x/admin`, false, true},
 	{`/\\\x\admin`, false, true},

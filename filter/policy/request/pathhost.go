@@ -48,3 +48,17 @@ func resolveDotsBehindHost(dst []byte, s string) int {
 	dst[0] = '/'
 	return 1 + resolve(dst[1:], s[1:], false)
 }
+
+// resolveDotsBehindShare takes `//host/share` for the root, as Windows does: Node's
+// win32.normalize and Python's ntpath.normpath read `//a/b/../c` as `//a/b/c`.
+func resolveDotsBehindShare(dst []byte, s string) int {
+	root := len(s)
+	if host := strings.IndexByte(s[2:], '/'); host > 0 {
+		share := 2 + host + 1
+		if end := strings.IndexByte(s[share:], '/'); end > 0 {
+			root = share + end
+		}
+	}
+	n := copy(dst, s[:root])
+	return n + resolve(dst[n:], s[root:], false)
+}

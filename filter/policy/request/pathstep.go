@@ -34,6 +34,7 @@ var pathSteps = []pathStep{
 	{hasDots, resolveDots},
 	{hasDots, resolveDotsBelowRoot},
 	{hasHost, resolveDotsBehindHost},
+	{hasHost, resolveDotsBehindShare},
 	{hasPluses, plusesToSpaces},
 	{hasSpaces, trimNames},
 	{hasControls, skipControls},
