@@ -47,7 +47,7 @@ func TestLogOfKeys(t *testing.T) {
 	}
 }
 
-// TestLogOfFailures: Envoy's own answer is told from the server's, and repeated warnings
+// TestLogOfFailures: the log distinguishes Envoy's own answer from the server's, and repeated warnings
 // come once a minute with their number.
 func TestLogOfFailures(t *testing.T) {
 	t.Parallel()

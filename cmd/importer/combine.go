@@ -129,8 +129,8 @@ func (c *combination) sort() {
 	c.rules = sorted
 }
 
-// mixed reports whether a rule has requests inside and requests outside of a region, for
-// all that can be told. Where a rule before it has those inside, it has none of them.
+// mixed reports whether a rule may match requests inside and outside of a region. Requests
+// inside that a rule before it matches do not count.
 func (c *combination) mixed(rule *combined, r *region) bool {
 	if r.includes(&rule.region) || r.apart(&rule.region) {
 		return false

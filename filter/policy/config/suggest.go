@@ -60,7 +60,8 @@ func suggest(misspelt string, names []string) (best int, how likeness) {
 	return best, how
 }
 
-// DidYouMean returns the end of a message about a name that is none of these.
+// DidYouMean returns the end of a message about a misspelt name: the known name that is
+// nearest to it, or "".
 func DidYouMean(misspelt string, names []string) string {
 	if meant, how := suggest(misspelt, names); how != unlike {
 		return ": did you mean " + names[meant] + "?"
