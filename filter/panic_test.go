@@ -22,6 +22,7 @@ type story struct {
 	started bool
 	streams []*wasmhost.Stream
 	calls   int              // of the host, in the story
+	end     int              // calls before the plugin is deleted
 	control *wasmhost.Stream // a request after all others have ended
 }
 
@@ -166,6 +167,8 @@ func play(t *testing.T, name string, key *testkey.Key, at wasmhost.HostCall, lat
 	if name == "introspection" {
 		s.introspect()
 	}
+	s.end = len(vm.Calls())
+	s.plugin.Delete()
 	return s
 }
 
@@ -200,7 +203,8 @@ func TestPanics(t *testing.T) {
 			key := testkey.New("k1", "EdDSA")
 			plain := play(t, name, key, wasmhost.HostCall{}, false)
 			seen := map[string]int{}
-			for _, at := range plain.vm.Calls()[:plain.calls] {
+			all := plain.vm.Calls()
+			for _, at := range slices.Concat(all[:plain.calls], all[plain.end:]) {
 				if at.Name == "proxy_log" || at.Name == "proxy_define_metric" {
 					continue
 				}
@@ -226,7 +230,7 @@ func TestPanics(t *testing.T) {
 				}
 			}
 			t.Logf("panics by callback: %v", seen)
-			for _, callback := range []string{"proxy_on_request_headers", "proxy_on_request_trailers", "proxy_on_http_call_response", "proxy_on_tick"} {
+			for _, callback := range []string{"proxy_on_delete", "proxy_on_request_headers", "proxy_on_request_trailers", "proxy_on_http_call_response", "proxy_on_tick"} {
 				if seen[callback] == 0 {
 					t.Errorf("no panic in %s", callback)
 				}
