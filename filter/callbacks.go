@@ -86,9 +86,15 @@ func (p *plugin) decide(pairs [][2]string, at time.Time, w patience) verdict.Ver
 	}
 	v := p.policy.Decide(p.state, at, r)
 	if p.debug {
-		attempt("debug line", func() { p.explain(at, v) })
+		p.tryExplain(at, v)
 	}
 	return v
+}
+
+// tryExplain is a function of its own: TinyGo allocates what a closure captures when the
+// function around it begins, and so would for every request.
+func (p *plugin) tryExplain(at time.Time, v verdict.Verdict) {
+	attempt("debug line", func() { p.explain(at, v) })
 }
 
 // routeProperties reads the properties of the route that rules use.
